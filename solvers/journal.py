@@ -1,0 +1,127 @@
+"""Everything a run proposed and learnt, in one SQLite file that survives a kill at any moment."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from sygus.errors import SycamError
+from sygus.oracles.cam import Scores
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS proposals (
+    id INTEGER PRIMARY KEY,
+    term TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    fate TEXT NOT NULL,
+    alias INTEGER,
+    key TEXT,
+    images INTEGER NOT NULL,
+    objectives TEXT NOT NULL,
+    feasible INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS scores (
+    key TEXT NOT NULL,
+    metric TEXT NOT NULL,
+    values_ BLOB NOT NULL,
+    PRIMARY KEY (key, metric)
+);
+"""
+
+
+class JournalError(SycamError):
+    """The journal cannot be opened, read or written."""
+
+
+class Journal:
+    """One run's journal. One writer; readers may look on while the run goes.
+
+    Scores are kept by the key of the heat maps, which holds the fingerprints of network, layer, pictures and targets,
+    so a score found is always valid.
+
+    Args:
+        path: the file; made where it does not exist.
+
+    Raises:
+        JournalError: not a journal, locked by another run, or not writable.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._connection = sqlite3.connect(path, isolation_level=None, timeout=2)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise self._error("open", error) from None
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def _error(self, verb: str, error: sqlite3.Error) -> JournalError:
+        return JournalError(f"cannot {verb} the journal {self.path} ({error})", "nothing in it was changed")
+
+    def begin(self, protocol: Mapping[str, Any]) -> None:
+        """State what the run is; a journal that is continued must state the same.
+
+        Raises:
+            JournalError: it belongs to another run.
+        """
+        stated = self._rows("SELECT name, value FROM meta")
+        given = {name: json.dumps(value, sort_keys=True) for name, value in protocol.items()}
+        if not stated:
+            self._write("INSERT INTO meta VALUES (?, ?)", list(given.items()))
+            return
+        different = sorted(name for name, value in stated if given.get(name) != value)
+        if different:
+            message = f"the journal {self.path} is of another run: it differs in {', '.join(different)}"
+            raise JournalError(message, "give another --out, or the options of that run")
+
+    def scores(self, key: str, metric: str) -> Scores | None:
+        """The score of each picture, where it is known; NaN where a picture was not scored."""
+        rows = self._rows("SELECT values_ FROM scores WHERE key = ? AND metric = ?", (key, metric))
+        return np.frombuffer(rows[0][0], np.float32).copy() if rows else None
+
+    def record(self, proposals: list[tuple[Any, ...]], scores: list[tuple[str, str, Scores]]) -> None:
+        """Write a batch: rows of the table ``proposals``, and (key, metric, scores), in one transaction."""
+        try:
+            self._connection.execute("BEGIN")
+            self._connection.executemany("INSERT OR REPLACE INTO proposals VALUES (?,?,?,?,?,?,?,?,?)", proposals)
+            rows = [(key, metric, values.tobytes()) for key, metric, values in scores]
+            self._connection.executemany("INSERT OR REPLACE INTO scores VALUES (?,?,?)", rows)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._error("write", error) from None
+
+    def proposals(self) -> list[dict[str, Any]]:
+        """Every proposal in order, as dictionaries of the table's columns."""
+        names = ("id", "term", "size", "fate", "alias", "key", "images", "objectives", "feasible")
+        rows = self._rows(f"SELECT {', '.join(names)} FROM proposals ORDER BY id")  # noqa: S608 - constants
+        return [dict(zip(names, row, strict=True)) | {"objectives": json.loads(row[7])} for row in rows]
+
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._error("read", error) from None
+
+    def _write(self, query: str, rows: list[tuple[Any, ...]]) -> None:
+        try:
+            self._connection.execute("BEGIN")
+            self._connection.executemany(query, rows)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._error("write", error) from None

@@ -1,0 +1,265 @@
+"""From a problem and settings to a solution: sets up the oracles, runs the search, scores the answer."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+
+from solvers.budget import Spending
+from solvers.enumerate import Enumerate
+from solvers.journal import Journal
+from solvers.race import Mode, Racer
+from solvers.run import Candidate, Progress, Run
+from solvers.settings import Settings
+from sygus.errors import SycamError
+from sygus.export.sygus import answer_text, term_text
+from sygus.oracles.cam import CamOracle, domains, probes
+from sygus.oracles.methods import Method, expression_method, find_methods
+from sygus.oracles.objective import CamProblem
+from sygus.oracles.safety import SafetyOracle
+from sygus.saliency.images import load_images
+from sygus.saliency.metrics import Metric
+from sygus.saliency.metrics.metric import subject_of
+from sygus.saliency.networks import load_network
+from sygus.statistics import Mean
+
+
+JOURNAL = "journal.sqlite"
+
+
+@dataclass(frozen=True, eq=False)
+class Subjects:
+    """The oracles on the pictures that the search sees, and on those held out."""
+
+    search: CamOracle
+    held_out: CamOracle
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table of scores.
+
+    Attributes:
+        title: of the method.
+        search, held_out: by metric name.
+    """
+
+    title: str
+    search: Mapping[str, Mean]
+    held_out: Mapping[str, Mean]
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What a run found, and everything needed to repeat it.
+
+    Attributes:
+        problem: what was asked.
+        settings: with which options.
+        best: the answer; None where nothing satisfied the constraints.
+        front: the best of each size that no smaller one matches.
+        ending: why the search ended.
+        accounting: proposals by fate, combinations, passes, seconds.
+        protocol: versions, fingerprints and options.
+    """
+
+    problem: CamProblem
+    settings: Settings
+    best: Candidate | None
+    front: list[Candidate]
+    ending: str
+    accounting: Mapping[str, Any]
+    protocol: Mapping[str, Any]
+
+    @property
+    def answer(self) -> str:
+        """The standard's answer: values and definition, or ``fail`` where the search found none.
+
+        ``infeasible`` is never claimed: behind a metric no search proves it.
+        """
+        if self.best is None:
+            return "fail"
+        values = self.typed_values if self.problem.goals else None
+        return answer_text(self.problem.problem.target.function, self.best.term, values)
+
+    @property
+    def typed_values(self) -> list[int | float]:
+        """The objectives of the answer, integers where the objective is one."""
+        assert self.best is not None
+        pairs = zip(self.problem.goals, self.best.outcome.objectives, strict=True)
+        return [int(value) if goal.term.sort.name == "Int" else value for goal, value in pairs]
+
+
+def load_subjects(settings: Settings) -> Subjects:
+    """Network, pictures and features.
+
+    Raises:
+        OptionError: an unknown network, layer or image set.
+    """
+    network = load_network(settings.network, settings.torch_device(), settings.layer)
+    split = load_images(
+        settings.images, search=settings.search_images, held_out=settings.held_out_images, seed=settings.seed
+    )
+    target = cast("Literal['predicted', 'label']", settings.target)
+    search, held_out = (CamOracle(subject_of(network, part, target)) for part in (split.search, split.held_out))
+    return Subjects(search, held_out)
+
+
+def prepare(out: Path) -> Path:
+    """Make the run's folder.
+
+    Raises:
+        SycamError: it cannot be made or written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SycamError(f"--out: cannot write to '{out}' ({error.strerror})", "give a folder you may write") from None
+    return out
+
+
+def solve(
+    problem: CamProblem,
+    settings: Settings,
+    subjects: Subjects,
+    out: Path,
+    report: Callable[[Progress], None] = lambda _: None,
+) -> Solution:
+    """Search for the best term.
+
+    A KeyboardInterrupt ends the search; the solution then holds the best so far and says so.
+
+    Args:
+        problem: what is asked.
+        settings: the options.
+        subjects: from :func:`load_subjects`.
+        out: an existing folder, for the journal.
+        report: called after every batch.
+
+    Raises:
+        JournalError: the folder holds the journal of another run.
+    """
+    grammar = problem.problem.target.grammar
+    parameters = problem.problem.target.function.parameters
+    nonnegative = subjects.search.subject.network.nonnegative
+    tell_apart = probes(parameters, nonnegative=nonnegative, seed=settings.seed)
+    safety = SafetyOracle(domains(nonnegative))
+    budget = settings.limits
+    assert budget.size is not None
+    strategy = Enumerate(grammar, tell_apart, safety, size=budget.size)
+    racer = Racer.of(cast("Mode", settings.race), len(subjects.search.subject.images), settings.seed)
+    protocol = describe(problem, settings, subjects)
+    spending = Spending(budget)
+    with Journal(out / JOURNAL) as journal:
+        journal.begin({name: protocol[name] for name in ("problem", "settings", "fingerprints", "versions")})
+        run = Run(problem, subjects.search, tell_apart, safety, strategy, racer, spending, journal, report)
+        try:
+            ending = run.execute()
+        except KeyboardInterrupt:
+            ending = INTERRUPTED
+    accounting = {
+        "proposed": sum(run.fates.values()),
+        **{str(fate): count for fate, count in run.fates.items()},
+        **strategy.status(),
+        "forwards": spending.forwards,
+        "forwards without racing": run.full_passes,
+        "seconds": round(spending.seconds, 2),
+    }
+    return Solution(
+        problem, settings, run.archive.leader, run.archive.front(), ending, accounting, protocol
+    )
+
+
+INTERRUPTED = "interrupted"
+
+
+def describe(problem: CamProblem, settings: Settings, subjects: Subjects) -> dict[str, Any]:
+    """Everything that a result depends on."""
+    subject = subjects.search.subject
+    return {
+        "problem": {
+            "file": problem.problem.file,
+            "sha256": hashlib.sha256(problem.problem.text.encode()).hexdigest(),
+        },
+        "settings": settings.as_dict(),
+        "fingerprints": {
+            "network": subject.network.fingerprint,
+            "layer": subject.network.layer,
+            "search images": subject.images.fingerprint,
+            "held-out images": subjects.held_out.subject.images.fingerprint,
+        },
+        "versions": {
+            name: version(name)
+            for name in ("sycam-sygus", "torch", "numpy", "scipy", "sympy", "z3-solver", "lark", "safetensors")
+        }
+        | {"python": platform.python_version()},
+        "machine": {
+            "device": str(subject.network.device),
+            "threads": torch.get_num_threads(),
+            "platform": platform.platform(terse=True),
+        },
+    }
+
+
+def compare(subjects: Subjects, rows: list[Method], metrics: list[Metric]) -> list[Row]:
+    """The table of scores: every method by every metric, on both sets of pictures."""
+
+    def means(method: Method, oracle: CamOracle) -> dict[str, Mean]:
+        return {metric.name: Mean.of(method.score(oracle, metric)) for metric in metrics}
+
+    return [Row(m.title, means(m, subjects.search), means(m, subjects.held_out)) for m in rows]
+
+
+def table_of(solution: Solution, subjects: Subjects) -> list[Row]:
+    """The baselines and the found expression, by the problem's metrics."""
+    rows = find_methods("all")
+    if solution.best is not None:
+        rows.append(expression_method("found", FOUND, solution.best.term))
+    return compare(subjects, rows, list(solution.problem.metrics.values()))
+
+
+FOUND = "found expression"
+
+
+def as_json(solution: Solution, rows: list[Row]) -> dict[str, Any]:
+    """The solution as plain values."""
+    best = solution.best
+    found: dict[str, Any] | None = None
+    if best is not None:
+        found = {
+            "term": term_text(best.term),
+            "size": best.term.size,
+            "objectives": dict(zip((g.label for g in solution.problem.goals), best.outcome.objectives, strict=True)),
+            "scores": {symbol.name: [float(s) for s in scores] for symbol, scores in best.scores.items()},
+        }
+    return {
+        "answer": solution.answer,
+        "found": found,
+        "front": [
+            {"term": term_text(c.term), "size": c.term.size, "objectives": list(c.outcome.objectives)}
+            for c in solution.front
+        ],
+        "ending": solution.ending,
+        "accounting": dict(solution.accounting),
+        "table": [
+            {
+                "method": row.title,
+                "search": {name: vars(mean) for name, mean in row.search.items()},
+                "held out": {name: vars(mean) for name, mean in row.held_out.items()},
+            }
+            for row in rows
+        ],
+        **solution.protocol,
+    }
+
+

@@ -1,0 +1,107 @@
+"""The command line: ``sycam-sygus FILE.sy`` solves, everything else is a named command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+
+from sygus.errors import OptionError, SycamError
+
+EXIT_BAD_INPUT, EXIT_NOTHING_FOUND, EXIT_INTERRUPTED = 2, 3, 130
+
+
+class _Commands(click.Group):
+    """Takes a first argument that names no command for the file to solve."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ("--help", "--version", "-h"):
+            args = ["solve", *args]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SycamError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(EXIT_BAD_INPUT)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sycam-sygus")
+def main() -> None:
+    """Synthesise the class-activation-map expression that scores best on a metric.
+
+    \b
+    sycam-sygus FILE.sy                   solve a problem; the answer is printed on stdout
+    sycam-sygus gradcam_plus              a shipped grammar by its bare name
+    sycam-sygus FILE.sy --network shapes-resnet --budget size=5
+    """
+
+
+def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say on what to score."""
+    options = (
+        click.option("--network", metavar="N", help="Network to explain (sycam-sygus list networks)."),
+        click.option("--layer", metavar="L", help="Layer to explain; by default the last feature map."),
+        click.option("--images", metavar="D", help="Image set (sycam-sygus list images)."),
+        click.option("--search-images", type=int, metavar="N", help="Pictures to search on."),
+        click.option("--held-out-images", type=int, metavar="N", help="Other pictures to report on."),
+        click.option("--target", metavar="T", help="Class explained: predicted or label."),
+        click.option("--seed", type=int, metavar="N", help="Seed of the pictures and of the search."),
+        click.option("--device", metavar="D", help="auto, cpu, cuda or mps."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command()
+@click.argument("file")
+@_settings_options
+@click.option("--strategy", metavar="S", help="Search strategy (sycam-sygus list strategies).")
+@click.option("--budget", metavar="B", help="Limits, as size=7,time=60s,forwards=50000,terms=1000.")
+@click.option("--race", metavar="R", help="t: drop candidates that lose to the leader; bound: exactly; off: never.")
+@click.option("--out", metavar="DIR", help="Folder of the run; by default a new one under runs/.")
+@click.option("--resume", is_flag=True, help="Continue the run in --out.")
+@click.option("--format", "form", type=click.Choice(["sygus", "json", "latex"]), default="sygus", help="On stdout.")
+@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
+def solve(file: str, out: str | None, resume: bool, form: str, quiet: bool, **given: Any) -> None:
+    """Search the grammar of FILE for the best expression."""
+    from sygus.commands import run_solve
+
+    sys.exit(run_solve(file, out, resume, form, quiet, given))
+
+
+@main.command()
+@click.argument("file")
+def check(file: str) -> None:
+    """Read FILE and say what it asks, without searching."""
+    from sygus.commands import run_check
+
+    run_check(file)
+
+
+@main.command()
+@_settings_options
+@click.option("--methods", default="all", show_default=True, help="Names separated by commas, or all.")
+@click.option("--metrics", default="average-drop", show_default=True, help="Names separated by commas.")
+@click.option("--expression", metavar="E", help="An expression to score too: a term over features, a define-fun, or an answer; @FILE reads it.")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def evaluate(methods: str, metrics: str, expression: str | None, form: str, **given: Any) -> None:
+    """Score methods, and an expression, by metrics."""
+    from sygus.commands import run_evaluate
+
+    run_evaluate(methods, metrics, expression, form, given)
+
+
+@main.command(name="list")
+@click.argument("kind")
+def list_(kind: str) -> None:
+    """List the known networks, images, metrics, methods, features, functions, strategies or grammars."""
+    from sygus.commands import run_list
+
+    run_list(kind)

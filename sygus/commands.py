@@ -1,0 +1,202 @@
+"""The work behind the commands; imported only when one runs, so that ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+from rich.console import Console
+
+from solvers.settings import STRATEGIES, Settings, resolve
+from solvers.solve import (
+    FOUND,
+    INTERRUPTED,
+    JOURNAL,
+    Solution,
+    Subjects,
+    as_json,
+    compare,
+    load_subjects,
+    prepare,
+    solve,
+    table_of,
+)
+from sygus.display import ProgressDisplay, accounting_line, front_table, score_table
+from sygus.elaborate import load_problem
+from sygus.errors import OptionError, SycamError
+from sygus.export.figures import rows_of_heat_maps
+from sygus.export.latex import weight_equation
+from sygus.export.sygus import number_text
+from sygus.expressions import read_expression
+from sygus.oracles.cam import SORTS
+from sygus.oracles.methods import Method, expression_method, find_methods, methods
+from sygus.oracles.objective import CamProblem
+from sygus.resources import grammar_names, read_problem
+from sygus.saliency.features import FEATURES
+from sygus.saliency.images import IMAGE_SETS
+from sygus.saliency.metrics import METRICS, find_metric
+from sygus.saliency.networks import NETWORKS
+from sygus.theories import LOGICS
+
+FIGURE_PICTURES = 4
+
+
+def run_solve(file: str, out: str | None, resume: bool, form: str, quiet: bool, given: Mapping[str, Any]) -> int:
+    """Solve a problem file; the exit status."""
+    console = Console(stderr=True, quiet=quiet)
+    name, text = read_problem(file)
+    problem = CamProblem(load_problem(text, name))
+    settings, notes = resolve(problem.problem, given)
+    for note in notes:
+        console.print(f"note: {note}", markup=False)
+    folder = _folder(problem, settings, out, resume)
+    subjects = load_subjects(settings)
+    goals = tuple(goal.label for goal in problem.goals)
+    with ProgressDisplay(console, goals, quiet) as display:
+        solution = solve(problem, settings, subjects, folder, display)
+    rows = table_of(solution, subjects)
+    (folder / "solution.json").write_text(json.dumps(as_json(solution, rows), indent=1), encoding="utf-8")
+    (folder / "answer.sy").write_text(solution.answer + "\n", encoding="utf-8")
+    if solution.front:
+        console.print(front_table(solution))
+    metrics = list(problem.metrics.values())
+    if metrics:
+        search, held_out = len(subjects.search.subject.images), len(subjects.held_out.subject.images)
+        console.print(score_table(rows, metrics, f"{search} search pictures", f"{held_out} held-out pictures"))
+    if solution.best is not None:
+        console.print(f"LaTeX: {weight_equation(solution.best.term)}", markup=False, highlight=False, soft_wrap=True)
+        _figure(solution, subjects, folder / "heatmaps.png")
+    console.print(f"search ended: {solution.ending}", markup=False, highlight=False, soft_wrap=True)
+    console.print(accounting_line(solution), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"run: {folder}", markup=False, highlight=False, soft_wrap=True)
+    click.echo(_output(solution, rows, form))
+    if solution.ending == INTERRUPTED:
+        console.print(f"resume: sycam-sygus {file} --out {folder} --resume (with the same options)", markup=False)
+        return 130
+    spent = solution.ending.startswith("the budget")
+    return 3 if solution.best is None and spent else 0
+
+
+def _output(solution: Solution, rows: list[Any], form: str) -> str:
+    if form == "json":
+        return json.dumps(as_json(solution, rows), indent=1)
+    if form == "latex" and solution.best is not None:
+        return weight_equation(solution.best.term)
+    return solution.answer
+
+
+def _folder(problem: CamProblem, settings: Settings, out: str | None, resume: bool) -> Path:
+    """The run's folder, made now so that a bad one is an error before the search."""
+    if out is None:
+        if resume:
+            raise OptionError("--resume: which run?", "name its folder with --out")
+        now = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+        stem = f"{Path(problem.problem.file).stem}-{settings.network}-{now}"
+        folder = Path("runs") / stem
+        count = 1
+        while folder.exists():
+            count += 1
+            folder = Path("runs") / f"{stem}-{count}"
+        return prepare(folder)
+    folder = Path(out)
+    there = (folder / JOURNAL).exists()
+    if there and not resume:
+        raise OptionError(f"--out: '{out}' holds a run", "add --resume to continue it, or give another folder")
+    if resume and not there:
+        raise OptionError(f"--resume: there is no run in '{out}'", "leave --resume out to begin one")
+    return prepare(folder)
+
+
+def _figure(solution: Solution, subjects: Subjects, path: Path) -> None:
+    """Held-out pictures with the heat maps of Grad-CAM, Grad-CAM++ and the found expression."""
+    assert solution.best is not None
+    oracle = subjects.held_out
+    columns = [*find_methods("gradcam,gradcam++"), expression_method("found", FOUND, solution.best.term)]
+    (metric,) = list(solution.problem.metrics.values())[:1]
+    captions = [
+        [f"{metric.name} {scores[row]:.1f}{metric.unit}" for scores in (m.score(oracle, metric) for m in columns)]
+        for row in range(FIGURE_PICTURES)
+    ]
+    maps = [method.saliency(oracle)[:FIGURE_PICTURES] for method in columns]
+    pictures = oracle.subject.images.pictures[:FIGURE_PICTURES]
+    rows_of_heat_maps(pictures, [method.title for method in columns], maps, captions, path)
+
+
+def run_check(file: str) -> None:
+    """Say what a file asks."""
+    name, text = read_problem(file)
+    problem = CamProblem(load_problem(text, name))
+    settings, notes = resolve(problem.problem, {})
+    target = problem.problem.target
+    grammar = target.grammar
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    click.echo(f"{name}: well-formed, logic {problem.problem.logic}")
+    parameters = ", ".join(f"{p.name} {p.sort}" for p in target.function.parameters)
+    click.echo(f"synthesise {target.function.name} : {target.function.sort} from {parameters}")
+    for nonterminal, productions in grammar.productions.items():
+        click.echo(f"  {nonterminal.name} {nonterminal.sort}: {len(productions)} productions")
+    for goal in problem.goals:
+        click.echo(f"{goal.direction}imise {goal.label}")
+    click.echo(f"{len(problem.problem.constraints)} constraints; network {settings.network}, images {settings.images}")
+
+
+def run_evaluate(names: str, metric_names: str, expression: str | None, form: str, given: Mapping[str, Any]) -> None:
+    """Print the table of scores."""
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    chosen = find_methods(names)
+    metrics = [_metric(name.strip()) for name in metric_names.split(",")]
+    if expression is not None:
+        chosen.append(expression_method("expression", "expression", read_expression(expression)))
+    subjects = load_subjects(settings)
+    rows = compare(subjects, chosen, metrics)
+    if form == "json":
+        table = [
+            {
+                "method": row.title,
+                "search": {name: vars(mean) for name, mean in row.search.items()},
+                "held out": {name: vars(mean) for name, mean in row.held_out.items()},
+            }
+            for row in rows
+        ]
+        click.echo(json.dumps(table, indent=1))
+        return
+    search, held_out = len(subjects.search.subject.images), len(subjects.held_out.subject.images)
+    table = score_table(rows, metrics, f"{search} search pictures", f"{held_out} held-out pictures")
+    Console().print(table)
+    if expression is not None:
+        for metric in metrics:
+            click.echo(f"{metric.name} on the search pictures: {number_text(rows[-1].search[metric.name].value)}")
+
+
+def _metric(name: str) -> Any:
+    try:
+        return find_metric(name)
+    except OptionError as error:
+        raise OptionError(f"--metrics: {error.message}", error.hint) from None
+
+
+def run_list(kind: str) -> None:
+    """Print the names of one kind and what they are."""
+    kinds: dict[str, Mapping[str, str]] = {
+        "networks": NETWORKS,
+        "images": IMAGE_SETS,
+        "metrics": {name: f"{m.arrow} {m.doc.splitlines()[0]}" for name, m in METRICS.items()},
+        "methods": {name: method.title for name, method in methods().items()},
+        "features": {name: f"{SORTS[f.rank]}: {f.doc}" for name, f in FEATURES.items()},
+        "functions": {
+            f"{f.name}": f"{f.sorts}: {f.doc}" for f in LOGICS["CAM"].functions
+        },
+        "strategies": STRATEGIES,
+        "grammars": dict.fromkeys(grammar_names(), ""),
+    }
+    if kind not in kinds:
+        raise OptionError(f"list: unknown kind '{kind}'", f"known kinds: {', '.join(kinds)}")
+    width = max(len(name) for name in kinds[kind])
+    for name, doc in kinds[kind].items():
+        click.echo(f"{name:{width}}  {doc}".rstrip())

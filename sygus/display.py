@@ -1,0 +1,108 @@
+"""What the command line shows on stderr: progress while a run goes, and tables."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from solvers.run import Progress
+from solvers.solve import Row, Solution
+from sygus.export.sygus import term_text
+from sygus.saliency.metrics import Metric
+from sygus.statistics import Mean
+
+PLAIN_INTERVAL = 5.0
+"""Seconds between lines where stderr is no terminal."""
+
+
+class ProgressDisplay:
+    """A live display on a terminal, a plain line every few seconds elsewhere, nothing if quiet."""
+
+    def __init__(self, console: Console, goals: tuple[str, ...], quiet: bool) -> None:
+        self.console = console
+        self.goals = goals
+        self.quiet = quiet
+        self.live = None if quiet or not console.is_terminal else Live(console=console, transient=True)
+        self.last = -PLAIN_INTERVAL
+
+    def __enter__(self) -> ProgressDisplay:
+        if self.live is not None:
+            self.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.live is not None:
+            self.live.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show the state of the run."""
+        if self.quiet:
+            return
+        if self.live is not None:
+            self.live.update(Group(*(Text(line, overflow="ellipsis", no_wrap=True) for line in self._lines(progress))))
+        elif time.monotonic() - self.last >= PLAIN_INTERVAL:
+            self.last = time.monotonic()
+            self.console.print(" | ".join(self._lines(progress)), soft_wrap=True, markup=False, highlight=False)
+
+    def _lines(self, progress: Progress) -> list[str]:
+        spending, fates = progress.spending, progress.fates
+        seconds = spending.seconds
+        limit = spending.budget.time
+        clock = f"{seconds:.0f} s" + (f" of {limit:.0f} s" if limit else "")
+        judged = ", ".join(f"{count} {fate}" for fate, count in fates.items())
+        size = progress.strategy.status().get("size", 0)
+        rate = sum(fates.values()) / max(seconds, 1e-9)
+        lines = [f"size {size}: {judged}; {rate:.0f} terms/s, {spending.forwards} passes, {clock}"]
+        if progress.leader is not None:
+            values = zip(self.goals, progress.leader.outcome.objectives, strict=True)
+            shown = ", ".join(f"{name} {value:.4g}" for name, value in values)
+            lines.append(f"best so far: {shown}: {term_text(progress.leader.term)}")
+        return lines
+
+
+def score_table(rows: list[Row], metrics: list[Metric], search: str, held_out: str) -> Table:
+    """The methods by the metrics, on both sets of pictures, with the best of each column marked."""
+    table = Table(title="mean score with bootstrap 95 % interval", title_justify="left")
+    table.add_column("method")
+    for metric in metrics:
+        for part in (search, held_out):
+            unit = f" {metric.unit}" if metric.unit else ""
+            table.add_column(f"{metric.name}{unit} {metric.arrow}\n{part}", justify="right")
+    for row in rows:
+        cells = []
+        for metric in metrics:
+            for part in ("search", "held_out"):
+                mean: Mean = getattr(row, part)[metric.name]
+                column = [getattr(other, part)[metric.name].value for other in rows]
+                best = mean.value == (min(column) if metric.direction == "min" else max(column))
+                text = f"{mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}]"
+                cells.append(Text(text, style="bold" if best else ""))
+        table.add_row(Text(row.title), *cells)
+    return table
+
+
+def accounting_line(solution: Solution) -> str:
+    """What the run spent and what became of the proposals."""
+    counts = ", ".join(f"{value} {name}" for name, value in solution.accounting.items() if name != "seconds")
+    return f"{counts}; {solution.accounting['seconds']} s"
+
+
+def front_table(solution: Solution) -> Table:
+    """The best expression of each size."""
+    goals = solution.problem.goals
+    table = Table(title="best by size", title_justify="left")
+    table.add_column("size", justify="right")
+    for goal in goals:
+        table.add_column(goal.label, justify="right")
+    table.add_column("expression", overflow="fold")
+    for candidate in solution.front:
+        values = (f"{value:.4g}" for value in candidate.outcome.objectives)
+        table.add_row(str(candidate.term.size), *values, Text(term_text(candidate.term)))
+    return table

@@ -1,0 +1,80 @@
+"""The exceptions users meet: what is wrong, where, and what would be right.
+
+Every error a user can cause derives from :class:`SycamError`; the command line prints it without a traceback.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A region of a source text; lines and columns count from 1, the end is exclusive."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+class SycamError(Exception):
+    """Base of all errors that a user can cause and mend.
+
+    Args:
+        message: what is wrong, one sentence without a full stop.
+        hint: what would be right.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class OptionError(SycamError):
+    """A bad value of an option; the message names the option."""
+
+
+class SourceError(SycamError):
+    """An error at a position of a SyGuS-IF text; :meth:`located` names the file and shows the line with a caret."""
+
+    def __init__(self, message: str, position: Position, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.position = position
+        self.file = "<text>"
+        self.text = ""
+
+    def located(self, file: str, text: str) -> SourceError:
+        """Remember the file's name and text, for ``str``; keeps the first ones given."""
+        if not self.text:
+            self.file, self.text = file, text
+        return self
+
+    def __str__(self) -> str:
+        at = self.position
+        head = f"{self.file}:{at.line}:{at.column}: {super().__str__()}"
+        lines = self.text.splitlines()
+        if not 1 <= at.line <= len(lines):
+            return head
+        return f"{head}\n{_excerpt(lines[at.line - 1], at)}"
+
+
+def _excerpt(line: str, at: Position, width: int = 100) -> str:
+    """The source line, cut to ``width`` around the position, above a line of carets."""
+    start = max(0, at.column - 1 - width // 2) if len(line) > width else 0
+    shown = line[start : start + width].replace("\t", " ")
+    column = at.column - 1 - start
+    end = at.end_column - 1 - start if at.end_line == at.line else len(shown)
+    return f"  {shown}\n  {' ' * column}{'^' * max(1, min(end, len(shown)) - column)}"
+
+
+class ParseError(SourceError):
+    """The text is no SyGuS-IF script."""
+
+
+class TypeCheckError(SourceError):
+    """The script parses but is not well-formed: unknown symbol, wrong sort, a feature not switched on."""

@@ -1,0 +1,64 @@
+"""Terms and answers as SyGuS-IF text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from sygus.terms import Literal, SynthFunction, Term, fold
+
+Number = int | float | Fraction
+
+
+def number_text(value: Number) -> str:
+    """A number as the standard writes it: no sign, no exponent, negative ones as ``(- x)``.
+
+    Floats come as the shortest decimal that reads back as the same float; fractions without a finite decimal as
+    ``(/ a b)``.
+    """
+    if value < 0:
+        return f"(- {number_text(-value)})"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        text = number_text(Fraction(repr(value)))
+        return text if "." in text else f"{text}.0"
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    if rest != 1:
+        return f"(/ {value.numerator} {value.denominator})"
+    places = 0
+    while (value * 10**places).denominator != 1:
+        places += 1
+    digits = str((value * 10**places).numerator).rjust(places + 1, "0")
+    return f"{digits[:-places]}.{digits[-places:]}" if places else digits
+
+
+def term_text(root: Term) -> str:
+    """The term in one line."""
+
+    def visit(node: Term, arguments: list[str]) -> str:
+        head = node.head
+        if isinstance(head, Literal):
+            if isinstance(head.value, bool):
+                return "true" if head.value else "false"
+            return f'"{head.value}"' if isinstance(head.value, str) else number_text(head.value)
+        return f"({head.name} {' '.join(arguments)})" if arguments else str(head.name)
+
+    return fold(root, visit)
+
+
+def definition_text(function: SynthFunction, body: Term) -> str:
+    """``(define-fun f ((x σ)…) σ body)``."""
+    parameters = " ".join(f"({parameter.name} {parameter.sort})" for parameter in function.parameters)
+    return f"(define-fun {function.name} ({parameters}) {function.sort} {term_text(body)})"
+
+
+def answer_text(function: SynthFunction, body: Term, values: Sequence[Number] | None = None) -> str:
+    """The standard's answer: ``((value…) (define-fun …))`` to optimize-synth, ``((define-fun …))`` to check-synth."""
+    definition = definition_text(function, body)
+    if values is None:
+        return f"({definition})"
+    return f"(({' '.join(number_text(value) for value in values)}) {definition})"

@@ -1,0 +1,111 @@
+"""The equivalence oracle: was a term like this one seen before?
+
+In order of price: a normal form of commutative and associative operators, and the **value signature**, a hash of the
+term's values on random probes. Equality of signatures is a congruence, so it may prune what larger terms are built
+from. SymPy's canonical form serves names and cross-checks; it never prunes, since it ignores the guards of total
+division.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import sympy
+import torch
+from torch import Tensor
+
+from sygus.terms import Literal, Sort, Term, Variable, expand, fold
+from sygus.theories import Function
+from sygus.theories.evaluate import evaluate
+
+SMALLEST = 1e-12
+"""Probe values below this count as zero, as they do for ``div0``."""
+
+_KEPT_BITS = 20  # of the 52 of a float64's mantissa: relative 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Probes:
+    """Random values on which terms are told apart.
+
+    Attributes:
+        values: each variable's values, float64 (draws, …) as :mod:`sygus.theories.function` lays them out.
+        shapes: the shape of a value of each sort, draws included.
+    """
+
+    values: Mapping[Variable, Tensor]
+    shapes: Mapping[Sort, tuple[int, ...]]
+
+    def evaluate(self, term: Term) -> Tensor:
+        """The values of one term, in the shape of its sort."""
+        return evaluate(term, self.values).expand(self.shapes[term.sort])
+
+    def signature(self, term: Term) -> int | None:
+        """The value signature of one term, None where a value is not finite."""
+        keys, finite = signatures(self.evaluate(term)[None])
+        return int(keys[0]) if finite[0] else None
+
+
+def signatures(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Hash each row of values, rounded to relative 1e-6.
+
+    Args:
+        values: (n, …) float64.
+
+    Returns:
+        keys (n,) int64, equal for equal rows and with overwhelming probability for those alone; and whether each row
+        is finite, (n,) bool.
+    """
+    rows = values.reshape(len(values), -1)
+    rows = torch.where(rows.abs() < SMALLEST, 0.0, rows)
+    bits = rows.view(torch.int64)
+    dropped = 52 - _KEPT_BITS
+    rounded = (bits + (1 << (dropped - 1))) >> dropped
+    return (rounded * _multipliers(rows.shape[1], rows.device)).sum(1), rows.sum(1).isfinite()
+
+
+@lru_cache
+def _multipliers(count: int, device: torch.device) -> Tensor:
+    """Fixed odd random numbers: the sum of products modulo 2⁶⁴ is a universal hash."""
+    generator = torch.Generator().manual_seed(0x5EED)
+    bound = torch.iinfo(torch.int64).max
+    return (torch.randint(-bound, bound, (count,), generator=generator) | 1).to(device)
+
+
+def normal_form(root: Term) -> str:
+    """A text that is equal for terms that differ only by the order and grouping of operands.
+
+    Macros are expanded; operands of commutative functions are sorted, those of associative ones flattened.
+    """
+
+    def visit(node: Term, arguments: list[tuple[str, tuple[str, ...]]]) -> tuple[str, tuple[str, ...]]:
+        head = node.head
+        if not isinstance(head, Function):
+            return "", (head.name,)
+        operands: list[str] = []
+        for name, parts in arguments:
+            operands.extend(parts if head.associative and name == head.name else [text(name, parts)])
+        if head.commutative:
+            operands.sort()
+        return head.name, tuple(operands)
+
+    def text(name: str, parts: tuple[str, ...]) -> str:
+        return f"({name} {' '.join(parts)})" if name else parts[0]
+
+    return text(*fold(expand(root), visit))
+
+
+def canonical(root: Term) -> sympy.Expr:
+    """SymPy's automatic canonical form, equal for many terms that are equal where no denominator is zero."""
+
+    def visit(node: Term, arguments: list[sympy.Expr]) -> sympy.Expr:
+        head = node.head
+        if isinstance(head, Function):
+            return head.sympy(*arguments)
+        if isinstance(head, Literal):
+            return sympy.sympify(head.value) if isinstance(head.value, bool) else sympy.Rational(str(head.value))
+        return sympy.Symbol(head.name, real=True)
+
+    return fold(expand(root), visit)

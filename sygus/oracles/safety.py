@@ -1,0 +1,117 @@
+"""The safety oracle: Z3 proves from the domain facts that no denominator of a strict division can be zero."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal as OneOf
+
+import z3
+
+from sygus.terms import Literal, Term, Variable, expand, fold, subterms
+from sygus.theories import Function
+
+Domain = OneOf["any", "nonnegative", "unit"]
+"""Which values a variable takes: any real, at least 0, or in the open interval (0, 1)."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer of the safety oracle.
+
+    Attributes:
+        safe: every denominator is proved nonzero.
+        denominator: the first that is not.
+        witness: values at one pixel that make it zero, where Z3 found some; a reduction such as ``gap`` appears under
+            its name and is only bounded by what is known of it.
+    """
+
+    safe: bool
+    denominator: Term | None = None
+    witness: Mapping[str, str] | None = None
+
+
+class _Encoding:
+    """The Z3 form of one term, with what is known of its parts; implements :class:`sygus.theories.function.Facts`."""
+
+    def __init__(self, domains: Mapping[str, Domain], timeout: int) -> None:
+        self.solver = z3.Solver()
+        self.solver.set("timeout", timeout)
+        self.domains = domains
+        self.count = 0
+
+    def fresh(self, name: str) -> z3.ArithRef:
+        self.count += 1
+        return z3.Real(f"{name}!{self.count}")
+
+    def assume(self, fact: z3.BoolRef) -> None:
+        self.solver.add(fact)
+
+    def proves(self, claim: z3.BoolRef) -> bool:
+        return self.refute(claim) == z3.unsat
+
+    def refute(self, claim: z3.BoolRef) -> z3.CheckSatResult:
+        """sat with a model in the solver where the claim can be false."""
+        self.solver.push()
+        self.solver.add(z3.Not(claim))
+        result = self.solver.check()
+        self.model = self.solver.model() if result == z3.sat else None
+        self.solver.pop()
+        return result
+
+    def encode(self, root: Term) -> z3.ExprRef:
+        def visit(node: Term, arguments: list[z3.ExprRef]) -> z3.ExprRef:
+            head = node.head
+            if isinstance(head, Function):
+                return head.z3(self, *arguments)
+            if isinstance(head, Literal):
+                return z3.BoolVal(head.value) if isinstance(head.value, bool) else z3.RealVal(str(head.value))
+            if isinstance(head, Variable):
+                return self.variable(head)
+            raise TypeError(f"{head!r} has no Z3 form")
+
+        return fold(root, visit)
+
+    def variable(self, variable: Variable) -> z3.ArithRef:
+        value = z3.Real(variable.name)
+        match self.domains.get(variable.name, "any"):
+            case "nonnegative":
+                self.assume(value >= 0)
+            case "unit":
+                self.assume(z3.And(value > 0, value < 1))
+        return value
+
+
+class SafetyOracle:
+    """Decides which terms may be evaluated. Answers are remembered by denominator.
+
+    Args:
+        domains: what is known of the variables, by name.
+        timeout: for one proof, in milliseconds; what is not proved in time is not safe.
+    """
+
+    def __init__(self, domains: Mapping[str, Domain], timeout: int = 1000) -> None:
+        self.domains = domains
+        self.timeout = timeout
+        self._verdicts: dict[Term, Verdict] = {}
+
+    def check(self, root: Term) -> Verdict:
+        """Whether every strict division in the term has a nonzero denominator."""
+        for node in subterms(expand(root)):
+            if isinstance(node.head, Function):
+                for position in node.head.nonzero:
+                    verdict = self.nonzero(node.arguments[position])
+                    if not verdict.safe:
+                        return verdict
+        return Verdict(True)
+
+    def nonzero(self, denominator: Term) -> Verdict:
+        """Whether the term is nonzero for all values of the variables."""
+        if denominator not in self._verdicts:
+            encoding = _Encoding(self.domains, self.timeout)
+            result = encoding.refute(encoding.encode(expand(denominator)) != 0)
+            witness = None
+            if encoding.model is not None:
+                witness = {str(symbol): str(encoding.model[symbol]) for symbol in encoding.model.decls()}
+            self._verdicts[denominator] = Verdict(result == z3.unsat, denominator, witness)
+        return self._verdicts[denominator]

@@ -1,0 +1,237 @@
+"""A well-sorted SyGuS problem: what to synthesise, from which grammar, under which constraints, for which objective."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Literal
+
+from sygus.errors import Position
+from sygus.terms import Hole, Nonterminal, OracleFunction, Sort, SynthFunction, Term, fill, subterms, term
+from sygus.theories import Theory
+
+
+@dataclass(frozen=True, eq=False)
+class Production:
+    """One right-hand side: a term whose holes, numbered from the left, stand for nonterminals.
+
+    Attributes:
+        template: the term; a production that only renames is a bare hole.
+        holes: the nonterminal of each hole.
+        weights: weight keyword to the weight that ``!`` gives this production.
+        position: where it stands in the file.
+    """
+
+    template: Term
+    holes: tuple[Nonterminal, ...]
+    weights: Mapping[str, int]
+    position: Position
+
+    @property
+    def size(self) -> int:
+        """The number of nodes the production itself adds to a term."""
+        return self.template.size - len(self.holes)
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether the production is a single nonterminal."""
+        return isinstance(self.template.head, Hole)
+
+    @property
+    def is_commutative(self) -> bool:
+        """Whether swapping the two holes gives an equal term."""
+        head, arguments = self.template.head, self.template.arguments
+        return (
+            getattr(head, "commutative", False)
+            and len(arguments) == 2
+            and all(isinstance(argument.head, Hole) for argument in arguments)
+            and self.holes[0] == self.holes[1]
+        )
+
+    def instantiate(self, children: tuple[Term, ...]) -> Term:
+        """The term with the holes filled."""
+        return fill(self.template, dict(enumerate(children)))
+
+    def match(self, candidate: Term) -> tuple[Term, ...] | None:
+        """The children with which this production makes ``candidate``, None where it does not."""
+        found: list[Term | None] = [None] * len(self.holes)
+        stack = [(self.template, candidate)]
+        while stack:
+            pattern, node = stack.pop()
+            if isinstance(pattern.head, Hole):
+                found[pattern.head.index] = node
+            elif pattern.head != node.head or len(pattern.arguments) != len(node.arguments):
+                return None
+            else:
+                stack.extend(zip(pattern.arguments, node.arguments, strict=True))
+        return tuple(child for child in found if child is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class Derivation:
+    """How a grammar makes a term: a production and the derivations of what fills its holes."""
+
+    production: Production
+    children: tuple[Derivation, ...]
+
+    def weight(self, keyword: str, default: int) -> int:
+        """The sum of the productions' weights."""
+        total, stack = 0, [self]
+        while stack:
+            node = stack.pop()
+            total += node.production.weights.get(keyword, default)
+            stack.extend(node.children)
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class Grammar:
+    """Nonterminals with their productions, in the order of the file; the first is the start."""
+
+    productions: Mapping[Nonterminal, tuple[Production, ...]]
+
+    @property
+    def start(self) -> Nonterminal:
+        """The nonterminal that answers are derived from."""
+        return next(iter(self.productions))
+
+    def smallest(self) -> Mapping[Nonterminal, int]:
+        """The size of the smallest term of each nonterminal; those that derive nothing are missing."""
+        sizes: dict[Nonterminal, int] = {}
+        changed = True
+        while changed:
+            changed = False
+            for nonterminal, productions in self.productions.items():
+                for production in productions:
+                    if all(hole in sizes for hole in production.holes):
+                        size = production.size + sum(sizes[hole] for hole in production.holes)
+                        if size < sizes.get(nonterminal, size + 1):
+                            sizes[nonterminal] = size
+                            changed = True
+        return sizes
+
+    def derive(self, root: Term) -> Derivation | None:
+        """A derivation of ``root`` from the start symbol, None where the grammar does not make it."""
+        table: dict[Term, dict[Nonterminal, Derivation]] = {}
+        for node in subterms(root):
+            table[node] = self._derivations(node, table)
+        return table[root].get(self.start)
+
+    def _derivations(
+        self, node: Term, table: Mapping[Term, Mapping[Nonterminal, Derivation]]
+    ) -> dict[Nonterminal, Derivation]:
+        """The first derivation of ``node`` from each nonterminal; ``table`` knows those of its sub-terms."""
+        found: dict[Nonterminal, Derivation] = {}
+        changed = True
+        while changed:  # chain productions may need several rounds
+            changed = False
+            for nonterminal, productions in self.productions.items():
+                if nonterminal in found:
+                    continue
+                for production in productions:
+                    children = production.match(node)
+                    if children is None:
+                        continue
+                    known = [
+                        (found if child is node else table[child]).get(hole)
+                        for child, hole in zip(children, production.holes, strict=True)
+                    ]
+                    if all(child is not None for child in known):
+                        found[nonterminal] = Derivation(production, tuple(child for child in known if child))
+                        changed = True
+                        break
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A function to synthesise, with its grammar and the positions of its parameters."""
+
+    function: SynthFunction
+    grammar: Grammar
+    position: Position
+    parameter_positions: tuple[Position, ...]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A number to make small (``min``) or large (``max``)."""
+
+    term: Term
+    direction: Literal["min", "max"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The value that the file gives an option, and where."""
+
+    value: str
+    position: Position
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What a script asks.
+
+    Attributes:
+        file, text: the source.
+        logic, theory: the name given to ``set-logic`` and what it opens.
+        targets: the functions to synthesise, in order.
+        constraints: boolean terms the answer must satisfy.
+        objectives: empty for ``check-synth``.
+        lexicographic: whether an earlier objective outranks the later ones; otherwise all are equal (Pareto).
+        weights: the defaults of the declared weights.
+        options: the file's ``set-option`` values, not yet checked by whoever uses them.
+        oracles: the declared oracle functions, with the position of the oracle's name.
+    """
+
+    file: str
+    text: str
+    logic: str
+    theory: Theory
+    targets: tuple[Target, ...]
+    constraints: tuple[Term, ...]
+    objectives: tuple[Objective, ...]
+    lexicographic: bool
+    weights: Mapping[str, int]
+    options: Mapping[str, Setting]
+    oracles: Mapping[OracleFunction, Position] = field(default_factory=dict)
+
+    @property
+    def target(self) -> Target:
+        """The function to synthesise, of a problem that has one."""
+        return self.targets[0]
+
+
+def default_grammar(theory: Theory, parameters: tuple[Term, ...], sort: Sort, position: Position) -> Grammar:
+    """The grammar of every constant-free term of the theory over ``parameters``, for a function given without one."""
+    sorts = [sort, *(s for s in theory.sorts if s != sort)]
+    nonterminals = {s: Nonterminal(f"any-{s}", s) for s in sorts}
+    productions: dict[Nonterminal, list[Production]] = {n: [] for n in nonterminals.values()}
+    for parameter in parameters:
+        productions[nonterminals[parameter.sort]].append(Production(parameter, (), {}, position))
+    for function in theory.functions:
+        for arity in (1, 2, 3):
+            for arguments in product(sorts, repeat=arity):
+                result = function.signature(arguments)
+                if result not in nonterminals:
+                    continue
+                holes = tuple(nonterminals[argument] for argument in arguments)
+                template = term(
+                    function, tuple(term(Hole(i, n), (), n.sort) for i, n in enumerate(holes)), result
+                )
+                productions[nonterminals[result]].append(Production(template, holes, {}, position))
+    return _productive(Grammar({n: tuple(ps) for n, ps in productions.items()}))
+
+
+def _productive(grammar: Grammar) -> Grammar:
+    """Without the nonterminals that derive nothing and the productions that use them."""
+    alive = grammar.smallest()
+    return Grammar(
+        {
+            nonterminal: tuple(p for p in productions if all(hole in alive for hole in p.holes))
+            for nonterminal, productions in grammar.productions.items()
+            if nonterminal in alive or nonterminal == grammar.start
+        }
+    )

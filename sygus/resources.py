@@ -1,0 +1,43 @@
+"""The grammars shipped with the package, found by bare name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sygus.errors import OptionError
+
+SUFFIX = ".sy"
+
+
+def grammar_folder() -> Path:
+    """Where the shipped grammars are: inside the installed package, or beside it in a source tree."""
+    package = Path(__file__).parent
+    installed = package / "grammars"
+    return installed if installed.is_dir() else package.parent / "grammars"
+
+
+def grammar_names() -> list[str]:
+    """The names under which shipped grammars are found."""
+    return sorted(path.stem for path in grammar_folder().glob(f"*{SUFFIX}"))
+
+
+def read_problem(name: str) -> tuple[str, str]:
+    """The file's name and text: a path, or the bare name of a shipped grammar.
+
+    Raises:
+        OptionError: there is no such file, or it is no text.
+    """
+    path = Path(name)
+    if not path.exists() and path.name == name:
+        shipped = grammar_folder() / f"{name.removesuffix(SUFFIX)}{SUFFIX}"
+        path = shipped if shipped.exists() else path
+    try:
+        return name, path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        hint = f"give a path, or one of {', '.join(grammar_names())}"
+        raise OptionError(f"FILE: there is no file '{name}'", hint) from None
+    except UnicodeDecodeError as error:
+        message = f"FILE: '{name}' is not a text file (byte {error.start} is not UTF-8)"
+        raise OptionError(message, "give a SyGuS-IF file") from None
+    except OSError as error:
+        raise OptionError(f"FILE: cannot read '{name}' ({error.strerror})", "give a readable file") from None

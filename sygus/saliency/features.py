@@ -1,0 +1,173 @@
+"""The quantities that a CAM expression is made of, by the name a parameter of the function to synthesise gives them.
+
+Each feature is measured on the network or derived from others. The same derivation serves the random probe tensors
+that tell expressions apart, so that a derived feature meets its own definition there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from sygus.saliency.networks import Network
+
+Rank = Literal["map", "weight", "image"]
+"""A value per pixel and channel (N, K, h, w), per channel (N, K, 1, 1), or per image (N, 1, 1, 1)."""
+
+Draw = Callable[[tuple[int, ...], torch.Generator, bool], Tensor]
+"""Random values of a shape, float64; the flag says whether the layer's activation is nonnegative."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A named quantity.
+
+    Attributes:
+        name: the name of the parameter.
+        rank: its shape.
+        latex: as the papers write it, for channel k, class c and pixel (i, j).
+        doc: what it is, with its source.
+        domain: which values it takes: any, nonnegative, or in the open interval (0, 1); ``activation`` is
+            nonnegative only where the layer ends in a ReLU or the like.
+        needs: the features it is derived from; empty for what is measured.
+        derive: computes it from those.
+        draw: random values, for what is measured.
+    """
+
+    name: str
+    rank: Rank
+    latex: str
+    doc: str
+    domain: Literal["any", "activation", "nonnegative", "unit"] = "any"
+    needs: tuple[str, ...] = ()
+    derive: Callable[..., Tensor] | None = None
+    draw: Draw | None = None
+
+
+def alpha(activation: Tensor, gradient: Tensor) -> Tensor:
+    """Grad-CAM++'s α = g² / (2g² + g³ ΣA), 0 where g = 0 (Chattopadhay et al. 2018, equation 19).
+
+    Computed as 1 / (2 + g ΣA), the same value without the underflow of g² against a threshold; 0 where that
+    denominator is below 1e-12 in magnitude.
+
+    Args:
+        activation: (…, K, h, w).
+        gradient: the same shape.
+    """
+    denominator = 2 + gradient * activation.sum((-2, -1), keepdim=True)
+    defined = (gradient != 0) & (denominator.abs() > 1e-12)
+    return torch.where(defined, 1 / torch.where(defined, denominator, 1), 0)
+
+
+def _draw_activation(shape: tuple[int, ...], generator: torch.Generator, nonnegative: bool) -> Tensor:
+    values = torch.randn(shape, generator=generator, dtype=torch.float64)
+    return values.relu() if nonnegative else values
+
+
+def _draw_normal(shape: tuple[int, ...], generator: torch.Generator, _: bool) -> Tensor:
+    return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+def _draw_unit(shape: tuple[int, ...], generator: torch.Generator, _: bool) -> Tensor:
+    return torch.rand(shape, generator=generator, dtype=torch.float64) * 0.98 + 0.01
+
+
+FEATURES: Mapping[str, Feature] = {
+    feature.name: feature
+    for feature in (
+        Feature(
+            "activation",
+            "map",
+            "A^k_{ij}",
+            "The feature maps A of the layer.",
+            domain="activation",
+            draw=_draw_activation,
+        ),
+        Feature(
+            "gradient",
+            "map",
+            r"\frac{\partial Y^c}{\partial A^k_{ij}}",
+            "The gradient g of the class logit with respect to the feature maps (Selvaraju et al. 2017).",
+            draw=_draw_normal,
+        ),
+        Feature(
+            "alpha",
+            "map",
+            r"\alpha^{kc}_{ij}",
+            "The pixel weights α of Grad-CAM++ (Chattopadhay et al. 2018, equation 19).",
+            needs=("activation", "gradient"),
+            derive=alpha,
+        ),
+        Feature("logit", "image", "Y^c", "The logit of the class explained.", draw=_draw_normal),
+        Feature(
+            "probability",
+            "image",
+            "p^c",
+            "The probability of the class explained.",
+            domain="unit",
+            draw=_draw_unit,
+        ),
+    )
+}
+"""Every feature, by name."""
+
+FeatureTable = Mapping[str, Tensor]
+"""Feature names to values; see :data:`Rank` for the shapes."""
+
+
+def measure(network: Network, pictures: Tensor, targets: Tensor) -> FeatureTable:
+    """What is measured, by one trunk pass without gradients and one pass of the tail with them.
+
+    Args:
+        network: the classifier.
+        pictures: (N, 3, H, W) in pixel space.
+        targets: the class explained in each, (N,).
+
+    Returns:
+        float32 tensors on the network's device.
+    """
+    activation = network.activation(pictures).float()
+    logit, gradient = network.gradient(activation, targets)
+    probability = network.probabilities(pictures, targets)
+    per_image = (-1, 1, 1, 1)
+    return {
+        "activation": activation,
+        "gradient": gradient.float(),
+        "logit": logit.float().view(per_image),
+        "probability": probability.view(per_image),
+    }
+
+
+def draw(shape: tuple[int, int, int, int], generator: torch.Generator, *, nonnegative: bool) -> FeatureTable:
+    """Random values of every measured feature, float64, for telling expressions apart.
+
+    Args:
+        shape: draws, K, h, w.
+        generator: where the numbers come from.
+        nonnegative: whether activations are; then about half of them are zero.
+    """
+    draws, channels, height, width = shape
+    shapes = {"map": shape, "weight": (draws, channels, 1, 1), "image": (draws, 1, 1, 1)}
+    return {
+        feature.name: feature.draw(shapes[feature.rank], generator, nonnegative)
+        for feature in FEATURES.values()
+        if feature.draw is not None
+    }
+
+
+def derive(measured: FeatureTable, names: Iterable[str]) -> FeatureTable:
+    """The named features, derived where they are not measured."""
+    table = dict(measured)
+
+    def compute(name: str) -> Tensor:
+        if name not in table:
+            feature = FEATURES[name]
+            assert feature.derive is not None
+            table[name] = feature.derive(*(compute(need) for need in feature.needs))
+        return table[name]
+
+    return {name: compute(name) for name in names}

@@ -1,0 +1,52 @@
+"""From weights to a saliency map (METHODS: L = ReLU(Σ_k w_k A_k), S = n(up(L)))."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+FLAT = 1e-12
+"""A map whose maximum and minimum are closer than this is constant: it has no normal form and counts as degenerate."""
+
+
+def combine(weights: Tensor, activation: Tensor) -> Tensor:
+    """L = ReLU(Σ_k w_k A_k), the sum over channels.
+
+    Args:
+        weights: (N, K, 1, 1) or, pointwise, (N, K, h, w).
+        activation: (N, K, h, w).
+
+    Returns:
+        (N, h, w).
+    """
+    if weights.shape[-2:] == (1, 1):
+        summed = torch.einsum("nk,nkhw->nhw", weights.expand(*activation.shape[:2], 1, 1)[..., 0, 0], activation)
+    else:
+        summed = (weights * activation).sum(1)
+    return summed.relu()
+
+
+def unit_range(maps: Tensor) -> Tensor:
+    """n(M) = (M - min) / (max - min) over the pixels of each map (N, h, w); constant maps become 0."""
+    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
+    constant = high - low < FLAT
+    return torch.where(constant, 0, (maps - low) / torch.where(constant, 1, high - low))
+
+
+def saliency(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """S = n(up(L)): bilinear up-sampling (align_corners=False) to ``size``, then scaled to [0, 1].
+
+    Args:
+        maps: L, (N, h, w).
+        size: H, W.
+
+    Returns:
+        (N, H, W); a constant map gives the black mask S = 0.
+    """
+    return unit_range(interpolate(maps[:, None], size, mode="bilinear", align_corners=False)[:, 0])
+
+
+def degenerate(maps: Tensor) -> Tensor:
+    """Which maps (N, h, w) are constant, all zero among them: (N,) bool."""
+    return maps.amax((-2, -1)) - maps.amin((-2, -1)) < FLAT

@@ -1,0 +1,444 @@
+"""The commands, terms, sorts and grammars of a SyGuS-IF script, as immutable records with positions.
+
+The classes follow the syntax chapter of the SyGuS-IF 2.1 standard, one per alternative. Two nodes are equal when
+they say the same, wherever they were written: positions take no part in comparisons. Comparing, hashing and ``repr``
+recurse, so for terms nested hundreds deep compare what the printer makes of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from sygus.errors import Position
+
+#: The position of nodes that were not read from a text.
+NOWHERE = Position(0, 0, 0, 0)
+
+LiteralKind: TypeAlias = Literal["numeral", "decimal", "boolean", "hexadecimal", "binary", "string"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """Anything that was read from a text; ``position`` is where, from its first character to its last."""
+
+    position: Position = field(compare=False, repr=False)
+
+
+# Identifiers, sorts and attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier(Node):
+    """A symbol ``f``, or an indexed one such as ``(_ BitVec 8)``; a quoted symbol stands without its bars."""
+
+    symbol: str
+    indices: tuple[int | str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SortExpression(Node):
+    """A sort, with the arguments of a parametric one; ``(-> A B C)`` is "->" with the arguments A, B and C."""
+
+    identifier: Identifier
+    arguments: tuple[SortExpression, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SortedVariable(Node):
+    """``(name sort)``: a parameter, a bound variable, a selector, a predeclared nonterminal."""
+
+    name: str
+    sort: SortExpression
+
+
+@dataclass(frozen=True, slots=True)
+class LiteralExpression(Node):
+    """A literal; ``text`` as written, but for a string its characters, without quotes and with ``""`` read as one."""
+
+    kind: LiteralKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SExpression(Node):
+    """A list in the value of an attribute; a bare keyword in it is an attribute without a value."""
+
+    items: tuple[AttributeValue | Attribute, ...]
+
+
+AttributeValue: TypeAlias = LiteralExpression | Identifier | SExpression
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute(Node):
+    """``:keyword`` or ``:keyword value``; the keyword without its colon."""
+
+    keyword: str
+    value: AttributeValue | None = None
+
+
+# Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Reference(Node):
+    """An identifier used as a term: a variable, a constant, a nonterminal."""
+
+    identifier: Identifier
+
+
+@dataclass(frozen=True, slots=True)
+class Application(Node):
+    """``(f t…)`` with one argument or more."""
+
+    identifier: Identifier
+    arguments: tuple[TermExpression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated(Node):
+    """``(! t attribute…)`` with one attribute or more."""
+
+    term: TermExpression
+    attributes: tuple[Attribute, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantified(Node):
+    """``(forall ((x S)…) t)`` or ``(exists ((x S)…) t)``."""
+
+    quantifier: Literal["forall", "exists"]
+    variables: tuple[SortedVariable, ...]
+    body: TermExpression
+
+
+@dataclass(frozen=True, slots=True)
+class Let(Node):
+    """``(let ((x t)…) body)``; the bindings are parallel."""
+
+    bindings: tuple[tuple[str, TermExpression], ...]
+    body: TermExpression
+
+
+@dataclass(frozen=True, slots=True)
+class AnyConstant(Node):
+    """``(Constant S)`` in a grammar: any constant of the sort."""
+
+    sort: SortExpression
+
+
+@dataclass(frozen=True, slots=True)
+class AnyVariable(Node):
+    """``(Variable S)`` in a grammar: any parameter of the sort."""
+
+    sort: SortExpression
+
+
+TermExpression: TypeAlias = (
+    LiteralExpression | Reference | Application | Annotated | Quantified | Let | AnyConstant | AnyVariable
+)
+
+
+# Grammars and datatypes
+
+
+@dataclass(frozen=True, slots=True)
+class NonterminalGroup(Node):
+    """``(name sort (production…))``."""
+
+    name: str
+    sort: SortExpression
+    productions: tuple[TermExpression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GrammarExpression(Node):
+    """The rules of a function to synthesise; ``predeclarations`` is None where older syntax leaves the list out."""
+
+    predeclarations: tuple[SortedVariable, ...] | None
+    groups: tuple[NonterminalGroup, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConstructorDeclaration(Node):
+    """``(constructor (selector S)…)`` of a datatype."""
+
+    name: str
+    selectors: tuple[SortedVariable, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DatatypeDeclaration(Node):
+    """``(constructor…)``, or ``(par (u…) (constructor…))`` with SMT-LIB's sort parameters."""
+
+    constructors: tuple[ConstructorDeclaration, ...]
+    parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SortDeclaration(Node):
+    """``(name arity)`` in declare-datatypes."""
+
+    name: str
+    arity: int
+
+
+# Commands
+
+
+@dataclass(frozen=True, slots=True)
+class SetInfo(Node):
+    """``(set-info :keyword value)``."""
+
+    keyword: str
+    value: AttributeValue
+
+
+@dataclass(frozen=True, slots=True)
+class SetLogic(Node):
+    """``(set-logic logic)``."""
+
+    logic: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetFeature(Node):
+    """``(set-feature :feature true)`` or ``false``; the feature without its colon."""
+
+    feature: str
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetOption(Node):
+    """``(set-option :keyword value)``."""
+
+    keyword: str
+    value: AttributeValue
+
+
+@dataclass(frozen=True, slots=True)
+class DeclareVar(Node):
+    """``(declare-var name S)``."""
+
+    name: str
+    sort: SortExpression
+
+
+@dataclass(frozen=True, slots=True)
+class DeclareDatatype(Node):
+    """``(declare-datatype name datatype)``."""
+
+    name: str
+    datatype: DatatypeDeclaration
+
+
+@dataclass(frozen=True, slots=True)
+class DeclareDatatypes(Node):
+    """``(declare-datatypes ((name arity)…) (datatype…))``; both lists are of one length."""
+
+    sorts: tuple[SortDeclaration, ...]
+    datatypes: tuple[DatatypeDeclaration, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeclareSort(Node):
+    """``(declare-sort name arity)``."""
+
+    name: str
+    arity: int
+
+
+@dataclass(frozen=True, slots=True)
+class DefineSort(Node):
+    """``(define-sort name S)`` or ``(define-sort name (u…) S)``."""
+
+    name: str
+    parameters: tuple[str, ...]
+    sort: SortExpression
+
+
+@dataclass(frozen=True, slots=True)
+class DeclareWeight(Node):
+    """``(declare-weight keyword attribute…)``; the keyword without its colon."""
+
+    keyword: str
+    attributes: tuple[Attribute, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DefineFun(Node):
+    """``(define-fun name ((x S)…) S body)``."""
+
+    name: str
+    parameters: tuple[SortedVariable, ...]
+    sort: SortExpression
+    body: TermExpression
+
+
+@dataclass(frozen=True, slots=True)
+class SynthFun(Node):
+    """``(synth-fun name ((x S)…) S grammar)``; without a grammar every term of the logic is allowed."""
+
+    name: str
+    parameters: tuple[SortedVariable, ...]
+    sort: SortExpression
+    grammar: GrammarExpression | None
+
+
+@dataclass(frozen=True, slots=True)
+class SynthInv(Node):
+    """``(synth-inv name ((x S)…) grammar)``, of the standard before 2.1: a synth-fun of sort Bool."""
+
+    name: str
+    parameters: tuple[SortedVariable, ...]
+    grammar: GrammarExpression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint(Node):
+    """``(constraint t)``."""
+
+    term: TermExpression
+
+
+@dataclass(frozen=True, slots=True)
+class Assume(Node):
+    """``(assume t)``."""
+
+    term: TermExpression
+
+
+@dataclass(frozen=True, slots=True)
+class InvConstraint(Node):
+    """``(inv-constraint Inv Pre Trans Post)``."""
+
+    invariant: str
+    precondition: str
+    transition: str
+    postcondition: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChcConstraint(Node):
+    """``(chc-constraint ((x S)…) body head)``."""
+
+    variables: tuple[SortedVariable, ...]
+    body: TermExpression
+    head: TermExpression
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSynth(Node):
+    """``(check-synth)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizeSynth(Node):
+    """``(optimize-synth (t…) attribute…)``."""
+
+    objectives: tuple[TermExpression, ...]
+    attributes: tuple[Attribute, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeclareOracleFun(Node):
+    """``(declare-oracle-fun name (S…) S oracle attribute…)``."""
+
+    name: str
+    parameters: tuple[SortExpression, ...]
+    sort: SortExpression
+    oracle: str
+    attributes: tuple[Attribute, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _OracleTerm(Node):
+    """``(command ((x S)…) ((y T)…) t oracle attribute…)``: what a call with inputs x and outputs y adds."""
+
+    inputs: tuple[SortedVariable, ...]
+    outputs: tuple[SortedVariable, ...]
+    term: TermExpression
+    oracle: str
+    attributes: tuple[Attribute, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OracleConstraint(_OracleTerm):
+    """``(oracle-constraint ((x S)…) ((y T)…) t oracle attribute…)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class OracleAssume(_OracleTerm):
+    """``(oracle-assume ((x S)…) ((y T)…) t oracle attribute…)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OracleOfFunction(Node):
+    """``(command function oracle attribute…)``: an oracle of one of the standard's predefined kinds."""
+
+    function: str
+    oracle: str
+    attributes: tuple[Attribute, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OracleConstraintIO(_OracleOfFunction):
+    """``(oracle-constraint-io F oracle)``: input in, output out."""
+
+
+@dataclass(frozen=True, slots=True)
+class OracleConstraintCex(_OracleOfFunction):
+    """``(oracle-constraint-cex F oracle)``: candidate in, counterexample out."""
+
+
+@dataclass(frozen=True, slots=True)
+class OracleConstraintMembership(_OracleOfFunction):
+    """``(oracle-constraint-membership F oracle)``: is this pair of input and output in F?"""
+
+
+@dataclass(frozen=True, slots=True)
+class OracleConstraintPosWitness(_OracleOfFunction):
+    """``(oracle-constraint-poswitness F oracle)``: a pair that is in F."""
+
+
+@dataclass(frozen=True, slots=True)
+class OracleConstraintNegWitness(_OracleOfFunction):
+    """``(oracle-constraint-negwitness F oracle)``: a pair that is not in F."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclareCorrectnessOracle(_OracleOfFunction):
+    """``(declare-correctness-oracle F oracle)``: is the candidate right?"""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclareCorrectnessCexOracle(_OracleOfFunction):
+    """``(declare-correctness-cex-oracle F oracle)``: is it right, and if not, where does it fail?"""
+
+
+SettingCommand: TypeAlias = SetInfo | SetLogic | SetFeature | SetOption
+SortCommand: TypeAlias = DeclareDatatype | DeclareDatatypes | DeclareSort | DefineSort
+SymbolCommand: TypeAlias = DeclareVar | DeclareWeight | DefineFun | SynthFun | SynthInv
+ConstraintCommand: TypeAlias = Constraint | Assume | InvConstraint | ChcConstraint
+SolveCommand: TypeAlias = CheckSynth | OptimizeSynth
+OracleTermCommand: TypeAlias = OracleConstraint | OracleAssume
+WitnessCommand: TypeAlias = OracleConstraintMembership | OracleConstraintPosWitness | OracleConstraintNegWitness
+CorrectnessCommand: TypeAlias = OracleConstraintCex | DeclareCorrectnessOracle | DeclareCorrectnessCexOracle
+OracleOfFunctionCommand: TypeAlias = OracleConstraintIO | WitnessCommand | CorrectnessCommand
+OracleCommand: TypeAlias = DeclareOracleFun | OracleTermCommand | OracleOfFunctionCommand
+Command: TypeAlias = SettingCommand | SortCommand | SymbolCommand | ConstraintCommand | SolveCommand | OracleCommand
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The commands of a text, in order, and the text they were read from.
+
+    ``legacy`` says in words which syntax older than 2.1 was met, one entry for each kind, with its first line.
+    """
+
+    commands: tuple[Command, ...]
+    file: str = field(default="<text>", compare=False)
+    text: str = field(default="", compare=False, repr=False)
+    legacy: tuple[str, ...] = field(default=(), compare=False)

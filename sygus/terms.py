@@ -1,0 +1,263 @@
+"""Sorts and terms: immutable, hash-consed expression trees that know nothing of any theory.
+
+A :class:`Term` is a head applied to arguments. Heads are small immutable symbols: the ones of this module, and the
+functions of :mod:`sygus.theories`. Two terms of the same structure are the same object, so equality is identity,
+hashing is free and every table keyed by terms shares sub-terms.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A sort: a name, indices as in ``(_ BitVec 8)``, argument sorts as in ``(Array Int Bool)``."""
+
+    name: str
+    indices: tuple[int | str, ...] = ()
+    arguments: tuple[Sort, ...] = ()
+
+    @property
+    def is_function(self) -> bool:
+        """Whether this is a function sort ``(-> σ… σ)``."""
+        return self.name == "->"
+
+    def __str__(self) -> str:
+        head = f"(_ {self.name} {' '.join(map(str, self.indices))})" if self.indices else self.name
+        return f"({head} {' '.join(map(str, self.arguments))})" if self.arguments else head
+
+
+BOOL = Sort("Bool")
+INT = Sort("Int")
+REAL = Sort("Real")
+STRING = Sort("String")
+
+
+def function_sort(parameters: tuple[Sort, ...], result: Sort) -> Sort:
+    """The sort of a function; that of a nullary function is its result."""
+    return Sort("->", arguments=(*parameters, result)) if parameters else result
+
+
+class Head(Protocol):
+    """What a term applies: anything with a name. Identity or value equality decides which terms are the same."""
+
+    @property
+    def name(self) -> str:
+        """The symbol as printed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A formal parameter or a declared variable."""
+
+    name: str
+    sort: Sort
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant: bool, int, exact Fraction (sort Real) or str."""
+
+    value: bool | int | Fraction | str
+    sort: Sort
+
+    @property
+    def name(self) -> str:
+        """The value, as SyGuS-IF writes it (see :func:`sygus.export.sygus.literal_text`)."""
+        return str(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Nonterminal:
+    """A nonterminal of a grammar."""
+
+    name: str
+    sort: Sort
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """The ``index``-th occurrence, from the left, of a nonterminal in a production."""
+
+    index: int
+    nonterminal: Nonterminal
+
+    @property
+    def name(self) -> str:
+        """The nonterminal's name."""
+        return self.nonterminal.name
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A macro of ``define-fun``: its meaning is its body with the arguments put in."""
+
+    name: str
+    parameters: tuple[Variable, ...]
+    sort: Sort
+    body: Term
+
+
+@dataclass(frozen=True, slots=True)
+class SynthFunction:
+    """A function to synthesise."""
+
+    name: str
+    parameters: tuple[Variable, ...]
+    sort: Sort
+
+
+@dataclass(frozen=True, slots=True)
+class OracleFunction:
+    """A symbol of ``declare-oracle-fun``: its meaning is the oracle called ``oracle``."""
+
+    name: str
+    parameters: tuple[Sort, ...]
+    sort: Sort
+    oracle: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WeightSymbol:
+    """``(_ keyword f)``: the summed weight of the productions that derive the body of ``function``."""
+
+    keyword: str
+    function: str
+
+    @property
+    def name(self) -> str:
+        """The indexed identifier."""
+        return f"(_ {self.keyword} {self.function})"
+
+
+class Term:
+    """An expression: a head applied to arguments. Built only by :func:`term`, so equal terms are identical.
+
+    Attributes:
+        head: the symbol applied.
+        arguments: the sub-terms.
+        sort: the sort of the value.
+        size: the number of nodes.
+    """
+
+    __slots__ = ("__weakref__", "arguments", "head", "size", "sort")
+
+    head: Any
+    arguments: tuple[Term, ...]
+    sort: Sort
+    size: int
+
+    def __init__(self, head: Head, arguments: tuple[Term, ...], sort: Sort) -> None:
+        object.__setattr__(self, "head", head)
+        object.__setattr__(self, "arguments", arguments)
+        object.__setattr__(self, "sort", sort)
+        object.__setattr__(self, "size", 1 + sum(argument.size for argument in arguments))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("terms are immutable")
+
+    def __repr__(self) -> str:
+        def visit(node: Term, arguments: list[str]) -> str:
+            return f"({' '.join([node.head.name, *arguments])})" if arguments else str(node.head.name)
+
+        return fold(self, visit)
+
+
+_TABLE: weakref.WeakValueDictionary[tuple[Any, tuple[Term, ...], Sort], Term] = weakref.WeakValueDictionary()
+
+
+def term(head: Head, arguments: tuple[Term, ...], sort: Sort) -> Term:
+    """The one term with this head, these arguments and this sort."""
+    key = (head, arguments, sort)
+    known = _TABLE.get(key)
+    if known is None:
+        known = _TABLE.setdefault(key, Term(head, arguments, sort))
+    return known
+
+
+def leaf(head: Variable | Literal | Nonterminal) -> Term:
+    """The term that is just this symbol."""
+    return term(head, (), head.sort)
+
+
+def hole(index: int, nonterminal: Nonterminal) -> Term:
+    """The term that is just this hole."""
+    return term(Hole(index, nonterminal), (), nonterminal.sort)
+
+
+def subterms(root: Term) -> Iterator[Term]:
+    """Every distinct sub-term once, arguments before what is built of them."""
+    seen: set[Term] = set()
+    stack: list[tuple[Term, bool]] = [(root, False)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            yield node
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend((argument, False) for argument in reversed(node.arguments))
+
+
+def fold(root: Term, visit: Callable[[Term, list[T]], T], memo: dict[Term, T] | None = None) -> T:
+    """Compute bottom-up: ``visit(node, results of its arguments)``, once per distinct sub-term, without recursion.
+
+    A ``memo`` given is consulted first and filled, so several folds can share work.
+    """
+    results: dict[Term, T] = {} if memo is None else memo
+    if root in results:
+        return results[root]
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        missing = [argument for argument in node.arguments if argument not in results]
+        if missing:
+            stack.extend(reversed(missing))
+            continue
+        stack.pop()
+        if node not in results:
+            results[node] = visit(node, [results[argument] for argument in node.arguments])
+    return results[root]
+
+
+def substitute(root: Term, replacement: Mapping[Term, Term]) -> Term:
+    """``root`` with every occurrence of a key replaced by its value."""
+
+    def visit(node: Term, arguments: list[Term]) -> Term:
+        if node in replacement:
+            return replacement[node]
+        return term(node.head, tuple(arguments), node.sort) if arguments else node
+
+    return fold(root, visit)
+
+
+def fill(template: Term, children: Mapping[int, Term]) -> Term:
+    """``template`` with its holes filled, by their index."""
+
+    def visit(node: Term, arguments: list[Term]) -> Term:
+        if isinstance(node.head, Hole):
+            return children[node.head.index]
+        return term(node.head, tuple(arguments), node.sort) if arguments else node
+
+    return fold(template, visit)
+
+
+def expand(root: Term) -> Term:
+    """``root`` with every macro replaced by its body."""
+
+    def visit(node: Term, arguments: list[Term]) -> Term:
+        if isinstance(node.head, Definition):
+            binding = {leaf(p): a for p, a in zip(node.head.parameters, arguments, strict=True)}
+            return substitute(expand(node.head.body), binding)
+        return term(node.head, tuple(arguments), node.sort) if arguments else node
+
+    return fold(root, visit)

@@ -1,0 +1,93 @@
+"""The core theory: booleans, equality and the conditional."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+import sympy
+import torch
+import z3
+
+from sygus.terms import BOOL, Sort
+from sygus.theories.function import Function, Latex, Theory, fixed, infix, variadic
+
+
+def _equal(given: tuple[Sort, ...]) -> Sort | None:
+    return BOOL if len(given) >= 2 and len(set(given)) == 1 and not given[0].is_function else None
+
+
+def _conditional(given: tuple[Sort, ...]) -> Sort | None:
+    return given[1] if len(given) == 3 and given[0] == BOOL and given[1] == given[2] else None
+
+
+CORE = Theory.of(
+    "Core",
+    (BOOL,),
+    Function(
+        name="not",
+        signature=fixed(BOOL, result=BOOL),
+        sorts="Bool → Bool",
+        doc="Negation.",
+        kernel=torch.logical_not,
+        z3=lambda _, a: z3.Not(a),
+        sympy=lambda a: sympy.Not(a),
+        latex=lambda a: Latex(rf"\lnot {a.within(3)}"),
+    ),
+    Function(
+        name="and",
+        signature=variadic((BOOL,)),
+        sorts="Bool… → Bool",
+        doc="Conjunction.",
+        kernel=lambda *xs: reduce(torch.logical_and, xs),
+        z3=lambda _, *xs: z3.And(*xs),
+        sympy=lambda *xs: sympy.And(*xs),
+        latex=infix(r" \land ", 0),
+        commutative=True,
+        associative=True,
+    ),
+    Function(
+        name="or",
+        signature=variadic((BOOL,)),
+        sorts="Bool… → Bool",
+        doc="Disjunction.",
+        kernel=lambda *xs: reduce(torch.logical_or, xs),
+        z3=lambda _, *xs: z3.Or(*xs),
+        sympy=lambda *xs: sympy.Or(*xs),
+        latex=infix(r" \lor ", 0),
+        commutative=True,
+        associative=True,
+    ),
+    Function(
+        name="=>",
+        signature=fixed(BOOL, BOOL, result=BOOL),
+        sorts="Bool Bool → Bool",
+        doc="Implication.",
+        kernel=lambda a, b: torch.logical_or(torch.logical_not(a), b),
+        z3=lambda _, a, b: z3.Implies(a, b),
+        sympy=lambda a, b: sympy.Implies(a, b),
+        latex=infix(r" \Rightarrow ", 0),
+    ),
+    Function(
+        name="=",
+        signature=_equal,
+        sorts="σ σ… → Bool",
+        doc="Equality of values of one sort; of several arguments, all equal.",
+        kernel=lambda *xs: reduce(torch.logical_and, [xs[0] == x for x in xs[1:]]),
+        z3=lambda _, *xs: z3.And(*[xs[0] == x for x in xs[1:]]),
+        sympy=lambda *xs: sympy.And(*[sympy.Eq(xs[0], x) for x in xs[1:]]),
+        latex=infix(" = ", 0),
+        commutative=True,
+    ),
+    Function(
+        name="ite",
+        signature=_conditional,
+        sorts="Bool σ σ → σ",
+        doc="The second argument where the first holds, else the third.",
+        kernel=torch.where,
+        z3=lambda _, c, a, b: z3.If(c, a, b),
+        sympy=lambda c, a, b: sympy.Piecewise((a, c), (b, True)),
+        latex=lambda c, a, b: Latex(
+            rf"\begin{{cases}}{a.text} & {c.text}\\ {b.text} & \text{{otherwise}}\end{{cases}}", 0
+        ),
+    ),
+)
