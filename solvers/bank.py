@@ -142,7 +142,7 @@ class Bank:
             for rule in rules:
                 if not rule.production.is_chain:
                     self._combine(nonterminal, rule, size, pending, counts)
-            self._levels[nonterminal, size] = self._settle(nonterminal, size, pending, counts)
+            self._levels[nonterminal, size] = self._settle(nonterminal, size, pending)
         self._close_chains(size, counts)
         self.size = size
         counts.kept = sum(len(self._levels[nonterminal, size]) for nonterminal in self._rules)
@@ -166,9 +166,7 @@ class Bank:
             self._terms[key] = production.instantiate(children)
         return self._terms[key]
 
-    def _combine(
-        self, nonterminal: Nonterminal, rule: _Rule, size: int, pending: _Pending, counts: Counts
-    ) -> None:
+    def _combine(self, nonterminal: Nonterminal, rule: _Rule, size: int, pending: _Pending, counts: Counts) -> None:
         """Append the new combinations of one production."""
         for sizes in self._splits(rule.production, size):
             for rows in self._blocks(rule.production, sizes, nonterminal):
@@ -186,7 +184,10 @@ class Bank:
             sizes = (*head, rest - sum(head))
             if sizes[-1] < 1 or (production.is_commutative and sizes[0] > sizes[1]):
                 continue
-            if all((hole, s) in self._levels and len(self._levels[hole, s]) for hole, s in zip(production.holes, sizes, strict=True)):
+            if all(
+                (hole, s) in self._levels and len(self._levels[hole, s])
+                for hole, s in zip(production.holes, sizes, strict=True)
+            ):
                 yield sizes
 
     def _blocks(
@@ -215,20 +216,24 @@ class Bank:
         """Evaluate every combination of these rows and append those with a new signature."""
         production, holes = rule.production, len(rows)
         environment = {
-            Hole(i, hole): self._values(hole, sizes[i], rows[i])[(None,) * i + (slice(None),) + (None,) * (holes - 1 - i)]
+            Hole(i, hole): self._values(hole, sizes[i], rows[i])[
+                (None,) * i + (slice(None),) + (None,) * (holes - 1 - i)
+            ]
             for i, hole in enumerate(production.holes)
         }
         shape = self.probes.shapes[nonterminal.sort]
         values = evaluate(production.template, {**self.probes.values, **environment})
         values = values.expand(*(len(r) for r in rows), *shape).reshape(-1, *shape)
         keys, finite = signatures(values)
-        grid = np.stack(np.meshgrid(*rows, indexing="ij"), -1).reshape(-1, holes) if holes else np.zeros((1, 0), np.int64)
+        grid = (
+            np.stack(np.meshgrid(*rows, indexing="ij"), -1).reshape(-1, holes) if holes else np.zeros((1, 0), np.int64)
+        )
         keep = finite.numpy()
         counts.not_finite += int((~keep).sum())
         if production.is_commutative and sizes[0] == sizes[1]:
             keep = keep & (grid[:, 0] <= grid[:, 1])
         if rule.denominators:
-            safe = self._safe(rule, sizes, grid, keep, environment)
+            safe = self._safe(rule, sizes, grid, keep)
             counts.unsafe += int((keep & ~safe).sum())
             keep = keep & safe
         fresh = keys.numpy()
@@ -243,9 +248,7 @@ class Bank:
         pending.child_sizes.append(np.broadcast_to(np.array([*sizes, *[0] * (self._width - holes)]), padded.shape))
         pending.keys.append(fresh[chosen])
 
-    def _safe(
-        self, rule: _Rule, sizes: tuple[int, ...], grid: Ints, keep: NDArray[np.bool_], environment: dict[Hole, Tensor]
-    ) -> NDArray[np.bool_]:
+    def _safe(self, rule: _Rule, sizes: tuple[int, ...], grid: Ints, keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which combinations have only denominators that are proved nonzero; Z3 is asked once per denominator."""
         safe = np.ones(len(grid), bool)
         for denominator in rule.denominators:
@@ -274,10 +277,12 @@ class Bank:
             return values[int(rows[0]) : int(rows[-1]) + 1]
         return values[torch.from_numpy(rows)]
 
-    def _settle(self, nonterminal: Nonterminal, size: int, pending: _Pending, counts: Counts) -> Level:
+    def _settle(self, nonterminal: Nonterminal, size: int, pending: _Pending) -> Level:
         """Compare what is pending with itself, and keep the first of each behaviour."""
         if not pending.keys:
-            return self._level(nonterminal, size, *(np.empty((0, *s), np.int64) for s in ((), (self._width,), (self._width,), ())))
+            return self._level(
+                nonterminal, size, *(np.empty((0, *s), np.int64) for s in ((), (self._width,), (self._width,), ()))
+            )
         keys = np.concatenate(pending.keys)
         _, first = np.unique(keys, return_index=True)
         first.sort()

@@ -2,8 +2,8 @@
 
 All candidates see the pictures in one fixed random order. At doubling looks the paired differences to the leader are
 tested, with α spread over the looks (Bonferroni) and the standard error corrected for a finite set of pictures
-(√(1 - n/N), zero once all are seen); and whatever the statistics, a candidate is dropped that could not reach the leader
-if every picture to come gave a perfect score. See Maron & Moore (1994), Birattari et al. (2002).
+(√(1 - n/N), zero once all are seen); and whatever the statistics, a candidate is dropped that could not reach the
+leader if every picture to come gave a perfect score. See Maron & Moore (1994), Birattari et al. (2002).
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class Racer:
         doubling = [FIRST_LOOK << k for k in range(max(0, math.ceil(math.log2(max(1, images / FIRST_LOOK)))))]
         return [images] if self.mode == "off" else [*(n for n in doubling if n < images), images]
 
-    def run(self, oracle: CamOracle, heat: list[HeatMaps], metric: Metric, known: Scores, leader: Scores | None) -> Scores:
+    def run(
+        self, oracle: CamOracle, heat: list[HeatMaps], metric: Metric, known: Scores, leader: Scores | None
+    ) -> Scores:
         """Score candidates against a leader.
 
         Args:
@@ -77,7 +79,13 @@ class Racer:
         return scores
 
     def _score(
-        self, oracle: CamOracle, heat: list[HeatMaps], metric: Metric, scores: Scores, alive: NDArray[np.int64], block: NDArray[np.int64]
+        self,
+        oracle: CamOracle,
+        heat: list[HeatMaps],
+        metric: Metric,
+        scores: Scores,
+        alive: NDArray[np.int64],
+        block: NDArray[np.int64],
     ) -> None:
         """Fill in the block of pictures for those alive that lack it."""
         lacking = [i for i in alive if np.isnan(scores[i, block]).any()]
@@ -91,7 +99,7 @@ class Racer:
         best = metric.low if metric.direction == "min" else metric.high
         values, theirs = sign * scores[:, index].astype(float), sign * leader.astype(float)
         bound = values.sum(1) + sign * best * (total - seen) if math.isfinite(best) else np.full(len(values), -np.inf)
-        hopeless = bound > theirs.sum()
+        hopeless: NDArray[np.bool_] = bound > theirs.sum()
         if self.mode == "bound":
             return hopeless
         worse = values - theirs[index]

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from sygus.oracles.objective import CamProblem, Objectives
 from sygus.oracles.safety import SafetyOracle
 from sygus.saliency.metrics import Metric
 from sygus.terms import OracleFunction, Term
+
+PAID = (Fate.SCORED, Fate.PRUNED)
+"""The fates that cost forward passes."""
 
 BATCH = 32
 """Proposals judged together; they race against the leader that there was when the batch began."""
@@ -151,66 +155,61 @@ class Run:
 
     def _judge(self, proposals: list[Proposal]) -> None:
         """Pass a batch through the oracles, in order of their price."""
-        judged: dict[int, Candidate] = {}
-        waiting: list[tuple[int, Proposal, HeatMaps]] = []
-        aliases: list[tuple[int, Proposal, HeatMaps]] = []
-        maps = self._heat_maps(proposals, judged)
-        for position, heat in maps.items():
-            known = heat.key in self._by_map or any(heat.key == other.key for _, _, other in waiting)
-            (aliases if known else waiting).append((position, proposals[position], heat))
-        keys = {position: heat.key for position, heat in maps.items()}
-        scored = self._score([heat for _, _, heat in waiting])
-        for (position, proposal, heat), scores in zip(waiting, scored, strict=True):
-            candidate = self._scored(self._count + position, proposal.term, scores)
-            judged[position] = self._by_map[heat.key] = candidate
-        for position, proposal, heat in aliases:
-            judged[position] = self._duplicate(self._count + position, proposal.term, self._by_map[heat.key])
-        self._conclude(proposals, judged, keys)
+        entries = [_Entry(self._count + position, proposal) for position, proposal in enumerate(proposals)]
+        self._count += len(entries)
+        for entry in entries:
+            self._screen(entry)
+        self._draw([entry for entry in entries if entry.candidate is None])
+        self._score([entry for entry in entries if entry.candidate is None and entry.twin is None])
+        for entry in entries:
+            if entry.candidate is None:
+                assert entry.twin is not None
+                entry.candidate = self._duplicate(entry, self._by_map[entry.twin])
+        self._conclude([(entry, entry.candidate) for entry in entries if entry.candidate is not None])
 
-    def _heat_maps(self, proposals: list[Proposal], judged: dict[int, Candidate]) -> dict[int, HeatMaps]:
-        """The maps of the proposals that are safe and new by value; the others are judged at once."""
-        new: list[int] = []
-        firsts: dict[int, int] = {}
-        for position, proposal in enumerate(proposals):
-            number = self._count + position
-            if not self.safety.check(proposal.term).safe:
-                judged[position] = Candidate(number, proposal.term, Outcome(Fate.UNSAFE))
-                continue
-            signature = proposal.signature
-            if signature is None:
-                signature = self.probes.signature(proposal.term)
-            if signature in self._by_signature:
-                judged[position] = self._duplicate(number, proposal.term, self._by_signature[signature])
-            elif signature is None:
-                judged[position] = Candidate(number, proposal.term, Outcome(Fate.FAILED))
-            else:
-                new.append(position)
-                firsts[position] = signature
-        maps: dict[int, HeatMaps] = {}
-        for position, heat in zip(new, self.oracle.heat_maps([proposals[p].term for p in new]), strict=True):
-            if heat.finite:
-                maps[position] = heat
-            else:
-                judged[position] = Candidate(self._count + position, proposals[position].term, Outcome(Fate.FAILED))
-        self._signatures = firsts
-        return maps
+    def _screen(self, entry: _Entry) -> None:
+        """Judge what is unsafe, not finite on the probes, or known by value."""
+        if not self.safety.check(entry.term).safe:
+            entry.candidate = Candidate(entry.number, entry.term, Outcome(Fate.UNSAFE))
+            return
+        entry.signature = entry.proposal.signature
+        if entry.signature is None:
+            entry.signature = self.probes.signature(entry.term)
+        if entry.signature is None:
+            entry.candidate = Candidate(entry.number, entry.term, Outcome(Fate.FAILED))
+        elif entry.signature in self._by_signature:
+            entry.candidate = self._duplicate(entry, self._by_signature[entry.signature])
 
-    def _score(self, heat: list[HeatMaps]) -> list[dict[OracleFunction, Scores]]:
-        """The scores of new maps by every metric; one that loses the race has its first metric only, in part."""
-        results: list[dict[OracleFunction, Scores]] = [{} for _ in heat]
-        alive = list(range(len(heat)))
+    def _draw(self, entries: list[_Entry]) -> None:
+        """Compute heat maps; judge those that are not finite, and pair up those that are scored alike."""
+        keys: set[str] = set()
+        for entry, heat in zip(entries, self.oracle.heat_maps([entry.term for entry in entries]), strict=True):
+            entry.heat = heat
+            if not heat.finite:
+                entry.candidate = Candidate(entry.number, entry.term, Outcome(Fate.FAILED))
+            elif heat.key in self._by_map or heat.key in keys:
+                entry.twin = heat.key
+            keys.add(heat.key)
+
+    def _score(self, entries: list[_Entry]) -> None:
+        """Score by every metric in turn; who loses the race in the first is not scored by the others."""
+        alive = entries
+        scores: dict[int, dict[OracleFunction, Scores]] = {entry.number: {} for entry in entries}
         for symbol, metric in self.problem.metrics.items():
-            leader = self._rival(symbol)
-            known = np.stack([self._known(heat[i], metric) for i in alive]) if alive else np.empty((0, 0), np.float32)
-            if alive:
-                before = self.oracle.forwards
-                scores = self.racer.run(self.oracle, [heat[i] for i in alive], metric, known, leader)
-                self.spending.forwards += self.oracle.forwards - before
-                self.full_passes += metric.passes * scores.size
-                for i, row in zip(alive, scores, strict=True):
-                    results[i][symbol] = row
-            alive = [i for i in alive if not np.isnan(results[i][symbol]).any()]
-        return results
+            heat = [entry.heat for entry in alive if entry.heat is not None]
+            if not heat:
+                break
+            known = np.stack([self._known(one, metric) for one in heat])
+            before = self.oracle.forwards
+            found = self.racer.run(self.oracle, heat, metric, known, self._rival(symbol))
+            self.spending.forwards += self.oracle.forwards - before
+            self.full_passes += metric.passes * found.size
+            for entry, row in zip(alive, found, strict=True):
+                scores[entry.number][symbol] = row
+            alive = [entry for entry in alive if not np.isnan(scores[entry.number][symbol]).any()]
+        for entry in entries:
+            assert entry.heat is not None
+            entry.candidate = self._by_map[entry.heat.key] = self._scored(entry, scores[entry.number])
 
     def _rival(self, symbol: OracleFunction) -> Scores | None:
         """The leader's scores, where losing to it on this metric alone means losing."""
@@ -221,57 +220,85 @@ class Run:
         return leader.scores[symbol]
 
     def _known(self, heat: HeatMaps, metric: Metric) -> Scores:
+        """What the journal knows of these maps, NaN for the rest."""
         stored = self.journal.scores(heat.key, metric.name)
         return stored if stored is not None else np.full(len(self.racer.order), np.nan, np.float32)
 
-    def _scored(self, number: int, term: Term, scores: dict[OracleFunction, Scores]) -> Candidate:
-        averages = {symbol: mean(values) for symbol, values in scores.items()}
-        images = min(seen for _, seen in averages.values()) if averages else 0
-        if len(scores) < len(self.problem.metrics) or images < len(self.racer.order):
-            return Candidate(number, term, Outcome(Fate.PRUNED, images=images), scores)
-        outcome = self._outcome(Fate.SCORED, term, scores, images)
-        return Candidate(number, term, outcome, scores)
+    def _scored(self, entry: _Entry, scores: dict[OracleFunction, Scores]) -> Candidate:
+        seen = [mean(values)[1] for values in scores.values()]
+        complete = len(scores) == len(self.problem.metrics) and all(n == len(self.racer.order) for n in seen)
+        if not complete:
+            return Candidate(entry.number, entry.term, Outcome(Fate.PRUNED, images=min(seen)), scores)
+        return Candidate(entry.number, entry.term, self._outcome(Fate.SCORED, entry.term, scores), scores)
 
-    def _outcome(self, fate: Fate, term: Term, scores: dict[OracleFunction, Scores], images: int) -> Outcome:
+    def _outcome(self, fate: Fate, term: Term, scores: dict[OracleFunction, Scores]) -> Outcome:
         means = {symbol: mean(values)[0] for symbol, values in scores.items()}
-        return Outcome(fate, self.objectives.values(term, means), images, self.objectives.feasible(term, means))
+        values, feasible = self.objectives.values(term, means), self.objectives.feasible(term, means)
+        return Outcome(fate, values, len(self.racer.order), feasible)
 
-    def _duplicate(self, number: int, term: Term, first: Candidate) -> Candidate:
+    def _duplicate(self, entry: _Entry, first: Candidate) -> Candidate:
         """A term that behaves like an earlier one shares its scores, but has a size and weights of its own."""
-        outcome = Outcome(Fate.DUPLICATE)
-        if first.outcome.objectives:
-            outcome = self._outcome(Fate.DUPLICATE, term, first.scores, first.outcome.images)
-        return Candidate(number, term, outcome, first.scores, first.id)
+        outcome = Outcome(Fate.DUPLICATE, images=first.outcome.images)
+        if first.outcome.complete:
+            outcome = self._outcome(Fate.DUPLICATE, entry.term, first.scores)
+        return Candidate(entry.number, entry.term, outcome, first.scores, first.id)
 
-    def _conclude(self, proposals: list[Proposal], judged: dict[int, Candidate], keys: dict[int, str]) -> None:
-        """Write the batch, tell the strategy and move the leader, in the order of the proposals."""
-        rows, scores = [], []
-        for position in range(len(proposals)):
-            candidate = judged[position]
-            outcome = candidate.outcome
-            self.fates[outcome.fate] += 1
-            if position in self._signatures:
-                self._by_signature[self._signatures[position]] = candidate
-            if outcome.fate in (Fate.SCORED, Fate.PRUNED):
-                self.spending.terms += 1
-                for symbol, values in candidate.scores.items():
-                    scores.append((keys[position], self.problem.metrics[symbol].name, values))
-            rows.append(
-                (
-                    candidate.id,
-                    term_text(candidate.term),
-                    candidate.term.size,
-                    str(outcome.fate),
-                    candidate.alias,
-                    keys.get(position),
-                    outcome.images,
-                    json.dumps(outcome.objectives),
-                    int(outcome.feasible),
-                )
-            )
-        self.journal.record(rows, scores)
-        self._count += len(proposals)
-        for position, proposal in enumerate(proposals):
-            if judged[position].outcome.objectives or not self.problem.goals:
-                self.archive.consider(judged[position])
-            self.strategy.tell(proposal, judged[position].outcome)
+    def _conclude(self, judged: list[tuple[_Entry, Candidate]]) -> None:
+        """Write the batch, then move the leader and tell the strategy, in the order of the proposals."""
+        paid = [(entry, candidate) for entry, candidate in judged if candidate.outcome.fate in PAID]
+        scores = [
+            (entry.heat.key, self.problem.metrics[symbol].name, values)
+            for entry, candidate in paid
+            for symbol, values in candidate.scores.items()
+            if entry.heat is not None
+        ]
+        self.journal.record([_row(entry, candidate) for entry, candidate in judged], scores)
+        self.spending.terms += len(paid)
+        for entry, candidate in judged:
+            self.fates[candidate.outcome.fate] += 1
+            if entry.signature is not None:
+                self._by_signature.setdefault(entry.signature, candidate)
+            if candidate.outcome.complete:
+                self.archive.consider(candidate)
+            self.strategy.tell(entry.proposal, candidate.outcome)
+
+
+@dataclass
+class _Entry:
+    """A proposal on its way through the oracles.
+
+    Attributes:
+        number: in the journal.
+        proposal: what was proposed.
+        signature: its value signature, once known.
+        heat: its heat maps, once drawn.
+        twin: the key of equal maps, drawn before by another.
+        candidate: the judgement, once there is one.
+    """
+
+    number: int
+    proposal: Proposal
+    signature: int | None = None
+    heat: HeatMaps | None = None
+    twin: str | None = None
+    candidate: Candidate | None = None
+
+    @property
+    def term(self) -> Term:
+        return self.proposal.term
+
+
+def _row(entry: _Entry, candidate: Candidate) -> tuple[Any, ...]:
+    """The row of the journal's table of proposals."""
+    outcome = candidate.outcome
+    return (
+        candidate.id,
+        term_text(candidate.term),
+        candidate.term.size,
+        str(outcome.fate),
+        candidate.alias,
+        entry.heat.key if entry.heat is not None else None,
+        outcome.images,
+        json.dumps(outcome.objectives),
+        int(bool(outcome.feasible)),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -29,7 +29,6 @@ from sygus.saliency.metrics import Metric
 from sygus.saliency.metrics.metric import subject_of
 from sygus.saliency.networks import load_network
 from sygus.statistics import Mean
-
 
 JOURNAL = "journal.sqlite"
 
@@ -175,9 +174,7 @@ def solve(
         "forwards without racing": run.full_passes,
         "seconds": round(spending.seconds, 2),
     }
-    return Solution(
-        problem, settings, run.archive.leader, run.archive.front(), ending, accounting, protocol
-    )
+    return Solution(problem, settings, run.archive.leader, run.archive.front(), ending, accounting, protocol)
 
 
 INTERRUPTED = "interrupted"
@@ -231,6 +228,18 @@ def table_of(solution: Solution, subjects: Subjects) -> list[Row]:
 FOUND = "found expression"
 
 
+def table_as_json(rows: list[Row]) -> list[dict[str, Any]]:
+    """The table of scores as plain values."""
+    return [
+        {
+            "method": row.title,
+            "search": {name: asdict(mean) for name, mean in row.search.items()},
+            "held out": {name: asdict(mean) for name, mean in row.held_out.items()},
+        }
+        for row in rows
+    ]
+
+
 def as_json(solution: Solution, rows: list[Row]) -> dict[str, Any]:
     """The solution as plain values."""
     best = solution.best
@@ -251,15 +260,6 @@ def as_json(solution: Solution, rows: list[Row]) -> dict[str, Any]:
         ],
         "ending": solution.ending,
         "accounting": dict(solution.accounting),
-        "table": [
-            {
-                "method": row.title,
-                "search": {name: vars(mean) for name, mean in row.search.items()},
-                "held out": {name: vars(mean) for name, mean in row.held_out.items()},
-            }
-            for row in rows
-        ],
+        "table": table_as_json(rows),
         **solution.protocol,
     }
-
-

@@ -45,13 +45,18 @@ class Outcome:
         fate: what became of it.
         objectives: one number per objective of the problem, in its direction; empty unless scored.
         images: how many pictures the numbers stand on.
-        feasible: whether the constraints hold.
+            feasible: whether the constraints hold; None where that was not settled.
     """
 
     fate: Fate
     objectives: tuple[float, ...] = ()
     images: int = 0
-    feasible: bool = False
+    feasible: bool | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether objectives and constraints stand on every picture."""
+        return self.feasible is not None
 
 
 class Strategy(ABC):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-from sygus.errors import OptionError, SycamError
+from sygus.errors import SycamError
 
 EXIT_BAD_INPUT, EXIT_NOTHING_FOUND, EXIT_INTERRUPTED = 2, 3, 130
 
@@ -33,7 +32,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sycam-sygus")
 def main() -> None:
-    """Synthesise the class-activation-map expression that scores best on a metric.
+    r"""Synthesise the class-activation-map expression that scores best on a metric.
 
     \b
     sycam-sygus FILE.sy                   solve a problem; the answer is printed on stdout
@@ -89,7 +88,11 @@ def check(file: str) -> None:
 @_settings_options
 @click.option("--methods", default="all", show_default=True, help="Names separated by commas, or all.")
 @click.option("--metrics", default="average-drop", show_default=True, help="Names separated by commas.")
-@click.option("--expression", metavar="E", help="An expression to score too: a term over features, a define-fun, or an answer; @FILE reads it.")
+@click.option(
+    "--expression",
+    metavar="E",
+    help="An expression to score too: a term over features, a define-fun, or an answer; @FILE reads it.",
+)
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def evaluate(methods: str, metrics: str, expression: str | None, form: str, **given: Any) -> None:
     """Score methods, and an expression, by metrics."""

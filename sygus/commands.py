@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import torch
 from rich.console import Console
 
 from solvers.settings import STRATEGIES, Settings, resolve
@@ -24,17 +23,18 @@ from solvers.solve import (
     load_subjects,
     prepare,
     solve,
+    table_as_json,
     table_of,
 )
 from sygus.display import ProgressDisplay, accounting_line, front_table, score_table
 from sygus.elaborate import load_problem
-from sygus.errors import OptionError, SycamError
+from sygus.errors import OptionError
 from sygus.export.figures import rows_of_heat_maps
 from sygus.export.latex import weight_equation
 from sygus.export.sygus import number_text
 from sygus.expressions import read_expression
 from sygus.oracles.cam import SORTS
-from sygus.oracles.methods import Method, expression_method, find_methods, methods
+from sygus.oracles.methods import expression_method, find_methods, methods
 from sygus.oracles.objective import CamProblem
 from sygus.resources import grammar_names, read_problem
 from sygus.saliency.features import FEATURES
@@ -156,15 +156,7 @@ def run_evaluate(names: str, metric_names: str, expression: str | None, form: st
     subjects = load_subjects(settings)
     rows = compare(subjects, chosen, metrics)
     if form == "json":
-        table = [
-            {
-                "method": row.title,
-                "search": {name: vars(mean) for name, mean in row.search.items()},
-                "held out": {name: vars(mean) for name, mean in row.held_out.items()},
-            }
-            for row in rows
-        ]
-        click.echo(json.dumps(table, indent=1))
+        click.echo(json.dumps(table_as_json(rows), indent=1))
         return
     search, held_out = len(subjects.search.subject.images), len(subjects.held_out.subject.images)
     table = score_table(rows, metrics, f"{search} search pictures", f"{held_out} held-out pictures")
@@ -189,9 +181,7 @@ def run_list(kind: str) -> None:
         "metrics": {name: f"{m.arrow} {m.doc.splitlines()[0]}" for name, m in METRICS.items()},
         "methods": {name: method.title for name, method in methods().items()},
         "features": {name: f"{SORTS[f.rank]}: {f.doc}" for name, f in FEATURES.items()},
-        "functions": {
-            f"{f.name}": f"{f.sorts}: {f.doc}" for f in LOGICS["CAM"].functions
-        },
+        "functions": {f"{f.name}": f"{f.sorts}: {f.doc}" for f in LOGICS["CAM"].functions},
         "strategies": STRATEGIES,
         "grammars": dict.fromkeys(grammar_names(), ""),
     }

@@ -27,8 +27,8 @@ from sygus.terms import (
     Variable,
     hole,
     leaf,
-    subterms,
     substitute,
+    subterms,
     term,
 )
 from sygus.theories import LOGICS, Theory
@@ -263,9 +263,7 @@ class _Builder:
                 fail(message, group.position, "give it a production without nonterminals, or remove it")
         return result
 
-    def check_predeclarations(
-        self, grammar: ast.GrammarExpression, nonterminals: Mapping[str, Nonterminal]
-    ) -> None:
+    def check_predeclarations(self, grammar: ast.GrammarExpression, nonterminals: Mapping[str, Nonterminal]) -> None:
         seen: set[str] = set()
         for group in grammar.groups:
             if group.name in seen:

@@ -218,9 +218,7 @@ def default_grammar(theory: Theory, parameters: tuple[Term, ...], sort: Sort, po
                 if result not in nonterminals:
                     continue
                 holes = tuple(nonterminals[argument] for argument in arguments)
-                template = term(
-                    function, tuple(term(Hole(i, n), (), n.sort) for i, n in enumerate(holes)), result
-                )
+                template = term(function, tuple(term(Hole(i, n), (), n.sort) for i, n in enumerate(holes)), result)
                 productions[nonterminals[result]].append(Production(template, holes, {}, position))
     return _productive(Grammar({n: tuple(ps) for n, ps in productions.items()}))
 

@@ -79,52 +79,71 @@ def check_term(expression: ast.TermExpression, scope: Scope) -> Term:
 
     Works with a stack of its own, so that depth is bounded by memory alone.
     """
-    results: list[Term] = []
-    work: list[Callable[[], None]] = []
+    return _TermChecker().check(expression, scope)
 
-    def visit(node: ast.TermExpression, scope: Scope) -> None:
+
+class _TermChecker:
+    """A stack of results and a stack of work to do, each piece a closure that may add more."""
+
+    def __init__(self) -> None:
+        self.results: list[Term] = []
+        self.work: list[Callable[[], None]] = []
+
+    def check(self, expression: ast.TermExpression, scope: Scope) -> Term:
+        self.later(expression, scope)
+        while self.work:
+            self.work.pop()()
+        return self.results[0]
+
+    def later(self, node: ast.TermExpression, scope: Scope) -> None:
+        self.work.append(lambda: self.visit(node, scope))
+
+    def take(self, count: int) -> tuple[Term, ...]:
+        """The last results, removed."""
+        start = len(self.results) - count
+        taken = tuple(self.results[start:])
+        del self.results[start:]
+        return taken
+
+    def visit(self, node: ast.TermExpression, scope: Scope) -> None:
         match node:
-            case ast.LiteralExpression():
-                results.append(_literal(node, scope.theory))
-            case ast.Reference():
-                results.append(_reference(node, scope))
-            case ast.Annotated():
-                visit_later(node.term, scope)
             case ast.Application():
-                work.append(lambda: finish(node, scope, len(node.arguments)))
+                self.work.append(lambda: self.apply(node, scope))
                 for argument in reversed(node.arguments):
-                    visit_later(argument, scope)
+                    self.later(argument, scope)
             case ast.Let():
-                work.append(lambda: enter(node, scope))
+                self.work.append(lambda: self.enter(node, scope))
                 for _, bound in reversed(node.bindings):
-                    visit_later(bound, scope)
-            case ast.Quantified():
-                fail(f"'{node.quantifier}' is not part of the logic", node.position, "use no quantifiers")
-            case ast.AnyConstant() | ast.AnyVariable():
-                if scope.generic is None:
-                    fail(f"{print_term(node)} stands outside a grammar", node.position, "use it in a production")
-                results.append(scope.generic(node))
+                    self.later(bound, scope)
+            case ast.Annotated():
+                self.later(node.term, scope)
+            case _:
+                self.results.append(_atom(node, scope))
 
-    def visit_later(node: ast.TermExpression, scope: Scope) -> None:
-        work.append(lambda: visit(node, scope))
+    def apply(self, node: ast.Application, scope: Scope) -> None:
+        self.results.append(_application(node, self.take(len(node.arguments)), scope))
 
-    def finish(node: ast.Application, scope: Scope, count: int) -> None:
-        arguments = tuple(results[len(results) - count :])
-        del results[len(results) - count :]
-        results.append(_application(node, arguments, scope))
-
-    def enter(node: ast.Let, scope: Scope) -> None:
-        values = results[len(results) - len(node.bindings) :]
-        del results[len(results) - len(node.bindings) :]
+    def enter(self, node: ast.Let, scope: Scope) -> None:
         names = [name for name, _ in node.bindings]
         if len(set(names)) < len(names):
             fail("a let binds a name twice", node.position, "give each binding a name of its own")
-        visit_later(node.body, scope.binding(dict(zip(names, values, strict=True))))
+        self.later(node.body, scope.binding(dict(zip(names, self.take(len(names)), strict=True))))
 
-    visit_later(expression, scope)
-    while work:
-        work.pop()()
-    return results[0]
+
+def _atom(
+    node: ast.LiteralExpression | ast.Reference | ast.Quantified | ast.AnyConstant | ast.AnyVariable, scope: Scope
+) -> Term:
+    match node:
+        case ast.LiteralExpression():
+            return _literal(node, scope.theory)
+        case ast.Reference():
+            return _reference(node, scope)
+        case ast.Quantified():
+            return fail(f"'{node.quantifier}' is not part of the logic", node.position, "use no quantifiers")
+        case _:
+            if scope.generic is None:
+                fail(f"{print_term(node)} stands outside a grammar", node.position, "use it in a production")
+            return scope.generic(node)
 
 
 def _literal(node: ast.LiteralExpression, theory: Theory) -> Term:
@@ -138,7 +157,7 @@ def _literal(node: ast.LiteralExpression, theory: Theory) -> Term:
         case "boolean":
             return leaf(Literal(node.text == "true", BOOL))
         case _:
-            fail(f"a {node.kind} literal has no sort in the logic {theory.name}", node.position, "use a number")
+            return fail(f"a {node.kind} literal has no sort in the logic {theory.name}", node.position, "use a number")
 
 
 def _reference(node: ast.Reference, scope: Scope) -> Term:
@@ -153,7 +172,7 @@ def _reference(node: ast.Reference, scope: Scope) -> Term:
         return term(symbol, (), _sort_of(symbol))
     if name in scope.theory.entries:
         fail(f"'{name}' is a function and needs arguments", node.position, f"write ({name} …)")
-    _unknown(name, node.position, scope)
+    return _unknown(name, node.position, scope)
 
 
 def _indexed(identifier: ast.Identifier, position: Position, scope: Scope) -> Term:
@@ -211,5 +230,7 @@ def check_definition(command: ast.DefineFun, scope: Scope) -> Definition:
     sort = check_sort(command.sort, scope.sorts)
     body = check_term(command.body, scope.binding({p.name: leaf(p) for p in parameters}))
     if body.sort != sort:
-        fail(f"'{command.name}' is declared {sort}, its body is {body.sort}", command.body.position, f"write {body.sort}")
+        fail(
+            f"'{command.name}' is declared {sort}, its body is {body.sort}", command.body.position, f"write {body.sort}"
+        )
     return Definition(command.name, parameters, sort, body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -173,5 +173,3 @@ def _label(term: Term) -> str:
     if isinstance(head, WeightSymbol):
         return head.keyword
     return head.name if isinstance(head, OracleFunction) else repr(term)
-
-

@@ -48,10 +48,10 @@ class _Encoding:
         self.solver.add(fact)
 
     def proves(self, claim: z3.BoolRef) -> bool:
-        return self.refute(claim) == z3.unsat
+        return bool(self.refute(claim) == z3.unsat)
 
     def refute(self, claim: z3.BoolRef) -> z3.CheckSatResult:
-        """sat with a model in the solver where the claim can be false."""
+        """Sat with a model in the solver where the claim can be false."""
         self.solver.push()
         self.solver.add(z3.Not(claim))
         result = self.solver.check()

@@ -150,7 +150,7 @@ def draw(shape: tuple[int, int, int, int], generator: torch.Generator, *, nonneg
         generator: where the numbers come from.
         nonnegative: whether activations are; then about half of them are zero.
     """
-    draws, channels, height, width = shape
+    draws, channels = shape[:2]
     shapes = {"map": shape, "weight": (draws, channels, 1, 1), "image": (draws, 1, 1, 1)}
     return {
         feature.name: feature.draw(shapes[feature.rank], generator, nonnegative)

@@ -65,6 +65,7 @@ _PHRASES: tuple[tuple[set[str], set[str], str], ...] = (
     ({"SYMBOL", "("}, set(), "a sort"),
     ({"SYMBOL", "NUMERAL"}, set(), "an index"),
     ({"SYMBOL"}, set(), "a name"),
+    ({"_"}, set(), "'_' and an indexed name"),
     ({"NUMERAL"}, set(), "a natural number"),
     ({"true", "false"}, set(), "true or false"),
     ({"KEYWORD"}, set(), "a keyword such as :name"),

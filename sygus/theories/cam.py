@@ -179,12 +179,8 @@ _SUMS = {"commutative": True, "associative": True}
 CAM = Theory.of(
     "CAM",
     (MAP, WEIGHT, REAL),
-    _binary(
-        "+", "Sum.", torch.add, lambda _, a, b: a + b, lambda a, b: a + b, infix(" + ", SUM), **_SUMS
-    ),
-    _binary(
-        "*", "Product.", torch.mul, lambda _, a, b: a * b, lambda a, b: a * b, infix(r" \, ", PRODUCT), **_SUMS
-    ),
+    _binary("+", "Sum.", torch.add, lambda _, a, b: a + b, lambda a, b: a + b, infix(" + ", SUM), **_SUMS),
+    _binary("*", "Product.", torch.mul, lambda _, a, b: a * b, lambda a, b: a * b, infix(r" \, ", PRODUCT), **_SUMS),
     _binary(
         "-",
         "Difference.",

@@ -66,6 +66,7 @@ ERRORS = [
     ("(define-fun let () Int 1)", "'let' is a reserved word; a name is needed here: quote it, |let|", 1, 13),
     ("(constraint (f))", "'f' is applied to no arguments; a constant stands without parentheses: f", 1, 13),
     ("(constraint (3 x))", "expected the name of a function, but found '3'", 1, 14),
+    ("(constraint ((f x) y))", "expected '_' and an indexed name, but found 'f'", 1, 15),
     ("(constraint (_ f))", "expected an index, but found ')'", 1, 17),
     ("(constraint (! x))", "expected a keyword such as :name, but found ')'", 1, 17),
     ("(constraint x y)", "expected ')', but found 'y'; the form is (constraint TERM)", 1, 15),

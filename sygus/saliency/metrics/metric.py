@@ -53,12 +53,12 @@ class Evaluation:
 
     @property
     def probability(self) -> Tensor:
-        """p of the clean pictures, (n,)."""
+        """P of the clean pictures, (n,)."""
         return self.subject.probability[self.index]
 
     @cached_property
     def masked_probability(self) -> Tensor:
-        """o = softmax(f(x ⊙ S))_c, the mask applied in pixel space, (n,)."""
+        """O = softmax(f(x ⊙ S))_c, the mask applied in pixel space, (n,)."""
         masked = self.subject.pictures[self.index] * self.saliency[:, None]
         return self.subject.network.probabilities(masked, self.subject.targets[self.index])
 

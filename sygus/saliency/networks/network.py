@@ -6,6 +6,7 @@ import copy
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -96,13 +97,13 @@ def split_sequential(
     model: nn.Module, name: str, size: tuple[int, int], classes: tuple[str, ...], device: torch.device
 ) -> Network:
     """Split a model that computes ``head(features(normalise(x)))`` at ``features``, on a copy laid out for speed."""
-    model = copy.deepcopy(model).eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
-    last = list(model.features.modules())[-1]  # type: ignore[union-attr]
+    model = cast("Any", copy.deepcopy(model).eval().requires_grad_(False)).to(device, memory_format=torch.channels_last)
+    last = list(model.features.modules())[-1]
     return Network(
         name=name,
         layer="features",
-        trunk=lambda x: model.features(model.normalise(x)),  # type: ignore[operator]
-        tail=model.head,  # type: ignore[arg-type]
+        trunk=lambda x: model.features(model.normalise(x)),
+        tail=model.head,
         size=size,
         classes=classes,
         nonnegative=isinstance(last, _NONNEGATIVE),
