@@ -144,7 +144,8 @@ def soft_masks(coverage: Tensor, generator: torch.Generator) -> Tensor:
     coarse = coverage + width * (wide - coverage) + 0.5 * strength * noise
     masks = functional.interpolate(coarse, scale_factor=8, mode="bilinear", align_corners=False)
     low, high = masks.amin(dim=(2, 3), keepdim=True), masks.amax(dim=(2, 3), keepdim=True)
-    return ((masks - low) / (high - low)) ** (1 + 2 * sharpness)
+    sharpened: Tensor = ((masks - low) / (high - low)) ** (1 + 2 * sharpness)
+    return sharpened
 
 
 @torch.no_grad()

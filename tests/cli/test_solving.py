@@ -1,0 +1,197 @@
+"""The main job through the command line: the answer, its repeat, its score again, and a kill."""
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sygus.cli import main
+from sygus.elaborate import load_problem
+from sygus.export.sygus import term_text
+from sygus.expressions import read_expression
+from sygus.resources import read_problem
+from sygus.syntax import parse_answer
+
+SMALL = ("--budget", "size=5", "--search-images", "32", "--held-out-images", "32", "--device", "cpu")
+
+
+def solve(out: Path, *options: str) -> tuple[str, str]:
+    result = CliRunner().invoke(main, ["gradcam_plus", "--out", str(out), *SMALL, *options])
+    assert result.exit_code == 0, result.output
+    return result.stdout, result.stderr
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    out = tmp_path_factory.mktemp("solved") / "run"
+    return out, *solve(out)
+
+
+def test_the_answer_is_the_standards(solved: tuple[Path, str, str]) -> None:
+    _, answer, _ = solved
+    values, functions = parse_answer(answer)
+    assert len(values) == 2
+    assert functions[0].name == "w"
+    term = read_expression(answer)
+    body = term.head.body
+    assert int(values[1].text) == body.size  # the objective `size` counts nodes
+    assert load_problem(read_problem("gradcam_plus")[1], "f").target.grammar.derive(body) is not None
+
+
+@pytest.mark.parametrize("network", ["shapes-vgg", "shapes-resnet"])
+def test_the_answer_is_at_least_as_good_as_both_thresholds(network: str, tmp_path: Path) -> None:
+    solve(tmp_path / "run", "--network", network)
+    solution = json.loads((tmp_path / "run" / "solution.json").read_text())
+    scores = {row["method"]: row["search"]["average-drop"]["value"] for row in solution["table"]}
+    assert scores["found expression"] <= min(scores["Grad-CAM"], scores["Grad-CAM++"])
+
+
+def test_stderr_has_the_table_the_formula_and_the_folder(solved: tuple[Path, str, str]) -> None:
+    out, _, messages = solved
+    for title in ("Grad-CAM", "Grad-CAM++", "XGrad-CAM", "Layer-CAM", "Fake-CAM", "Random-CAM", "found expression"):
+        assert title in messages
+    assert "w^c_k = " in messages
+    assert f"run: {out}" in messages
+    assert (out / "heatmaps.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_seed_gives_the_same_answer(solved: tuple[Path, str, str], tmp_path: Path) -> None:
+    assert solve(tmp_path / "again")[0] == solved[1]
+
+
+def test_racing_finds_what_full_scoring_finds(solved: tuple[Path, str, str], tmp_path: Path) -> None:
+    assert solve(tmp_path / "full", "--race", "off")[0] == solved[1]
+    assert solve(tmp_path / "bound", "--race", "bound")[0] == solved[1]
+
+
+def test_the_answer_fed_back_scores_what_was_printed(solved: tuple[Path, str, str]) -> None:
+    _, answer, _ = solved
+    options = ["evaluate", "--methods", "gradcam", "--expression", answer, *SMALL[2:]]
+    result = CliRunner().invoke(main, options)
+    assert result.exit_code == 0, result.output
+    printed = re.fullmatch(r"\(\((\S+) \d+\) .*\)\n", answer)
+    assert printed is not None
+    assert f"average-drop on the search pictures: {printed[1]}\n" in result.stdout
+
+
+def test_the_journal_holds_every_proposal(solved: tuple[Path, str, str]) -> None:
+    out, answer, _ = solved
+    solution = json.loads((out / "solution.json").read_text())
+    with sqlite3.connect(out / "journal.sqlite") as connection:
+        rows = connection.execute("SELECT term, fate, objectives FROM proposals ORDER BY id").fetchall()
+    assert len(rows) == solution["accounting"]["proposed"]
+    scored = {term: json.loads(objectives) for term, fate, objectives in rows if fate == "scored"}
+    best = min(scored.items(), key=lambda item: tuple(item[1]))
+    assert best[0] == term_text(read_expression(answer).head.body)
+    assert len(scored) == solution["accounting"]["scored"]
+
+
+def test_resuming_a_finished_run_costs_no_passes(solved: tuple[Path, str, str]) -> None:
+    out, answer, _ = solved
+    again, _ = solve(out, "--resume")
+    assert again == answer
+    assert json.loads((out / "solution.json").read_text())["accounting"]["forwards"] == 0
+
+
+def test_another_seed_is_another_run(solved: tuple[Path, str, str]) -> None:
+    out, _, _ = solved
+    result = CliRunner().invoke(main, ["gradcam_plus", "--out", str(out), *SMALL, "--resume", "--seed", "1"])
+    assert result.exit_code == 2
+    assert "another run: it differs in" in result.stderr
+
+
+def test_check_synth_stops_at_the_first_that_satisfies(tmp_path: Path) -> None:
+    text = read_problem("gradcam_plus")[1]
+    path = tmp_path / "problem.sy"
+    path.write_text(text[: text.index("(optimize-synth")] + "(check-synth)\n")
+    result = CliRunner().invoke(main, [str(path), "--out", str(tmp_path / "run"), *SMALL])
+    assert result.exit_code == 0, result.output
+    values, functions = parse_answer(result.stdout)
+    assert values == ()
+    assert len(functions) == 1
+
+
+def test_nothing_found_is_fail(tmp_path: Path) -> None:
+    text = read_problem("gradcam_plus")[1].replace("(optimize-synth", "(constraint (< (average-drop w) 0))\n(optimize-synth")
+    path = tmp_path / "problem.sy"
+    path.write_text(text)
+    result = CliRunner().invoke(main, [str(path), "--out", str(tmp_path / "run"), *SMALL, "--budget", "size=3"])
+    assert (result.exit_code, result.stdout) == (0, "fail\n")
+    result = CliRunner().invoke(main, [str(path), "--out", str(tmp_path / "spent"), *SMALL, "--budget", "terms=1"])
+    assert (result.exit_code, result.stdout) == (3, "fail\n")
+
+
+def test_a_killed_run_leaves_a_journal_that_opens_and_resumes(solved: tuple[Path, str, str], tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-c", "from sygus.cli import main; main()", "gradcam_plus", "--out", str(out), *SMALL]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and count(out) == 0 and process.poll() is None:
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "the run ended before it was killed"
+    assert count(out) > 0
+    with sqlite3.connect(out / "journal.sqlite") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert solve(out, "--resume")[0] == solved[1]
+
+
+def count(out: Path) -> int:
+    """How many proposals a journal holds; 0 while there is none."""
+    if not (out / "journal.sqlite").exists():
+        return 0
+    try:
+        with sqlite3.connect(out / "journal.sqlite") as connection:
+            return int(connection.execute("SELECT count(*) FROM proposals").fetchone()[0])
+    except sqlite3.OperationalError:
+        return 0
+
+
+@pytest.mark.parametrize("name", ["gradcam", "layercam"])
+def test_the_other_grammars_solve(name: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, [name, "--out", str(tmp_path), *SMALL, "--budget", "size=4"])
+    assert result.exit_code == 0, result.output
+    assert "define-fun w" in result.stdout
+
+
+def test_help_answers_without_the_heavy_libraries() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from sygus.cli import main;"
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0;"
+        "assert not {'torch', 'sympy', 'z3', 'matplotlib'} & set(sys.modules), 'heavy import'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("networks", "shapes-vgg"),
+        ("images", "shapes"),
+        ("metrics", "average-drop"),
+        ("methods", "gradcam++"),
+        ("features", "alpha"),
+        ("functions", "div0"),
+        ("strategies", "enumerate"),
+        ("grammars", "gradcam_plus"),
+    ],
+)
+def test_list(kind: str, name: str) -> None:
+    result = CliRunner().invoke(main, ["list", kind])
+    assert result.exit_code == 0
+    assert name in result.stdout.split()
+
+
+@pytest.mark.parametrize("name", ["gradcam", "gradcam_plus", "layercam"])
+def test_check(name: str) -> None:
+    result = CliRunner().invoke(main, ["check", name])
+    assert result.exit_code == 0, result.output
+    assert "well-formed" in result.stdout
