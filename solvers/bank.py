@@ -146,6 +146,7 @@ class Bank:
         self._close_chains(size, counts)
         self.size = size
         counts.kept = sum(len(self._levels[nonterminal, size]) for nonterminal in self._rules)
+        counts.duplicate = counts.combined - counts.kept - counts.unsafe - counts.not_finite
         self.counts.add(counts)
         return counts
 

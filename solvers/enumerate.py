@@ -51,7 +51,8 @@ class Enumerate(Strategy):
             "size": self.bank.size,
             "combined": counts.combined,
             "distinct": counts.kept,
-            "unsafe": counts.unsafe,
+            "pruned by value": counts.duplicate,
+            "unsafe divisions": counts.unsafe,
             "not finite": counts.not_finite,
         }
 

@@ -113,18 +113,21 @@ def _folder(problem: CamProblem, settings: Settings, out: str | None, resume: bo
 
 
 def _figure(solution: Solution, subjects: Subjects, path: Path) -> None:
-    """Held-out pictures with the heat maps of Grad-CAM, Grad-CAM++ and the found expression."""
+    """The first held-out pictures, none chosen, with the heat maps of Grad-CAM, Grad-CAM++ and the found expression.
+
+    Over each column stands its mean score on all held-out pictures.
+    """
     assert solution.best is not None
     oracle = subjects.held_out
     columns = [*find_methods("gradcam,gradcam++"), expression_method("found", FOUND, solution.best.term)]
     (metric,) = list(solution.problem.metrics.values())[:1]
-    captions = [
-        [f"{metric.name} {scores[row]:.1f}{metric.unit}" for scores in (m.score(oracle, metric) for m in columns)]
-        for row in range(FIGURE_PICTURES)
-    ]
+    scores = [method.score(oracle, metric) for method in columns]
+    count = len(oracle.subject.images)
+    titles = [f"{m.title}\n{s.mean():.1f}{metric.unit} on {count}" for m, s in zip(columns, scores, strict=True)]
+    captions = [[f"{metric.name} {s[row]:.1f}{metric.unit}" for s in scores] for row in range(FIGURE_PICTURES)]
     maps = [method.saliency(oracle)[:FIGURE_PICTURES] for method in columns]
     pictures = oracle.subject.images.pictures[:FIGURE_PICTURES]
-    rows_of_heat_maps(pictures, [method.title for method in columns], maps, captions, path)
+    rows_of_heat_maps(pictures, titles, maps, captions, path)
 
 
 def run_check(file: str) -> None:

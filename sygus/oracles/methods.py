@@ -55,7 +55,13 @@ def _random(oracle: CamOracle) -> torch.Tensor:
     return saliency(oracle.combined(weights).maps, oracle.subject.network.size)
 
 
-_TITLES = {"gradcam": "Grad-CAM", "gradcam++": "Grad-CAM++", "xgradcam": "XGrad-CAM", "layercam": "Layer-CAM"}
+_TITLES = {
+    "uniform": "Uniform weights",
+    "gradcam": "Grad-CAM",
+    "gradcam++": "Grad-CAM++",
+    "xgradcam": "XGrad-CAM",
+    "layercam": "Layer-CAM",
+}
 
 
 @cache

@@ -1,6 +1,6 @@
 """Train the networks `shapes-vgg` and `shapes-resnet` and write their weights.
 
-``python -m sygus.saliency.training`` reproduces the files shipped in ``sygus/saliency/weights``: about three minutes a
+``python -m sygus.saliency.training`` reproduces the files shipped in ``sygus/saliency/weights``: two to five minutes a
 network on two cores. The pictures have the same bits everywhere, the weights on the same machine with the same
 versions (recorded in the file); elsewhere they differ by rounding, which training amplifies.
 
