@@ -70,7 +70,7 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
 def solve(file: str, out: str | None, resume: bool, form: str, quiet: bool, **given: Any) -> None:
     """Search the grammar of FILE for the best expression."""
-    from sygus.commands import run_solve
+    from sygus.commands.solve import run_solve
 
     sys.exit(run_solve(file, out, resume, form, quiet, given))
 
@@ -79,7 +79,7 @@ def solve(file: str, out: str | None, resume: bool, form: str, quiet: bool, **gi
 @click.argument("file")
 def check(file: str) -> None:
     """Read FILE and say what it asks, without searching."""
-    from sygus.commands import run_check
+    from sygus.commands.inspect import run_check
 
     run_check(file)
 
@@ -96,7 +96,7 @@ def check(file: str) -> None:
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def evaluate(methods: str, metrics: str, expression: str | None, form: str, **given: Any) -> None:
     """Score methods, and an expression, by metrics."""
-    from sygus.commands import run_evaluate
+    from sygus.commands.evaluate import run_evaluate
 
     run_evaluate(methods, metrics, expression, form, given)
 
@@ -105,6 +105,6 @@ def evaluate(methods: str, metrics: str, expression: str | None, form: str, **gi
 @click.argument("kind")
 def list_(kind: str) -> None:
     """List the known networks, images, metrics, methods, features, functions, strategies or grammars."""
-    from sygus.commands import run_list
+    from sygus.commands.inspect import run_list
 
     run_list(kind)

@@ -17,7 +17,6 @@ from sygus.terms import REAL, Sort
 from sygus.theories.arithmetic import COMPARISON
 from sygus.theories.core import CORE
 from sygus.theories.function import (
-    ATOM,
     POWER,
     PRODUCT,
     SUM,
@@ -248,7 +247,7 @@ CAM = Theory.of(
         torch.square,
         lambda _, a: a * a,
         lambda a: a**2,
-        lambda a: Latex(rf"{a.within(ATOM)}^2" if a.binding == ATOM else rf"\left({a.text}\right)^2", POWER),
+        lambda a: Latex(rf"\left({a.text}\right)^2", POWER),
     ),
     _unary(
         "sqrt0",

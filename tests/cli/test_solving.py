@@ -120,7 +120,8 @@ def test_check_synth_stops_at_the_first_that_satisfies(tmp_path: Path) -> None:
 
 
 def test_nothing_found_is_fail(tmp_path: Path) -> None:
-    text = read_problem("gradcam_plus")[1].replace("(optimize-synth", "(constraint (< (average-drop w) 0))\n(optimize-synth")
+    impossible = "(constraint (< (average-drop w) 0))\n(optimize-synth"
+    text = read_problem("gradcam_plus")[1].replace("(optimize-synth", impossible)
     path = tmp_path / "problem.sy"
     path.write_text(text)
     result = CliRunner().invoke(main, [str(path), "--out", str(tmp_path / "run"), *SMALL, "--budget", "size=3"])

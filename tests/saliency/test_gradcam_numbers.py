@@ -6,6 +6,7 @@ import torch
 
 from solvers.settings import Settings
 from solvers.solve import load_subjects
+from sygus.expressions import read_expression
 from sygus.oracles.methods import methods
 from sygus.saliency.metrics import find_metric
 from sygus.saliency.networks.shapes import load
@@ -80,30 +81,24 @@ def test_grad_cam_equals_its_relatives_on_a_pooled_linear_head() -> None:
 def test_a_score_does_not_depend_on_what_shares_its_batch() -> None:
     subjects = load_subjects(Settings(search_images=40, held_out_images=2, device="cpu"))
     oracle, metric = subjects.search, find_metric("average-drop")
-    heat = oracle.heat_maps([methods_term("(gap gradient)"), methods_term("(gap (abs gradient))")])
+    heat = oracle.heat_maps([read_expression("(gap gradient)"), read_expression("(gap (abs gradient))")])
     together = oracle.score(heat, metric, torch.arange(40))
     alone = oracle.score(heat[1:], metric, torch.tensor([7, 3, 39]))
     assert (alone[0] == together[1, [7, 3, 39]]).all()
 
 
-def methods_term(text: str):
-    from sygus.expressions import read_expression
-
-    return read_expression(text)
-
-
 def test_fake_cam_has_no_drop_and_random_weights_have_much() -> None:
     subjects = load_subjects(Settings(search_images=64, held_out_images=2, device="cpu"))
     metric = find_metric("average-drop")
-    fake, random, grad = (methods()[n].score(subjects.search, metric).mean() for n in ("fakecam", "randomcam", "gradcam"))
-    assert fake < 1
-    assert grad < random
+    mean = {name: methods()[name].score(subjects.search, metric).mean() for name in ("fakecam", "randomcam", "gradcam")}
+    assert mean["fakecam"] < 1
+    assert mean["gradcam"] < mean["randomcam"]
 
 
 def test_constant_and_empty_maps_are_scored_as_black_and_counted() -> None:
     subjects = load_subjects(Settings(search_images=8, held_out_images=2, device="cpu"))
     oracle = subjects.search
-    (heat,) = oracle.heat_maps([methods_term("(neg (gap activation))")])
+    (heat,) = oracle.heat_maps([read_expression("(neg (gap activation))")])
     assert heat.degenerate == 8
     scores = oracle.score([heat], find_metric("average-drop"), torch.arange(8))[0]
     network, subject = oracle.subject.network, oracle.subject

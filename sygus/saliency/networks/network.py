@@ -6,7 +6,7 @@ import copy
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -97,17 +97,17 @@ def split_sequential(
     model: nn.Module, name: str, size: tuple[int, int], classes: tuple[str, ...], device: torch.device
 ) -> Network:
     """Split a model that computes ``head(features(normalise(x)))`` at ``features``, on a copy laid out for speed."""
-    model = cast("Any", copy.deepcopy(model).eval().requires_grad_(False)).to(device, memory_format=torch.channels_last)
-    last = list(model.features.modules())[-1]
+    laid_out: Any = copy.deepcopy(model).eval().requires_grad_(False).to(device)
+    laid_out.to(memory_format=torch.channels_last)
     return Network(
         name=name,
         layer="features",
-        trunk=lambda x: model.features(model.normalise(x)),
-        tail=model.head,
+        trunk=lambda x: laid_out.features(laid_out.normalise(x)),
+        tail=laid_out.head,
         size=size,
         classes=classes,
-        nonnegative=isinstance(last, _NONNEGATIVE),
-        fingerprint=_fingerprint(model, "features"),
+        nonnegative=isinstance(list(laid_out.features.modules())[-1], _NONNEGATIVE),
+        fingerprint=_fingerprint(laid_out, "features"),
         device=device,
     )
 

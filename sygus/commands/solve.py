@@ -1,4 +1,4 @@
-"""The work behind the commands; imported only when one runs, so that ``--help`` answers at once."""
+"""``sycam-sygus FILE.sy``: solve a problem file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from solvers.settings import STRATEGIES, Settings, resolve
+from solvers.settings import Settings, resolve
 from solvers.solve import (
     FOUND,
     INTERRUPTED,
@@ -19,11 +19,9 @@ from solvers.solve import (
     Solution,
     Subjects,
     as_json,
-    compare,
     load_subjects,
     prepare,
     solve,
-    table_as_json,
     table_of,
 )
 from sygus.display import ProgressDisplay, accounting_line, front_table, score_table
@@ -31,17 +29,9 @@ from sygus.elaborate import load_problem
 from sygus.errors import OptionError
 from sygus.export.figures import rows_of_heat_maps
 from sygus.export.latex import weight_equation
-from sygus.export.sygus import number_text
-from sygus.expressions import read_expression
-from sygus.oracles.cam import SORTS
-from sygus.oracles.methods import expression_method, find_methods, methods
+from sygus.oracles.methods import expression_method, find_methods
 from sygus.oracles.objective import CamProblem
-from sygus.resources import grammar_names, read_problem
-from sygus.saliency.features import FEATURES
-from sygus.saliency.images import IMAGE_SETS
-from sygus.saliency.metrics import METRICS, find_metric
-from sygus.saliency.networks import NETWORKS
-from sygus.theories import LOGICS
+from sygus.resources import read_problem
 
 FIGURE_PICTURES = 4
 
@@ -128,68 +118,3 @@ def _figure(solution: Solution, subjects: Subjects, path: Path) -> None:
     maps = [method.saliency(oracle)[:FIGURE_PICTURES] for method in columns]
     pictures = oracle.subject.images.pictures[:FIGURE_PICTURES]
     rows_of_heat_maps(pictures, titles, maps, captions, path)
-
-
-def run_check(file: str) -> None:
-    """Say what a file asks."""
-    name, text = read_problem(file)
-    problem = CamProblem(load_problem(text, name))
-    settings, notes = resolve(problem.problem, {})
-    target = problem.problem.target
-    grammar = target.grammar
-    for note in notes:
-        click.echo(f"note: {note}", err=True)
-    click.echo(f"{name}: well-formed, logic {problem.problem.logic}")
-    parameters = ", ".join(f"{p.name} {p.sort}" for p in target.function.parameters)
-    click.echo(f"synthesise {target.function.name} : {target.function.sort} from {parameters}")
-    for nonterminal, productions in grammar.productions.items():
-        click.echo(f"  {nonterminal.name} {nonterminal.sort}: {len(productions)} productions")
-    for goal in problem.goals:
-        click.echo(f"{goal.direction}imise {goal.label}")
-    click.echo(f"{len(problem.problem.constraints)} constraints; network {settings.network}, images {settings.images}")
-
-
-def run_evaluate(names: str, metric_names: str, expression: str | None, form: str, given: Mapping[str, Any]) -> None:
-    """Print the table of scores."""
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    chosen = find_methods(names)
-    metrics = [_metric(name.strip()) for name in metric_names.split(",")]
-    if expression is not None:
-        chosen.append(expression_method("expression", "expression", read_expression(expression)))
-    subjects = load_subjects(settings)
-    rows = compare(subjects, chosen, metrics)
-    if form == "json":
-        click.echo(json.dumps(table_as_json(rows), indent=1))
-        return
-    search, held_out = len(subjects.search.subject.images), len(subjects.held_out.subject.images)
-    table = score_table(rows, metrics, f"{search} search pictures", f"{held_out} held-out pictures")
-    Console().print(table)
-    if expression is not None:
-        for metric in metrics:
-            click.echo(f"{metric.name} on the search pictures: {number_text(rows[-1].search[metric.name].value)}")
-
-
-def _metric(name: str) -> Any:
-    try:
-        return find_metric(name)
-    except OptionError as error:
-        raise OptionError(f"--metrics: {error.message}", error.hint) from None
-
-
-def run_list(kind: str) -> None:
-    """Print the names of one kind and what they are."""
-    kinds: dict[str, Mapping[str, str]] = {
-        "networks": NETWORKS,
-        "images": IMAGE_SETS,
-        "metrics": {name: f"{m.arrow} {m.doc.splitlines()[0]}" for name, m in METRICS.items()},
-        "methods": {name: method.title for name, method in methods().items()},
-        "features": {name: f"{SORTS[f.rank]}: {f.doc}" for name, f in FEATURES.items()},
-        "functions": {f"{f.name}": f"{f.sorts}: {f.doc}" for f in LOGICS["CAM"].functions},
-        "strategies": STRATEGIES,
-        "grammars": dict.fromkeys(grammar_names(), ""),
-    }
-    if kind not in kinds:
-        raise OptionError(f"list: unknown kind '{kind}'", f"known kinds: {', '.join(kinds)}")
-    width = max(len(name) for name in kinds[kind])
-    for name, doc in kinds[kind].items():
-        click.echo(f"{name:{width}}  {doc}".rstrip())

@@ -1,0 +1,58 @@
+"""``sycam-sygus check`` and ``list``: say what a file asks and what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+
+from solvers.settings import STRATEGIES, resolve
+from sygus.elaborate import load_problem
+from sygus.errors import OptionError
+from sygus.oracles.cam import SORTS
+from sygus.oracles.methods import methods
+from sygus.oracles.objective import CamProblem
+from sygus.resources import grammar_names, read_problem
+from sygus.saliency.features import FEATURES
+from sygus.saliency.images import IMAGE_SETS
+from sygus.saliency.metrics import METRICS
+from sygus.saliency.networks import NETWORKS
+from sygus.theories import LOGICS
+
+
+def run_check(file: str) -> None:
+    """Say what a file asks."""
+    name, text = read_problem(file)
+    problem = CamProblem(load_problem(text, name))
+    settings, notes = resolve(problem.problem, {})
+    target = problem.problem.target
+    grammar = target.grammar
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    click.echo(f"{name}: well-formed, logic {problem.problem.logic}")
+    parameters = ", ".join(f"{p.name} {p.sort}" for p in target.function.parameters)
+    click.echo(f"synthesise {target.function.name} : {target.function.sort} from {parameters}")
+    for nonterminal, productions in grammar.productions.items():
+        click.echo(f"  {nonterminal.name} {nonterminal.sort}: {len(productions)} productions")
+    for goal in problem.goals:
+        click.echo(f"{goal.direction}imise {goal.label}")
+    click.echo(f"{len(problem.problem.constraints)} constraints; network {settings.network}, images {settings.images}")
+
+
+def run_list(kind: str) -> None:
+    """Print the names of one kind and what they are."""
+    kinds: dict[str, Mapping[str, str]] = {
+        "networks": NETWORKS,
+        "images": IMAGE_SETS,
+        "metrics": {name: f"{m.arrow} {m.doc.splitlines()[0]}" for name, m in METRICS.items()},
+        "methods": {name: method.title for name, method in methods().items()},
+        "features": {name: f"{SORTS[f.rank]}: {f.doc}" for name, f in FEATURES.items()},
+        "functions": {f"{f.name}": f"{f.sorts}: {f.doc}" for f in LOGICS["CAM"].functions},
+        "strategies": STRATEGIES,
+        "grammars": dict.fromkeys(grammar_names(), ""),
+    }
+    if kind not in kinds:
+        raise OptionError(f"list: unknown kind '{kind}'", f"known kinds: {', '.join(kinds)}")
+    width = max(len(name) for name in kinds[kind])
+    for name, doc in kinds[kind].items():
+        click.echo(f"{name:{width}}  {doc}".rstrip())

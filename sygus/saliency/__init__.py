@@ -1,0 +1,1 @@
+"""Networks, pictures, features, heat maps, methods and metrics. No module here knows what a grammar is."""
