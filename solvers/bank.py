@@ -7,8 +7,8 @@ batched torch operations; terms are built only when asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 
@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from solvers.rows import Ints, Rows, contains, firsts
 from sygus.errors import SycamError
 from sygus.oracles.equivalence import SMALLEST, Probes, signatures
 from sygus.oracles.safety import SafetyOracle
@@ -25,36 +26,12 @@ from sygus.terms import Hole, Nonterminal, Term, fill, subterms
 from sygus.theories import Function
 from sygus.theories.evaluate import evaluate
 
-BLOCK = 1 << 21
+BLOCK = 1 << 17
 """Numbers computed at a time: small enough for the cache, large enough to hide the cost of a call."""
-
-Ints = NDArray[np.int64]
 
 
 class MemoryLimitError(SycamError):
     """The next level does not fit into the memory that the bank may take."""
-
-
-@dataclass(frozen=True, eq=False)
-class Level:
-    """The terms of one nonterminal and one size; row r of all arrays is one term.
-
-    Attributes:
-        production: index of the production, (n,).
-        children: rows of what fills the holes, (n, holes); unused columns are 0.
-        child_sizes: their sizes, (n, holes).
-        keys: value signatures, (n,).
-        values: on the probes, float64 (n, …); None where nothing will be built of them.
-    """
-
-    production: Ints
-    children: Ints
-    child_sizes: Ints
-    keys: Ints
-    values: Tensor | None
-
-    def __len__(self) -> int:
-        return len(self.production)
 
 
 @dataclass
@@ -81,24 +58,29 @@ class _Rule:
     production: Production
 
     @cached_property
-    def denominators(self) -> tuple[Term, ...]:
-        """The sub-templates that must be nonzero."""
-        return tuple(
+    def denominators(self) -> tuple[tuple[Term, tuple[int, ...]], ...]:
+        """The sub-templates that must be nonzero, each with the holes in it."""
+        found = (
             node.arguments[position]
             for node in subterms(self.production.template)
             if isinstance(node.head, Function)
             for position in node.head.nonzero
         )
+        return tuple(
+            (template, tuple(sorted({n.head.index for n in subterms(template) if isinstance(n.head, Hole)})))
+            for template in found
+        )
 
 
-@dataclass
-class _Pending:
-    """Combinations of one nonterminal and size whose signature is new to the bank, before they are compared."""
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Combinations of one production that were evaluated together: those that may be kept, with their keys."""
 
-    production: list[Ints] = field(default_factory=list)
-    children: list[Ints] = field(default_factory=list)
-    child_sizes: list[Ints] = field(default_factory=list)
-    keys: list[Ints] = field(default_factory=list)
+    rule: _Rule
+    sizes: tuple[int, ...]
+    grid: Ints
+    keys: Ints
+    keep: NDArray[np.bool_]
 
 
 class Bank:
@@ -110,21 +92,34 @@ class Bank:
         safety: decides strict divisions.
         deepest: the largest size that will be asked for; values of that level are not kept.
         memory: bytes that values and pending combinations may take.
+        term_key: prune by this key of a term in place of its values: one term at a time, for comparison.
+        mirrored: also combine the mirror images of commutative productions.
     """
 
     def __init__(
-        self, grammar: Grammar, probes: Probes, safety: SafetyOracle, *, deepest: int, memory: int = 4 << 30
+        self,
+        grammar: Grammar,
+        probes: Probes,
+        safety: SafetyOracle,
+        *,
+        deepest: int,
+        memory: int = 4 << 30,
+        term_key: Callable[[Term], int] | None = None,
+        mirrored: bool = False,
     ) -> None:
         self.grammar = grammar
         self.probes = probes
         self.safety = safety
         self.deepest = deepest
         self.memory = memory
+        self.term_key = term_key
+        self.mirrored = mirrored
         self.counts = Counts()
         self.size = 0
         self._rules = {n: tuple(_Rule(i, p) for i, p in enumerate(ps)) for n, ps in grammar.productions.items()}
         self._width = max((len(p.holes) for ps in grammar.productions.values() for p in ps), default=0)
-        self._levels: dict[tuple[Nonterminal, int], Level] = {}
+        self._levels: dict[tuple[Nonterminal, int], Rows] = {}
+        self._values: dict[tuple[Nonterminal, int], Tensor] = {}
         self._seen: dict[Nonterminal, Ints] = {n: np.empty(0, np.int64) for n in grammar.productions}
         self._terms: dict[tuple[Nonterminal, int, int], Term] = {}
 
@@ -138,11 +133,12 @@ class Bank:
         self._check_memory(size)
         counts = Counts()
         for nonterminal, rules in self._rules.items():
-            pending = _Pending()
-            for rule in rules:
-                if not rule.production.is_chain:
-                    self._combine(nonterminal, rule, size, pending, counts)
-            self._levels[nonterminal, size] = self._settle(nonterminal, size, pending)
+            parts = [
+                self._fresh(nonterminal, block)
+                for rule in rules
+                for block in self._blocks(nonterminal, rule, size, counts)
+            ]
+            self._store(nonterminal, size, firsts(Rows.join(parts, self._width)))
         self._close_chains(size, counts)
         self.size = size
         counts.kept = sum(len(self._levels[nonterminal, size]) for nonterminal in self._rules)
@@ -150,7 +146,7 @@ class Bank:
         self.counts.add(counts)
         return counts
 
-    def level(self, nonterminal: Nonterminal, size: int) -> Level:
+    def level(self, nonterminal: Nonterminal, size: int) -> Rows:
         """The terms of a size that :meth:`grow` has reached."""
         return self._levels[nonterminal, size]
 
@@ -159,20 +155,53 @@ class Bank:
         key = (nonterminal, size, row)
         if key not in self._terms:
             level = self._levels[nonterminal, size]
-            production = self.grammar.productions[nonterminal][level.production[row]]
-            children = tuple(
-                self.term(hole, int(level.child_sizes[row, i]), int(level.children[row, i]))
-                for i, hole in enumerate(production.holes)
+            self._terms[key] = self._build(
+                nonterminal, level.production[row], level.child_sizes[row], level.children[row]
             )
-            self._terms[key] = production.instantiate(children)
         return self._terms[key]
 
-    def _combine(self, nonterminal: Nonterminal, rule: _Rule, size: int, pending: _Pending, counts: Counts) -> None:
-        """Append the new combinations of one production."""
+    def aliases(self, nonterminal: Nonterminal, key: int, limit: int = 1000) -> Iterator[Term]:
+        """The terms of the sizes reached that were pruned because of a row with this key, and the row itself.
+
+        They are built from representatives, so this is one term for each class of arguments.
+        """
+        found = 0
+        for size, rule in product(range(1, self.size + 1), self._rules[nonterminal]):
+            for block in self._blocks(nonterminal, rule, size, Counts()):
+                for row in np.flatnonzero(block.keep & (block.keys == key)):
+                    yield self._build(nonterminal, rule.index, np.array(block.sizes), block.grid[row])
+                    found += 1
+                    if found == limit:
+                        return
+
+    def discard(self, nonterminal: Nonterminal, size: int, rows: Ints) -> None:
+        """Forget terms, so that nothing is built of them; later rows of the level move up."""
+        level = self._levels[nonterminal, size]
+        kept = np.delete(np.arange(len(level)), rows)
+        self._levels[nonterminal, size] = level[kept]
+        if (nonterminal, size) in self._values:
+            self._values[nonterminal, size] = self._values[nonterminal, size][torch.from_numpy(kept)]
+        for row in range(len(level)):
+            self._terms.pop((nonterminal, size, row), None)
+
+    def differences(self, other: Bank) -> list[tuple[Nonterminal, int]]:
+        """The levels in which another bank of the same grammar keeps other terms."""
+        return [
+            key for key, level in self._levels.items() if key in other._levels and not level.same(other._levels[key])
+        ]
+
+    def _build(self, nonterminal: Nonterminal, production: int, sizes: Ints, rows: Ints) -> Term:
+        rule = self.grammar.productions[nonterminal][production]
+        children = (self.term(hole, int(sizes[i]), int(rows[i])) for i, hole in enumerate(rule.holes))
+        return rule.instantiate(tuple(children))
+
+    def _blocks(self, nonterminal: Nonterminal, rule: _Rule, size: int, counts: Counts) -> Iterator[_Block]:
+        """Every combination of one production, but for chains, a block at a time."""
+        if rule.production.is_chain:
+            return
         for sizes in self._splits(rule.production, size):
-            for rows in self._blocks(rule.production, sizes, nonterminal):
-                counts.combined += int(np.prod([len(r) for r in rows], dtype=np.int64)) if rows else 1
-                self._evaluate_block(nonterminal, rule, sizes, rows, pending, counts)
+            for ranges in self._ranges(rule.production, sizes, nonterminal):
+                yield self._evaluate(nonterminal, rule, sizes, ranges, counts)
 
     def _splits(self, production: Production, size: int) -> Iterator[tuple[int, ...]]:
         """The sizes of what fills the holes; of a commutative production only the ascending ones."""
@@ -183,148 +212,119 @@ class Bank:
             return
         for head in product(range(1, rest), repeat=holes - 1):
             sizes = (*head, rest - sum(head))
-            if sizes[-1] < 1 or (production.is_commutative and sizes[0] > sizes[1]):
+            if sizes[-1] < 1 or (self._halved(production) and sizes[0] > sizes[1]):
                 continue
-            if all(
-                (hole, s) in self._levels and len(self._levels[hole, s])
-                for hole, s in zip(production.holes, sizes, strict=True)
-            ):
+            if all(len(self._levels.get(key, ())) for key in zip(production.holes, sizes, strict=True)):
                 yield sizes
 
-    def _blocks(
+    def _halved(self, production: Production) -> bool:
+        """Whether one order of the two operands is enough."""
+        return production.is_commutative and not self.mirrored
+
+    def _ranges(
         self, production: Production, sizes: tuple[int, ...], nonterminal: Nonterminal
-    ) -> Iterator[tuple[Ints, ...]]:
+    ) -> Iterator[tuple[range, ...]]:
         """Ranges of rows for each hole, whose product is small enough to compute at once."""
-        numbers = int(np.prod(self.probes.shapes[nonterminal.sort]))
-        room = max(1, BLOCK // max(numbers, *(int(np.prod(self.probes.shapes[h.sort])) for h in production.holes), 1))
-        cuts: list[list[Ints]] = []
+        shapes = [self.probes.shapes[sort] for sort in (nonterminal.sort, *(hole.sort for hole in production.holes))]
+        room = max(1, BLOCK // max(int(np.prod(shape)) for shape in shapes))
+        cuts: list[list[range]] = []
         for hole, size in reversed(list(zip(production.holes, sizes, strict=True))):
             count = len(self._levels[hole, size])
             step = max(1, min(count, room))
             room = max(1, room // step)
-            cuts.append([np.arange(start, min(start + step, count)) for start in range(0, count, step)])
+            cuts.append([range(start, min(start + step, count)) for start in range(0, count, step)])
         yield from product(*reversed(cuts))
 
-    def _evaluate_block(
+    def _evaluate(
         self,
         nonterminal: Nonterminal,
         rule: _Rule,
         sizes: tuple[int, ...],
-        rows: tuple[Ints, ...],
-        pending: _Pending,
+        ranges: tuple[range, ...],
         counts: Counts,
-    ) -> None:
-        """Evaluate every combination of these rows and append those with a new signature."""
-        production, holes = rule.production, len(rows)
-        environment = {
-            Hole(i, hole): self._values(hole, sizes[i], rows[i])[
-                (None,) * i + (slice(None),) + (None,) * (holes - 1 - i)
-            ]
-            for i, hole in enumerate(production.holes)
-        }
+    ) -> _Block:
+        """Evaluate every combination of these rows: each hole varies along a dimension of its own."""
+        production, holes = rule.production, len(ranges)
+        environment = {}
+        for i, hole in enumerate(production.holes):
+            part = self._values[hole, sizes[i]][ranges[i].start : ranges[i].stop]
+            environment[Hole(i, hole)] = part[(None,) * i + (slice(None),) + (None,) * (holes - 1 - i)]
         shape = self.probes.shapes[nonterminal.sort]
         values = evaluate(production.template, {**self.probes.values, **environment})
-        values = values.expand(*(len(r) for r in rows), *shape).reshape(-1, *shape)
+        values = values.expand(*(len(r) for r in ranges), *shape).reshape(-1, *shape)
         keys, finite = signatures(values)
-        grid = (
-            np.stack(np.meshgrid(*rows, indexing="ij"), -1).reshape(-1, holes) if holes else np.zeros((1, 0), np.int64)
-        )
-        keep = finite.numpy()
+        grid = _grid(ranges)
+        keep = finite.cpu().numpy()
+        counts.combined += len(keep)
         counts.not_finite += int((~keep).sum())
-        if production.is_commutative and sizes[0] == sizes[1]:
+        if self._halved(production) and sizes[0] == sizes[1]:
             keep = keep & (grid[:, 0] <= grid[:, 1])
         if rule.denominators:
             safe = self._safe(rule, sizes, grid, keep)
             counts.unsafe += int((keep & ~safe).sum())
             keep = keep & safe
-        fresh = keys.numpy()
-        keep = keep & ~_contains(self._seen[nonterminal], fresh)
-        chosen = np.flatnonzero(keep)
-        _, first = np.unique(fresh[chosen], return_index=True)
-        chosen = chosen[np.sort(first)]
-        padded = np.zeros((len(chosen), self._width), np.int64)
-        padded[:, :holes] = grid[chosen]
-        pending.production.append(np.full(len(chosen), rule.index, np.int64))
-        pending.children.append(padded)
-        pending.child_sizes.append(np.broadcast_to(np.array([*sizes, *[0] * (self._width - holes)]), padded.shape))
-        pending.keys.append(fresh[chosen])
+        chosen = keys.cpu().numpy()
+        if self.term_key is not None:
+            built = (self._build(nonterminal, rule.index, np.array(sizes), row) for row in grid)
+            chosen = np.fromiter((self.term_key(term) for term in built), np.int64, len(grid))
+        return _Block(rule, sizes, grid, chosen, keep)
+
+    def _fresh(self, nonterminal: Nonterminal, block: _Block) -> Rows:
+        """The rows of a block whose key is new to the bank, the first of each."""
+        holes = block.grid.shape[1]
+        chosen = np.flatnonzero(block.keep & ~contains(self._seen[nonterminal], block.keys))
+        children = np.zeros((len(chosen), self._width), np.int64)
+        children[:, :holes] = block.grid[chosen]
+        sizes = np.zeros_like(children)
+        sizes[:, :holes] = block.sizes
+        return firsts(Rows(np.full(len(chosen), block.rule.index), children, sizes, block.keys[chosen]))
 
     def _safe(self, rule: _Rule, sizes: tuple[int, ...], grid: Ints, keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which combinations have only denominators that are proved nonzero; Z3 is asked once per denominator."""
         safe = np.ones(len(grid), bool)
-        for denominator in rule.denominators:
-            used = sorted({node.head.index for node in subterms(denominator) if isinstance(node.head, Hole)})
+        for denominator, used in rule.denominators:
             tuples, inverse = np.unique(grid[:, used], axis=0, return_inverse=True)
-            wanted = np.zeros(len(tuples), bool)
-            wanted[inverse.reshape(-1)[keep]] = True
+            wanted = np.unique(inverse.reshape(-1)[keep])
             proved = np.zeros(len(tuples), bool)
-            for index in np.flatnonzero(wanted):
-                children = {
-                    hole: self.term(rule.production.holes[hole], sizes[hole], int(row))
-                    for hole, row in zip(used, tuples[index], strict=True)
-                }
+            for index in wanted:
+                pairs = zip(used, tuples[index], strict=True)
+                children = {i: self.term(rule.production.holes[i], sizes[i], int(row)) for i, row in pairs}
                 filled = fill(denominator, children)
                 if bool((self.probes.evaluate(filled).abs() >= SMALLEST).all()):
                     proved[index] = self.safety.nonzero(filled).safe
             safe &= proved[inverse.reshape(-1)]
         return safe
 
-    def _values(self, nonterminal: Nonterminal, size: int, rows: Ints) -> Tensor:
-        values = self._levels[nonterminal, size].values
-        assert values is not None
-        if len(rows) == len(values):
-            return values
-        if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
-            return values[int(rows[0]) : int(rows[-1]) + 1]
-        return values[torch.from_numpy(rows)]
-
-    def _settle(self, nonterminal: Nonterminal, size: int, pending: _Pending) -> Level:
-        """Compare what is pending with itself, and keep the first of each behaviour."""
-        if not pending.keys:
-            return self._level(
-                nonterminal, size, *(np.empty((0, *s), np.int64) for s in ((), (self._width,), (self._width,), ()))
-            )
-        keys = np.concatenate(pending.keys)
-        _, first = np.unique(keys, return_index=True)
-        first.sort()
-        level = self._level(
-            nonterminal,
-            size,
-            np.concatenate(pending.production)[first],
-            np.concatenate(pending.children)[first],
-            np.concatenate(pending.child_sizes)[first],
-            keys[first],
-        )
-        self._seen[nonterminal] = np.union1d(self._seen[nonterminal], level.keys)
-        return level
-
-    def _level(
-        self, nonterminal: Nonterminal, size: int, production: Ints, children: Ints, child_sizes: Ints, keys: Ints
-    ) -> Level:
-        values = None
+    def _store(self, nonterminal: Nonterminal, size: int, rows: Rows) -> None:
+        """Make these rows a level."""
+        self._levels[nonterminal, size] = rows
+        self._seen[nonterminal] = np.union1d(self._seen[nonterminal], rows.keys)
         if size < self.deepest:
-            values = self._recompute(nonterminal, production, children, child_sizes)
-        return Level(production, children, child_sizes, keys, values)
+            self._values[nonterminal, size] = self._recompute(nonterminal, rows)
 
-    def _recompute(self, nonterminal: Nonterminal, production: Ints, children: Ints, child_sizes: Ints) -> Tensor:
+    def _recompute(self, nonterminal: Nonterminal, rows: Rows) -> Tensor:
         """The values of the rows that are kept, gathered by production and sizes."""
         shape = self.probes.shapes[nonterminal.sort]
-        values = torch.empty(len(production), *shape, dtype=torch.float64)
-        signature = np.concatenate([production[:, None], child_sizes], 1)
-        groups, inverse = np.unique(signature, axis=0, return_inverse=True)
+        parts, order = [], []
+        groups, inverse = np.unique(np.column_stack([rows.production, rows.child_sizes]), axis=0, return_inverse=True)
         step = max(1, BLOCK // int(np.prod(shape)))
-        for index, group in enumerate(groups):
-            rule = self.grammar.productions[nonterminal][group[0]]
+        for index, (production, *sizes) in enumerate(groups):
+            rule = self.grammar.productions[nonterminal][production]
             members = np.flatnonzero(inverse.reshape(-1) == index)
             for start in range(0, len(members), step):
-                rows = members[start : start + step]
+                chosen = members[start : start + step]
                 environment = {
-                    Hole(i, hole): self._values(hole, int(group[1 + i]), children[rows, i])
+                    Hole(i, hole): self._values[hole, int(sizes[i])][torch.from_numpy(rows.children[chosen, i])]
                     for i, hole in enumerate(rule.holes)
                 }
                 computed = evaluate(rule.template, {**self.probes.values, **environment})
-                values[torch.from_numpy(rows)] = computed.expand(len(rows), *shape)
-        return values
+                parts.append(computed.expand(len(chosen), *shape))
+                order.append(chosen)
+        if not parts:
+            return torch.empty(0, *shape)
+        place = np.empty(len(rows), np.int64)
+        place[np.concatenate(order)] = np.arange(len(rows))
+        return torch.cat(parts)[torch.from_numpy(place)]
 
     def _close_chains(self, size: int, counts: Counts) -> None:
         """Add what productions that only rename bring in from the same size, until nothing is new."""
@@ -333,39 +333,35 @@ class Bank:
         while changed:
             changed = False
             for nonterminal, rule in chains:
-                source = self._levels[rule.production.holes[0], size]
-                new = np.flatnonzero(~_contains(self._seen[nonterminal], source.keys))
+                source = rule.production.holes[0]
+                keys = self._levels[source, size].keys
+                new = np.flatnonzero(~contains(self._seen[nonterminal], keys))
                 if len(new):
                     changed = True
-                    self._append_chain(nonterminal, rule, size, source, new)
                     counts.combined += len(new)
+                    self._append_chain(nonterminal, rule, size, new)
 
-    def _append_chain(self, nonterminal: Nonterminal, rule: _Rule, size: int, source: Level, new: Ints) -> None:
-        level = self._levels[nonterminal, size]
+    def _append_chain(self, nonterminal: Nonterminal, rule: _Rule, size: int, new: Ints) -> None:
+        source = (rule.production.holes[0], size)
         children = np.zeros((len(new), self._width), np.int64)
         children[:, 0] = new
         sizes = np.zeros_like(children)
         sizes[:, 0] = size
-        values = None
-        if level.values is not None and source.values is not None:
-            values = torch.cat([level.values, source.values[torch.from_numpy(new)]])
-        self._levels[nonterminal, size] = Level(
-            np.concatenate([level.production, np.full(len(new), rule.index, np.int64)]),
-            np.concatenate([level.children, children]),
-            np.concatenate([level.child_sizes, sizes]),
-            np.concatenate([level.keys, source.keys[new]]),
-            values,
-        )
-        self._seen[nonterminal] = np.union1d(self._seen[nonterminal], source.keys[new])
+        added = Rows(np.full(len(new), rule.index), children, sizes, self._levels[source].keys[new])
+        self._levels[nonterminal, size] = Rows.join([self._levels[nonterminal, size], added], self._width)
+        self._seen[nonterminal] = np.union1d(self._seen[nonterminal], added.keys)
+        if size < self.deepest:
+            values = [self._values[nonterminal, size], self._values[source][torch.from_numpy(new)]]
+            self._values[nonterminal, size] = torch.cat([v for v in values if len(v)])
 
     def _check_memory(self, size: int) -> None:
         """Refuse a level whose combinations cannot be held."""
-        held = sum(level.values.nbytes for level in self._levels.values() if level.values is not None)
+        held = sum(values.nbytes for values in self._values.values())
         combinations = 0
         for rules in self._rules.values():
             for rule in rules:
                 for sizes in self._splits(rule.production, size):
-                    counts = [len(self._levels[h, s]) for h, s in zip(rule.production.holes, sizes, strict=True)]
+                    counts = [len(self._levels[key]) for key in zip(rule.production.holes, sizes, strict=True)]
                     combinations += int(np.prod(counts, dtype=np.float64))
         row = 8 * (2 + 2 * self._width)
         if held + combinations * row > self.memory:
@@ -375,10 +371,9 @@ class Bank:
             )
 
 
-def _contains(ordered: Ints, keys: Ints) -> NDArray[np.bool_]:
-    """Which keys occur in an ascending array."""
-    if len(ordered) == 0:
-        return np.zeros(len(keys), bool)
-    at = np.minimum(np.searchsorted(ordered, keys), len(ordered) - 1)
-    found: NDArray[np.bool_] = ordered[at] == keys
-    return found
+def _grid(ranges: tuple[range, ...]) -> Ints:
+    """The rows of every combination, (combinations, holes), the last hole varying fastest."""
+    if not ranges:
+        return np.zeros((1, 0), np.int64)
+    starts = np.array([r.start for r in ranges], np.int64)
+    return np.indices([len(r) for r in ranges], np.int64).reshape(len(ranges), -1).T + starts

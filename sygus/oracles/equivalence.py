@@ -49,21 +49,23 @@ class Probes:
 
 
 def signatures(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Hash each row of values, rounded to relative 1e-6.
+    """Hash each row of values: floats rounded to relative 1e-6, integers and booleans as they are.
 
     Args:
-        values: (n, …) float64.
+        values: (n, …) float64, int64 or bool.
 
     Returns:
         keys (n,) int64, equal for equal rows and with overwhelming probability for those alone; and whether each row
         is finite, (n,) bool.
     """
     rows = values.reshape(len(values), -1)
-    rows = torch.where(rows.abs() < SMALLEST, 0.0, rows)
-    bits = rows.view(torch.int64)
-    dropped = 52 - _KEPT_BITS
-    rounded = (bits + (1 << (dropped - 1))) >> dropped
-    return (rounded * _multipliers(rows.shape[1], rows.device)).sum(1), rows.sum(1).isfinite()
+    finite = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
+    if rows.is_floating_point():
+        finite = rows.sum(1).isfinite()
+        bits = torch.where(rows.abs() < SMALLEST, 0.0, rows).view(torch.int64)
+        dropped = 52 - _KEPT_BITS
+        rows = (bits + (1 << (dropped - 1))) >> dropped
+    return (rows * _multipliers(rows.shape[1], rows.device)).sum(1), finite
 
 
 @lru_cache
