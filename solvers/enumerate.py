@@ -2,47 +2,98 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
 
 from solvers.bank import Bank, MemoryLimitError
-from solvers.strategy import Proposal, Strategy
-from sygus.oracles.equivalence import Probes
+from solvers.strategy import Fate, Outcome, Proposal, Strategy
+from sygus.oracles.equivalence import Equivalence, Probes, symbolic_key, syntactic_key
 from sygus.oracles.safety import SafetyOracle
 from sygus.problem import Grammar
+from sygus.terms import Term
 
 
 class Enumerate(Strategy):
-    """Bottom-up by size with value signatures; complete up to the largest size, up to equality on the probes.
+    """Bottom-up by size; complete up to the largest size, up to the equivalence that prunes.
 
     Args:
         grammar: what to enumerate.
         probes, safety: the oracles that prune the bank.
         size: the largest size.
+        equivalence: what makes two terms alike; terms alike are built upon once.
+        second: an independent draw of the probes, on which the pruning by value is repeated at the end; the
+            conclusion says whether it keeps the same terms.
     """
 
     name = "enumerate"
 
-    def __init__(self, grammar: Grammar, probes: Probes, safety: SafetyOracle, *, size: int) -> None:
-        self.bank = Bank(grammar, probes, safety, deepest=size)
+    def __init__(
+        self,
+        grammar: Grammar,
+        probes: Probes,
+        safety: SafetyOracle,
+        *,
+        size: int,
+        equivalence: Equivalence = Equivalence.MAP,
+        second: Probes | None = None,
+    ) -> None:
+        self.equivalence = equivalence
         self.largest = size
+        self._safety = safety
+        self.bank = self._new_bank(grammar, probes)
+        self._second = second if equivalence.is_by_value else None
         self._stopped = ""
-        self._proposals = self._generate()
+        self._level: list[Proposal] = []
+        self._position = 0
+        self._told = 0
+        self._alike: list[int] = []
+
+    def _new_bank(self, grammar: Grammar, probes: Probes) -> Bank:
+        return Bank(
+            grammar,
+            probes,
+            self._safety,
+            deepest=self.largest,
+            term_key=_term_key(self.equivalence),
+            mirrored=self.equivalence.is_syntactic,
+        )
 
     def ask(self, count: int) -> list[Proposal]:
-        """The next terms, smallest first."""
-        return [proposal for _, proposal in zip(range(count), self._proposals, strict=False)]
+        """The next terms, smallest first; never of two sizes, so that a level is known before it is built upon."""
+        while self._position == len(self._level):
+            if not self._grow():
+                return []
+        asked = self._level[self._position : self._position + count]
+        self._position += len(asked)
+        self._told = self._position - len(asked)
+        return asked
 
-    def _generate(self) -> Iterator[Proposal]:
+    def tell(self, proposal: Proposal, outcome: Outcome) -> None:  # noqa: ARG002 - told in the order of asking
+        """Under the equivalence by score, what scores like an earlier term is not built upon."""
+        if self.equivalence is Equivalence.SCORE and outcome.fate is Fate.DUPLICATE:
+            self._alike.append(self._told)
+        self._told += 1
+
+    def _grow(self) -> bool:
+        """Make the next level; False where there is none."""
         start = self.bank.grammar.start
-        for size in range(1, self.largest + 1):
-            try:
-                self.bank.grow()
-            except MemoryLimitError as error:
-                self._stopped = str(error)
-                return
-            level = self.bank.level(start, size)
-            for row in range(len(level)):
-                yield Proposal(self.bank.term(start, size, row), int(level.keys[row]))
+        if self._alike:
+            self.bank.discard(start, self.bank.size, np.array(self._alike))
+            self._alike = []
+        if self._stopped or self.bank.size == self.largest:
+            return False
+        try:
+            self.bank.grow()
+        except MemoryLimitError as error:
+            self._stopped = str(error)
+            return False
+        size, keys = self.bank.size, self.bank.level(start, self.bank.size).keys
+        by_value = self.equivalence.is_by_value
+        terms = (self.bank.term(start, size, row) for row in range(len(keys)))
+        self._level = [Proposal(term, int(key) if by_value else None) for term, key in zip(terms, keys, strict=True)]
+        self._position = 0
+        return True
 
     def status(self) -> Mapping[str, int]:
         """The size reached and what became of the combinations."""
@@ -51,7 +102,7 @@ class Enumerate(Strategy):
             "size": self.bank.size,
             "combined": counts.combined,
             "distinct": counts.kept,
-            "pruned by value": counts.duplicate,
+            "pruned as alike": counts.duplicate,
             "unsafe divisions": counts.unsafe,
             "not finite": counts.not_finite,
         }
@@ -60,4 +111,28 @@ class Enumerate(Strategy):
         """The certificate."""
         if self._stopped:
             return f"stopped before size {self.bank.size + 1}: {self._stopped}"
-        return f"best of all terms up to size {self.largest}, up to equality on the probes"
+        claim = f"best of all terms up to size {self.largest}, up to equivalence by {self.equivalence}"
+        return f"{claim}; {self._recheck()}" if self._second is not None else claim
+
+    def _recheck(self) -> str:
+        """Whether pruning on the second draw keeps the same terms."""
+        assert self._second is not None
+        again = self._new_bank(self.bank.grammar, self._second)
+        for _ in range(self.bank.size):
+            again.grow()
+        mine, theirs = self.bank.counts.kept, again.counts.kept
+        if not self.bank.differences(again):
+            return f"a second draw of the probes keeps the same {mine} terms"
+        return f"a second draw of the probes tells {theirs} classes apart, the first {mine}"
+
+    def aliases(self, term: Term, probes: Probes) -> Iterator[Term]:
+        """The terms that were pruned because they behave like this one."""
+        signature = probes.signature(term)
+        if signature is None or not self.equivalence.is_by_value:
+            return iter(())
+        return self.bank.aliases(self.bank.grammar.start, signature)
+
+
+def _term_key(equivalence: Equivalence) -> Callable[[Term], int] | None:
+    """What to prune by in place of values."""
+    return {Equivalence.SYMPY: symbolic_key, Equivalence.NONE: syntactic_key()}.get(equivalence)

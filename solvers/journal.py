@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -48,12 +48,13 @@ class Journal:
 
     Args:
         path: the file; made where it does not exist.
+        others: journals of other runs, whose scores are used too where they are of the same maps and metric.
 
     Raises:
         JournalError: not a journal, locked by another run, or not writable.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, others: Sequence[Path] = ()) -> None:
         self.path = path
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, timeout=2)
@@ -62,6 +63,7 @@ class Journal:
             self._connection.executescript(_SCHEMA)
         except sqlite3.Error as error:
             raise self._error("open", error) from None
+        self._others = [_read_only(other) for other in others]
 
     def __enter__(self) -> Journal:
         return self
@@ -69,7 +71,8 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.close()
+        for connection in (self._connection, *self._others):
+            connection.close()
 
     def _error(self, verb: str, error: sqlite3.Error) -> JournalError:
         return JournalError(f"cannot {verb} the journal {self.path} ({error})", "nothing in it was changed")
@@ -92,8 +95,11 @@ class Journal:
 
     def scores(self, key: str, metric: str) -> Scores | None:
         """The score of each picture, where it is known; NaN where a picture was not scored."""
-        rows = self._rows("SELECT values_ FROM scores WHERE key = ? AND metric = ?", (key, metric))
-        return np.frombuffer(rows[0][0], np.float32).copy() if rows else None
+        for connection in (self._connection, *self._others):
+            rows = self._rows("SELECT values_ FROM scores WHERE key = ? AND metric = ?", (key, metric), connection)
+            if rows:
+                return np.frombuffer(rows[0][0], np.float32).copy()
+        return None
 
     def record(self, proposals: list[tuple[Any, ...]], scores: list[tuple[str, str, Scores]]) -> None:
         """Write a batch: rows of the table ``proposals``, and (key, metric, scores), in one transaction."""
@@ -112,9 +118,11 @@ class Journal:
         rows = self._rows(f"SELECT {', '.join(names)} FROM proposals ORDER BY id")  # noqa: S608 - constants
         return [dict(zip(names, row, strict=True)) | {"objectives": json.loads(row[7])} for row in rows]
 
-    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    def _rows(
+        self, query: str, values: tuple[Any, ...] = (), connection: sqlite3.Connection | None = None
+    ) -> list[tuple[Any, ...]]:
         try:
-            return self._connection.execute(query, values).fetchall()
+            return (connection or self._connection).execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise self._error("read", error) from None
 
@@ -125,3 +133,17 @@ class Journal:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise self._error("write", error) from None
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    """Another run's journal.
+
+    Raises:
+        JournalError: it is none.
+    """
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2)
+        connection.execute("SELECT key, metric, values_ FROM scores LIMIT 1").fetchall()
+    except sqlite3.Error as error:
+        raise JournalError(f"--reuse: cannot read the journal {path} ({error})", "name the folder of a run") from None
+    return connection

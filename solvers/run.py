@@ -16,14 +16,11 @@ from solvers.race import Racer, mean
 from solvers.strategy import Fate, Outcome, Proposal, Strategy
 from sygus.export.sygus import term_text
 from sygus.oracles.cam import CamOracle, HeatMaps, Scores
-from sygus.oracles.equivalence import Probes
+from sygus.oracles.equivalence import Equivalence, Probes
 from sygus.oracles.objective import CamProblem, Objectives
 from sygus.oracles.safety import SafetyOracle
 from sygus.saliency.metrics import Metric
 from sygus.terms import OracleFunction, Term
-
-PAID = (Fate.SCORED, Fate.PRUNED)
-"""The fates that cost forward passes."""
 
 BATCH = 32
 """Proposals judged together; they race against the leader that there was when the batch began."""
@@ -104,6 +101,7 @@ class Run:
         racer: decides how many pictures a candidate sees.
         spending: the budget.
         journal: where everything is written.
+        equivalence: which terms are scored once.
         report: called after every batch.
     """
 
@@ -117,6 +115,7 @@ class Run:
         racer: Racer,
         spending: Spending,
         journal: Journal,
+        equivalence: Equivalence = Equivalence.MAP,
         report: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self.problem = problem
@@ -127,6 +126,7 @@ class Run:
         self.racer = racer
         self.spending = spending
         self.journal = journal
+        self.equivalence = equivalence
         self.report = report
         self.objectives = Objectives(problem, oracle)
         self.archive = Archive(problem)
@@ -134,6 +134,7 @@ class Run:
         self.full_passes = 0
         self._by_signature: dict[int, Candidate] = {}
         self._by_map: dict[str, Candidate] = {}
+        self._by_score: dict[tuple[float, ...], Candidate] = {}
         self._count = 0
 
     def execute(self) -> str:
@@ -177,7 +178,7 @@ class Run:
             entry.signature = self.probes.signature(entry.term)
         if entry.signature is None:
             entry.candidate = Candidate(entry.number, entry.term, Outcome(Fate.FAILED))
-        elif entry.signature in self._by_signature:
+        elif self.equivalence.is_by_value and entry.signature in self._by_signature:
             entry.candidate = self._duplicate(entry, self._by_signature[entry.signature])
 
     def _draw(self, entries: list[_Entry]) -> None:
@@ -187,14 +188,13 @@ class Run:
             entry.heat = heat
             if not heat.finite:
                 entry.candidate = Candidate(entry.number, entry.term, Outcome(Fate.FAILED))
-            elif heat.key in self._by_map or heat.key in keys:
+            elif self.equivalence.shares_scores and (heat.key in self._by_map or heat.key in keys):
                 entry.twin = heat.key
             keys.add(heat.key)
 
     def _score(self, entries: list[_Entry]) -> None:
         """Score by every metric in turn; who loses the race in the first is not scored by the others."""
         alive = entries
-        scores: dict[int, dict[OracleFunction, Scores]] = {entry.number: {} for entry in entries}
         for symbol, metric in self.problem.metrics.items():
             heat = [entry.heat for entry in alive if entry.heat is not None]
             if not heat:
@@ -205,11 +205,11 @@ class Run:
             self.spending.forwards += self.oracle.forwards - before
             self.full_passes += metric.passes * found.size
             for entry, row in zip(alive, found, strict=True):
-                scores[entry.number][symbol] = row
-            alive = [entry for entry in alive if not np.isnan(scores[entry.number][symbol]).any()]
+                entry.scores[symbol] = row
+            alive = [entry for entry, row in zip(alive, found, strict=True) if not np.isnan(row).any()]
         for entry in entries:
             assert entry.heat is not None
-            entry.candidate = self._by_map[entry.heat.key] = self._scored(entry, scores[entry.number])
+            entry.candidate = self._by_map[entry.heat.key] = self._scored(entry)
 
     def _rival(self, symbol: OracleFunction) -> Scores | None:
         """The leader's scores, where losing to it on this metric alone means losing."""
@@ -224,12 +224,19 @@ class Run:
         stored = self.journal.scores(heat.key, metric.name)
         return stored if stored is not None else np.full(len(self.racer.order), np.nan, np.float32)
 
-    def _scored(self, entry: _Entry, scores: dict[OracleFunction, Scores]) -> Candidate:
+    def _scored(self, entry: _Entry) -> Candidate:
+        scores = entry.scores
         seen = [mean(values)[1] for values in scores.values()]
         complete = len(scores) == len(self.problem.metrics) and all(n == len(self.racer.order) for n in seen)
         if not complete:
             return Candidate(entry.number, entry.term, Outcome(Fate.PRUNED, images=min(seen)), scores)
-        return Candidate(entry.number, entry.term, self._outcome(Fate.SCORED, entry.term, scores), scores)
+        means = tuple(mean(values)[0] for values in scores.values())
+        first = self._by_score.get(means) if self.equivalence is Equivalence.SCORE else None
+        if first is not None:
+            return self._duplicate(entry, first)
+        candidate = Candidate(entry.number, entry.term, self._outcome(Fate.SCORED, entry.term, scores), scores)
+        self._by_score[means] = candidate
+        return candidate
 
     def _outcome(self, fate: Fate, term: Term, scores: dict[OracleFunction, Scores]) -> Outcome:
         means = {symbol: mean(values)[0] for symbol, values in scores.items()}
@@ -245,15 +252,14 @@ class Run:
 
     def _conclude(self, judged: list[tuple[_Entry, Candidate]]) -> None:
         """Write the batch, then move the leader and tell the strategy, in the order of the proposals."""
-        paid = [(entry, candidate) for entry, candidate in judged if candidate.outcome.fate in PAID]
         scores = [
             (entry.heat.key, self.problem.metrics[symbol].name, values)
-            for entry, candidate in paid
-            for symbol, values in candidate.scores.items()
+            for entry, _ in judged
+            for symbol, values in entry.scores.items()
             if entry.heat is not None
         ]
         self.journal.record([_row(entry, candidate) for entry, candidate in judged], scores)
-        self.spending.terms += len(paid)
+        self.spending.terms += sum(bool(entry.scores) for entry, _ in judged)
         for entry, candidate in judged:
             self.fates[candidate.outcome.fate] += 1
             if entry.signature is not None:
@@ -273,6 +279,7 @@ class _Entry:
         signature: its value signature, once known.
         heat: its heat maps, once drawn.
         twin: the key of equal maps, drawn before by another.
+        scores: its own, paid for; empty where it shares another's.
         candidate: the judgement, once there is one.
     """
 
@@ -281,6 +288,7 @@ class _Entry:
     signature: int | None = None
     heat: HeatMaps | None = None
     twin: str | None = None
+    scores: dict[OracleFunction, Scores] = field(default_factory=dict)
     candidate: Candidate | None = None
 
     @property

@@ -10,6 +10,7 @@ import torch
 
 from solvers.budget import Budget
 from sygus.errors import OptionError
+from sygus.oracles.equivalence import Equivalence
 from sygus.problem import Problem
 
 STRATEGIES: Mapping[str, str] = {
@@ -34,6 +35,7 @@ class Settings:
         strategy: who proposes.
         budget: what may be spent.
         race: how candidates race.
+        equivalence: which terms count as alike.
         seed: of the pictures, their order, the probes and the strategy.
         device: where to compute.
     """
@@ -47,12 +49,14 @@ class Settings:
     strategy: str = "enumerate"
     budget: str = "size=7,time=100s"
     race: str = "t"
+    equivalence: str = "map"
     seed: int = 0
     device: str = "auto"
 
     def __post_init__(self) -> None:
         _choice("--strategy", self.strategy, tuple(STRATEGIES))
         _choice("--race", self.race, RACES)
+        _choice("--equivalence", self.equivalence, tuple(Equivalence))
         _choice("--device", self.device, DEVICES)
         _choice("--target", self.target, ("predicted", "label"))
         if self.seed < 0:

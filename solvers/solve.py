@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +21,7 @@ from solvers.settings import Settings
 from sygus.errors import SycamError
 from sygus.export.sygus import answer_text, term_text
 from sygus.oracles.cam import CamOracle, domains, probes
+from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import Method, expression_method, find_methods
 from sygus.oracles.objective import CamProblem
 from sygus.oracles.safety import SafetyOracle
@@ -133,6 +134,7 @@ def solve(
     subjects: Subjects,
     out: Path,
     report: Callable[[Progress], None] = lambda _: None,
+    reuse: Sequence[Path] = (),
 ) -> Solution:
     """Search for the best term.
 
@@ -144,6 +146,7 @@ def solve(
         subjects: from :func:`load_subjects`.
         out: an existing folder, for the journal.
         report: called after every batch.
+        reuse: folders of other runs whose scores may be used; a score depends on nothing that its key does not hold.
 
     Raises:
         JournalError: the folder holds the journal of another run.
@@ -155,13 +158,15 @@ def solve(
     safety = SafetyOracle(domains(nonnegative))
     budget = settings.limits
     assert budget.size is not None
-    strategy = Enumerate(grammar, tell_apart, safety, size=budget.size)
+    equivalence = Equivalence(settings.equivalence)
+    second = probes(parameters, nonnegative=nonnegative, seed=settings.seed + SECOND_DRAW)
+    strategy = Enumerate(grammar, tell_apart, safety, size=budget.size, equivalence=equivalence, second=second)
     racer = Racer.of(cast("Mode", settings.race), len(subjects.search.subject.images), settings.seed)
     protocol = describe(problem, settings, subjects)
     spending = Spending(budget)
-    with Journal(out / JOURNAL) as journal:
+    with Journal(out / JOURNAL, [run / JOURNAL for run in reuse]) as journal:
         journal.begin({name: protocol[name] for name in ("problem", "settings", "fingerprints", "versions")})
-        run = Run(problem, subjects.search, tell_apart, safety, strategy, racer, spending, journal, report)
+        run = Run(problem, subjects.search, tell_apart, safety, strategy, racer, spending, journal, equivalence, report)
         try:
             ending = run.execute()
         except KeyboardInterrupt:
@@ -178,6 +183,9 @@ def solve(
 
 
 INTERRUPTED = "interrupted"
+
+SECOND_DRAW = 0x5EC0
+"""Added to the seed for the second, independent draw of the probes."""
 
 
 def describe(problem: CamProblem, settings: Settings, subjects: Subjects) -> dict[str, Any]:

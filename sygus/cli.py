@@ -64,15 +64,19 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--strategy", metavar="S", help="Search strategy (sycam-sygus list strategies).")
 @click.option("--budget", metavar="B", help="Limits, as size=7,time=60s,forwards=50000,terms=1000.")
 @click.option("--race", metavar="R", help="t: drop candidates that lose to the leader; bound: exactly; off: never.")
+@click.option("--equivalence", metavar="E", help="Terms that count as alike: none, value, map, score or sympy.")
 @click.option("--out", metavar="DIR", help="Folder of the run; by default a new one under runs/.")
 @click.option("--resume", is_flag=True, help="Continue the run in --out.")
+@click.option("--reuse", multiple=True, metavar="RUN", help="Use the scores of another run too; may be repeated.")
+@click.option("--all", "listing", metavar="FILE", help="Write every distinct expression: .csv, .jsonl or .parquet.")
 @click.option("--format", "form", type=click.Choice(["sygus", "json", "latex"]), default="sygus", help="On stdout.")
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
-def solve(file: str, out: str | None, resume: bool, form: str, quiet: bool, **given: Any) -> None:
+def solve(file: str, form: str, **given: Any) -> None:
     """Search the grammar of FILE for the best expression."""
-    from sygus.commands.solve import run_solve
+    from sygus.commands.solve import RunOptions, run_solve
 
-    sys.exit(run_solve(file, out, resume, form, quiet, given))
+    names = ("out", "resume", "reuse", "listing", "quiet")
+    sys.exit(run_solve(file, RunOptions(form=form, **{name: given.pop(name) for name in names}), given))
 
 
 @main.command()

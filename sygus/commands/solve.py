@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
+from solvers.journal import Journal
 from solvers.settings import Settings, resolve
 from solvers.solve import (
     FOUND,
@@ -24,11 +26,13 @@ from solvers.solve import (
     solve,
     table_of,
 )
+from solvers.strategy import Fate
 from sygus.display import ProgressDisplay, accounting_line, front_table, score_table
 from sygus.elaborate import load_problem
 from sygus.errors import OptionError
 from sygus.export.figures import rows_of_heat_maps
 from sygus.export.latex import weight_equation
+from sygus.export.listing import check_listing, write_listing
 from sygus.oracles.methods import expression_method, find_methods
 from sygus.oracles.objective import CamProblem
 from sygus.resources import read_problem
@@ -36,21 +40,46 @@ from sygus.resources import read_problem
 FIGURE_PICTURES = 4
 
 
-def run_solve(file: str, out: str | None, resume: bool, form: str, quiet: bool, given: Mapping[str, Any]) -> int:
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run reads and writes, beside the settings that its result depends on.
+
+    Attributes:
+        form: what stdout gets: sygus, json or latex.
+        out: the run's folder; None for a new one.
+        resume: continue the run in that folder.
+        reuse: folders of other runs whose scores are used too.
+        listing: a file for every distinct expression.
+        quiet: nothing on stderr.
+    """
+
+    form: str = "sygus"
+    out: str | None = None
+    resume: bool = False
+    reuse: Sequence[str] = ()
+    listing: str | None = None
+    quiet: bool = False
+
+
+def run_solve(file: str, options: RunOptions, given: Mapping[str, Any]) -> int:
     """Solve a problem file; the exit status."""
-    console = Console(stderr=True, quiet=quiet)
+    console = Console(stderr=True, quiet=options.quiet)
     name, text = read_problem(file)
     problem = CamProblem(load_problem(text, name))
     settings, notes = resolve(problem.problem, given)
     for note in notes:
         console.print(f"note: {note}", markup=False)
-    folder = _folder(problem, settings, out, resume)
+    if options.listing is not None:
+        check_listing(Path(options.listing))
+    folder = _folder(problem, settings, options.out, options.resume)
     subjects = load_subjects(settings)
     goals = tuple(goal.label for goal in problem.goals)
-    with ProgressDisplay(console, goals, quiet) as display:
-        solution = solve(problem, settings, subjects, folder, display)
+    with ProgressDisplay(console, goals, options.quiet) as display:
+        solution = solve(problem, settings, subjects, folder, display, [Path(run) for run in options.reuse])
     rows = table_of(solution, subjects)
     (folder / "solution.json").write_text(json.dumps(as_json(solution, rows), indent=1), encoding="utf-8")
+    if options.listing is not None:
+        write_listing(_distinct(folder, goals), Path(options.listing))
     (folder / "answer.sy").write_text(solution.answer + "\n", encoding="utf-8")
     if solution.front:
         console.print(front_table(solution))
@@ -64,12 +93,26 @@ def run_solve(file: str, out: str | None, resume: bool, form: str, quiet: bool, 
     console.print(f"search ended: {solution.ending}", markup=False, highlight=False, soft_wrap=True)
     console.print(accounting_line(solution), markup=False, highlight=False, soft_wrap=True)
     console.print(f"run: {folder}", markup=False, highlight=False, soft_wrap=True)
-    click.echo(_output(solution, rows, form))
+    click.echo(_output(solution, rows, options.form))
     if solution.ending == INTERRUPTED:
         console.print(f"resume: sycam-sygus {file} --out {folder} --resume (with the same options)", markup=False)
         return 130
     spent = solution.ending.startswith("the budget")
     return 3 if solution.best is None and spent else 0
+
+
+def _distinct(folder: Path, goals: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Every expression that was scored, in full or in part; a pruned one has no objectives."""
+    with Journal(folder / JOURNAL) as journal:
+        rows = journal.proposals()
+    return [
+        {name: row[name] for name in ("id", "term", "size", "fate", "images")}
+        | dict.fromkeys(goals)
+        | dict(zip(goals, row["objectives"], strict=False))
+        | {"feasible": bool(row["feasible"])}
+        for row in rows
+        if row["fate"] in (Fate.SCORED, Fate.PRUNED)
+    ]
 
 
 def _output(solution: Solution, rows: list[Any], form: str) -> str:

@@ -8,8 +8,10 @@ division.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 
 import sympy
@@ -24,6 +26,36 @@ SMALLEST = 1e-12
 """Probe values below this count as zero, as they do for ``div0``."""
 
 _KEPT_BITS = 20  # of the 52 of a float64's mantissa: relative 1e-6
+
+
+class Equivalence(StrEnum):
+    """What makes two terms alike, from the strictest rule to the weakest but for SymPy's, which is unsound."""
+
+    NONE = "none"
+    """Nothing: every term is enumerated and scored."""
+    VALUE = "value"
+    """Equal value signatures."""
+    MAP = "map"
+    """Equal value signatures; and terms whose heat maps are equal on all pictures share their score."""
+    SCORE = "score"
+    """As ``map``; and terms with equal mean scores are not built upon (the published algorithm's rule)."""
+    SYMPY = "sympy"
+    """Equal canonical forms of SymPy, which ignores the guards of total division. For comparison only: slow."""
+
+    @property
+    def is_by_value(self) -> bool:
+        """Whether the bank is pruned by value signatures."""
+        return self in (Equivalence.VALUE, Equivalence.MAP, Equivalence.SCORE)
+
+    @property
+    def is_syntactic(self) -> bool:
+        """Whether even mirror images count as different."""
+        return self is Equivalence.NONE
+
+    @property
+    def shares_scores(self) -> bool:
+        """Whether equal heat maps are scored once."""
+        return self in (Equivalence.MAP, Equivalence.SCORE, Equivalence.SYMPY)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,3 +143,15 @@ def canonical(root: Term) -> sympy.Expr:
         return sympy.Symbol(head.name, real=True)
 
     return fold(expand(root), visit)
+
+
+def symbolic_key(root: Term) -> int:
+    """A hash that terms of equal canonical form share."""
+    digest = hashlib.sha256(sympy.srepr(canonical(root)).encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)
+
+
+def syntactic_key() -> Callable[[Term], int]:
+    """A key of its own for every term."""
+    numbers: dict[Term, int] = {}
+    return lambda root: numbers.setdefault(root, len(numbers))

@@ -1,0 +1,54 @@
+"""Every distinct expression of a run with its scores, as a table in a file."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sygus.errors import OptionError
+
+SUFFIXES = (".csv", ".jsonl", ".parquet")
+
+
+def check_listing(path: Path) -> None:
+    """Whether a listing can be written there.
+
+    Raises:
+        OptionError: an unknown suffix, a missing folder, or pyarrow is not installed for Parquet.
+    """
+    if path.suffix not in SUFFIXES:
+        raise OptionError(f"--all: '{path}' has no known suffix", f"use one of {', '.join(SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise OptionError(f"--all: there is no folder '{path.parent}'", "make it first")
+    if path.suffix == ".parquet":
+        _pyarrow()
+
+
+def write_listing(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Write rows of equal keys; the suffix decides the format.
+
+    Raises:
+        OptionError: see :func:`check_listing`.
+    """
+    if path.suffix == ".csv":
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]) if rows else [])
+            writer.writeheader()
+            writer.writerows(rows)
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    else:
+        pyarrow = _pyarrow()
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), path)
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise OptionError("--all: writing Parquet needs pyarrow", "pip install pyarrow, or use .csv") from None
+    return pyarrow
