@@ -56,6 +56,7 @@ class Journal:
 
     def __init__(self, path: Path, others: Sequence[Path] = ()) -> None:
         self.path = path
+        self._lock = _exclusive(path.with_suffix(".lock"))
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, timeout=2)
             self._connection.execute("PRAGMA journal_mode=WAL")
@@ -71,7 +72,7 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for connection in (self._connection, *self._others):
+        for connection in (self._connection, *self._others, self._lock):
             connection.close()
 
     def _error(self, verb: str, error: sqlite3.Error) -> JournalError:
@@ -86,7 +87,7 @@ class Journal:
         stated = self._rows("SELECT name, value FROM meta")
         given = {name: json.dumps(value, sort_keys=True) for name, value in protocol.items()}
         if not stated:
-            self._write("INSERT INTO meta VALUES (?, ?)", list(given.items()))
+            self._write(("INSERT INTO meta VALUES (?, ?)", list(given.items())))
             return
         different = sorted(name for name, value in stated if given.get(name) != value)
         if different:
@@ -103,14 +104,11 @@ class Journal:
 
     def record(self, proposals: list[tuple[Any, ...]], scores: list[tuple[str, str, Scores]]) -> None:
         """Write a batch: rows of the table ``proposals``, and (key, metric, scores), in one transaction."""
-        try:
-            self._connection.execute("BEGIN")
-            self._connection.executemany("INSERT OR REPLACE INTO proposals VALUES (?,?,?,?,?,?,?,?,?)", proposals)
-            rows = [(key, metric, values.tobytes()) for key, metric, values in scores]
-            self._connection.executemany("INSERT OR REPLACE INTO scores VALUES (?,?,?)", rows)
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._error("write", error) from None
+        rows = [(key, metric, values.tobytes()) for key, metric, values in scores]
+        self._write(
+            ("INSERT OR REPLACE INTO proposals VALUES (?,?,?,?,?,?,?,?,?)", proposals),
+            ("INSERT OR REPLACE INTO scores VALUES (?,?,?)", rows),
+        )
 
     def proposals(self) -> list[dict[str, Any]]:
         """Every proposal in order, as dictionaries of the table's columns."""
@@ -126,13 +124,32 @@ class Journal:
         except sqlite3.Error as error:
             raise self._error("read", error) from None
 
-    def _write(self, query: str, rows: list[tuple[Any, ...]]) -> None:
+    def _write(self, *statements: tuple[str, list[tuple[Any, ...]]]) -> None:
+        """Execute statements on many rows in one transaction, whole or not at all."""
         try:
             self._connection.execute("BEGIN")
-            self._connection.executemany(query, rows)
+            for statement, rows in statements:
+                self._connection.executemany(statement, rows)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise self._error("write", error) from None
+
+
+def _exclusive(path: Path) -> sqlite3.Connection:
+    """A lock that the system releases when the process ends, however it ends.
+
+    Raises:
+        JournalError: another process holds it.
+    """
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, timeout=0)
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        message = f"another run writes to the journal in {path.parent} ({error})"
+        raise JournalError(message, "wait for it, or give another --out") from None
+    return connection
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

@@ -50,6 +50,19 @@ class Racer:
         doubling = [FIRST_LOOK << k for k in range(max(0, math.ceil(math.log2(max(1, images / FIRST_LOOK)))))]
         return [images] if self.mode == "off" else [*(n for n in doubling if n < images), images]
 
+    def statement(self, passes: int, full: int) -> str:
+        """What racing saved, and on which probability statement it stands."""
+        saved = f"{passes} of the {full} passes that full scoring takes"
+        if self.mode == "off":
+            return f"no racing: {saved}"
+        if self.mode == "bound":
+            return f"racing by the exact bound, which never drops the best: {saved}"
+        looks = len(self.looks) - 1
+        return (
+            f"racing by a paired t test at {looks} looks and the exact bound: {saved}; a term no worse than the leader "
+            f"is dropped with probability at most {self.alpha:g}, approximately (t test, Bonferroni over the looks)"
+        )
+
     def run(
         self, oracle: CamOracle, heat: list[HeatMaps], metric: Metric, known: Scores, leader: Scores | None
     ) -> Scores:

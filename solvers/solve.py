@@ -66,6 +66,7 @@ class Solution:
         best: the answer; None where nothing satisfied the constraints.
         front: the best of each size that no smaller one matches.
         ending: why the search ended.
+        racing: what racing saved, and the probability statement it stands on.
         accounting: proposals by fate, combinations, passes, seconds.
         protocol: versions, fingerprints and options.
     """
@@ -75,6 +76,7 @@ class Solution:
     best: Candidate | None
     front: list[Candidate]
     ending: str
+    racing: str
     accounting: Mapping[str, Any]
     protocol: Mapping[str, Any]
 
@@ -176,10 +178,10 @@ def solve(
         **{str(fate): count for fate, count in run.fates.items()},
         **strategy.status(),
         "forwards": spending.forwards,
-        "forwards without racing": run.full_passes,
         "seconds": round(spending.seconds, 2),
     }
-    return Solution(problem, settings, run.archive.leader, run.archive.front(), ending, accounting, protocol)
+    racing = racer.statement(spending.forwards, run.full_passes)
+    return Solution(problem, settings, run.archive.leader, run.archive.front(), ending, racing, accounting, protocol)
 
 
 INTERRUPTED = "interrupted"
@@ -267,6 +269,7 @@ def as_json(solution: Solution, rows: list[Row]) -> dict[str, Any]:
             for c in solution.front
         ],
         "ending": solution.ending,
+        "racing": solution.racing,
         "accounting": dict(solution.accounting),
         "table": table_as_json(rows),
         **solution.protocol,

@@ -98,11 +98,14 @@ def front_table(solution: Solution) -> Table:
     """The best expression of each size."""
     goals = solution.problem.goals
     table = Table(title="best by size", title_justify="left")
-    table.add_column("size", justify="right")
+    own_column = all(goal.label != "size" for goal in goals)
+    if own_column:
+        table.add_column("nodes", justify="right")
     for goal in goals:
         table.add_column(goal.label, justify="right")
     table.add_column("expression", overflow="fold")
     for candidate in solution.front:
         values = (f"{value:.4g}" for value in candidate.outcome.objectives)
-        table.add_row(str(candidate.term.size), *values, Text(term_text(candidate.term)))
+        nodes = [str(candidate.term.size)] if own_column else []
+        table.add_row(*nodes, *values, Text(term_text(candidate.term)))
     return table

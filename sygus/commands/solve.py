@@ -91,11 +91,14 @@ def run_solve(file: str, options: RunOptions, given: Mapping[str, Any]) -> int:
         console.print(f"LaTeX: {weight_equation(solution.best.term)}", markup=False, highlight=False, soft_wrap=True)
         _figure(solution, subjects, folder / "heatmaps.png")
     console.print(f"search ended: {solution.ending}", markup=False, highlight=False, soft_wrap=True)
+    console.print(solution.racing, markup=False, highlight=False, soft_wrap=True)
     console.print(accounting_line(solution), markup=False, highlight=False, soft_wrap=True)
     console.print(f"run: {folder}", markup=False, highlight=False, soft_wrap=True)
     click.echo(_output(solution, rows, options.form))
     if solution.ending == INTERRUPTED:
-        console.print(f"resume: sycam-sygus {file} --out {folder} --resume (with the same options)", markup=False)
+        console.print(
+            f"resume: sycam-sygus {file} --out {folder} --resume (with the same options)", markup=False, soft_wrap=True
+        )
         return 130
     spent = solution.ending.startswith("the budget")
     return 3 if solution.best is None and spent else 0
@@ -106,7 +109,7 @@ def _distinct(folder: Path, goals: tuple[str, ...]) -> list[dict[str, Any]]:
     with Journal(folder / JOURNAL) as journal:
         rows = journal.proposals()
     return [
-        {name: row[name] for name in ("id", "term", "size", "fate", "images")}
+        {"id": row["id"], "term": row["term"], "nodes": row["size"], "fate": row["fate"], "images": row["images"]}
         | dict.fromkeys(goals)
         | dict(zip(goals, row["objectives"], strict=False))
         | {"feasible": bool(row["feasible"])}

@@ -1,13 +1,10 @@
 """The main job through the command line: the answer, its repeat, its score again, and a kill."""
 
 import json
-import os
 import re
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -128,32 +125,6 @@ def test_nothing_found_is_fail(tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (0, "fail\n")
     result = CliRunner().invoke(main, [str(path), "--out", str(tmp_path / "spent"), *SMALL, "--budget", "terms=1"])
     assert (result.exit_code, result.stdout) == (3, "fail\n")
-
-
-def test_a_killed_run_leaves_a_journal_that_opens_and_resumes(solved: tuple[Path, str, str], tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    command = [sys.executable, "-c", "from sygus.cli import main; main()", "gradcam_plus", "--out", str(out), *SMALL]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and count(out) == 0 and process.poll() is None:
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, "the run ended before it was killed"
-    assert count(out) > 0
-    with sqlite3.connect(out / "journal.sqlite") as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    assert solve(out, "--resume")[0] == solved[1]
-
-
-def count(out: Path) -> int:
-    """How many proposals a journal holds; 0 while there is none."""
-    if not (out / "journal.sqlite").exists():
-        return 0
-    try:
-        with sqlite3.connect(out / "journal.sqlite") as connection:
-            return int(connection.execute("SELECT count(*) FROM proposals").fetchone()[0])
-    except sqlite3.OperationalError:
-        return 0
 
 
 @pytest.mark.parametrize("name", ["gradcam", "layercam"])
