@@ -54,7 +54,7 @@ class Budget:
 
     def __str__(self) -> str:
         def shown(name: str, value: float) -> str:
-            return f"{name}={value:g}s" if name == "time" else f"{name}={value}"
+            return f"{name}={f'{value:.9f}'.rstrip('0').rstrip('.')}s" if name == "time" else f"{name}={value}"
 
         given = {f.name: getattr(self, f.name) for f in fields(self)}
         return ",".join(shown(name, value) for name, value in given.items() if value is not None)

@@ -73,7 +73,8 @@ class Racer:
             heat: the candidates' heat maps.
             metric: what to score.
             known: (candidates, N) scores known before, NaN where they are not.
-            leader: (N,) the leader's scores on all pictures; None where there is none, and all are scored in full.
+            leader: (N,) the leader's scores on all pictures; None where there is none, and all are scored in full, as
+                they are by a metric that is joint over the pictures.
 
         Returns:
             (candidates, N), NaN on the pictures that a candidate did not see before it lost.
@@ -81,7 +82,8 @@ class Racer:
         scores = known.copy()
         alive = np.arange(len(heat))
         seen = 0
-        for look in self.looks if leader is not None else [len(self.order)]:
+        races = leader is not None and not metric.joint
+        for look in self.looks if races else [len(self.order)]:
             block = self.order[seen:look]
             self._score(oracle, heat, metric, scores, alive, block)
             seen = look

@@ -47,11 +47,15 @@ class Candidate:
 
 @dataclass
 class Archive:
-    """The best candidate, and the best of each size."""
+    """The best candidate and its rivals: the best of each size or, for objectives that are equals, the Pareto set.
+
+    The leader is the first of the lexicographic order; of a Pareto set it is a member like any other, and the answer.
+    """
 
     problem: CamProblem
     leader: Candidate | None = None
     by_size: dict[int, Candidate] = field(default_factory=dict)
+    pareto: list[Candidate] = field(default_factory=list)
 
     def rank(self, candidate: Candidate) -> tuple[float, ...]:
         """Smaller is better; objectives in the file's order."""
@@ -63,6 +67,8 @@ class Archive:
         if not candidate.outcome.feasible:
             return False
         rank = self.rank(candidate)
+        if not self.problem.is_ordered:
+            self._enter_pareto(candidate, rank)
         rival = self.by_size.get(candidate.term.size)
         if rival is None or rank < self.rank(rival):
             self.by_size[candidate.term.size] = candidate
@@ -71,13 +77,26 @@ class Archive:
             return True
         return False
 
+    def _enter_pareto(self, candidate: Candidate, rank: tuple[float, ...]) -> None:
+        """Keep the candidate unless another is as good in everything; drop those to which it is."""
+        if any(_at_least(self.rank(other), rank) for other in self.pareto):
+            return
+        self.pareto = [other for other in self.pareto if not _at_least(rank, self.rank(other))] + [candidate]
+
     def front(self) -> list[Candidate]:
-        """The candidates that no smaller one matches, smallest first."""
+        """The Pareto set, best of the first objective first; or the candidates that no smaller one matches."""
+        if not self.problem.is_ordered:
+            return sorted(self.pareto, key=self.rank)
         kept: list[Candidate] = []
         for _, candidate in sorted(self.by_size.items()):
             if not kept or self.rank(candidate) < self.rank(kept[-1]):
                 kept.append(candidate)
         return kept
+
+
+def _at_least(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Whether one rank is as good as another in every objective."""
+    return all(a <= b for a, b in zip(one, other, strict=True))
 
 
 @dataclass(frozen=True)
@@ -185,6 +204,7 @@ class Run:
         """Compute heat maps; judge those that are not finite, and pair up those that are scored alike."""
         keys: set[str] = set()
         for entry, heat in zip(entries, self.oracle.heat_maps([entry.term for entry in entries]), strict=True):
+            heat = heat.of_term if self.problem.explains_again else heat
             entry.heat = heat
             if not heat.finite:
                 entry.candidate = Candidate(entry.number, entry.term, Outcome(Fate.FAILED))
@@ -203,7 +223,7 @@ class Run:
             before = self.oracle.forwards
             found = self.racer.run(self.oracle, heat, metric, known, self._rival(symbol))
             self.spending.forwards += self.oracle.forwards - before
-            self.full_passes += metric.passes * found.size
+            self.full_passes += metric.passes(self.oracle.subject.network.size) * found.size
             for entry, row in zip(alive, found, strict=True):
                 entry.scores[symbol] = row
             alive = [entry for entry, row in zip(alive, found, strict=True) if not np.isnan(row).any()]
@@ -214,8 +234,7 @@ class Run:
     def _rival(self, symbol: OracleFunction) -> Scores | None:
         """The leader's scores, where losing to it on this metric alone means losing."""
         goals, leader = self.problem.goals, self.archive.leader
-        ordered = self.problem.problem.lexicographic or len(goals) == 1
-        if leader is None or not goals or goals[0].metric != symbol or not ordered:
+        if leader is None or not goals or goals[0].metric != symbol or not self.problem.is_ordered:
             return None
         return leader.scores[symbol]
 

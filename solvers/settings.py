@@ -36,6 +36,7 @@ class Settings:
         budget: what may be spent.
         race: how candidates race.
         equivalence: which terms count as alike.
+        metric: scores in place of the one metric that the file declares.
         seed: of the pictures, their order, the probes and the strategy.
         device: where to compute.
     """
@@ -50,6 +51,7 @@ class Settings:
     budget: str = "size=7,time=100s"
     race: str = "t"
     equivalence: str = "map"
+    metric: str | None = None
     seed: int = 0
     device: str = "auto"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -20,9 +20,10 @@ from solvers.run import Candidate, Progress, Run
 from solvers.settings import Settings
 from sygus.errors import SycamError
 from sygus.export.sygus import answer_text, term_text
-from sygus.oracles.cam import CamOracle, domains, probes
+from sygus.export.tables import Row, table_as_json
+from sygus.oracles.cam import CamOracle, Saliency, domains, probes
 from sygus.oracles.equivalence import Equivalence
-from sygus.oracles.methods import Method, expression_method, find_methods
+from sygus.oracles.methods import QUICK, Method, expression_method, find_methods, methods
 from sygus.oracles.objective import CamProblem
 from sygus.oracles.safety import SafetyOracle
 from sygus.saliency.images import load_images
@@ -42,20 +43,6 @@ class Subjects:
     held_out: CamOracle
 
 
-@dataclass(frozen=True)
-class Row:
-    """A line of the table of scores.
-
-    Attributes:
-        title: of the method.
-        search, held_out: by metric name.
-    """
-
-    title: str
-    search: Mapping[str, Mean]
-    held_out: Mapping[str, Mean]
-
-
 @dataclass(frozen=True, eq=False)
 class Solution:
     """What a run found, and everything needed to repeat it.
@@ -64,7 +51,7 @@ class Solution:
         problem: what was asked.
         settings: with which options.
         best: the answer; None where nothing satisfied the constraints.
-        front: the best of each size that no smaller one matches.
+        front: the best of each size that no smaller one matches; without an order of the objectives, the Pareto set.
         ending: why the search ended.
         racing: what racing saved, and the probability statement it stands on.
         accounting: proposals by fate, combinations, passes, seconds.
@@ -99,8 +86,12 @@ class Solution:
         return [int(value) if goal.term.sort.name == "Int" else value for goal, value in pairs]
 
 
-def load_subjects(settings: Settings) -> Subjects:
+def load_subjects(settings: Settings, references: Mapping[str, Saliency] | None = None) -> Subjects:
     """Network, pictures and features.
+
+    Args:
+        settings: name them.
+        references: what the metric ``win`` may compare with; every method by default.
 
     Raises:
         OptionError: an unknown network, layer or image set.
@@ -110,7 +101,8 @@ def load_subjects(settings: Settings) -> Subjects:
         settings.images, search=settings.search_images, held_out=settings.held_out_images, seed=settings.seed
     )
     target = cast("Literal['predicted', 'label']", settings.target)
-    search, held_out = (CamOracle(subject_of(network, part, target)) for part in (split.search, split.held_out))
+    named = {name: method.saliency for name, method in methods().items()} if references is None else references
+    search, held_out = (CamOracle(subject_of(network, part, target), named) for part in (split.search, split.held_out))
     return Subjects(search, held_out)
 
 
@@ -218,36 +210,40 @@ def describe(problem: CamProblem, settings: Settings, subjects: Subjects) -> dic
     }
 
 
-def compare(subjects: Subjects, rows: list[Method], metrics: list[Metric]) -> list[Row]:
-    """The table of scores: every method by every metric, on both sets of pictures."""
+def is_slow(method: Method, metric: Metric) -> bool:
+    """Whether a score takes many explanations, each of many passes."""
+    return "explain" in metric.needs and not method.quick
 
-    def means(method: Method, oracle: CamOracle) -> dict[str, Mean]:
-        return {metric.name: Mean.of(method.score(oracle, metric)) for metric in metrics}
 
-    return [Row(m.title, means(m, subjects.search), means(m, subjects.held_out)) for m in rows]
+def compare(
+    subjects: Subjects,
+    rows: list[Method],
+    metrics: list[Metric],
+    skip: Callable[[Method, Metric], bool] = lambda method, metric: False,  # noqa: ARG005 - nothing is skipped
+) -> list[Row]:
+    """The table of scores: every method by every metric but those skipped, on both sets of pictures."""
+
+    def means(method: Method, oracle: CamOracle) -> tuple[dict[str, Mean], int]:
+        evaluation = method.evaluation(oracle)
+        wanted = [metric for metric in metrics if not skip(method, metric)]
+        return {m.name: Mean.of(oracle.judge(evaluation, m)) for m in wanted}, int(evaluation.empty.sum())
+
+    table = []
+    for method in rows:
+        (search, black), (held_out, also_black) = means(method, subjects.search), means(method, subjects.held_out)
+        table.append(Row(method.title, search, held_out, (black, also_black)))
+    return table
 
 
 def table_of(solution: Solution, subjects: Subjects) -> list[Row]:
     """The baselines and the found expression, by the problem's metrics."""
-    rows = find_methods("all")
+    rows = find_methods(QUICK)
     if solution.best is not None:
         rows.append(expression_method("found", FOUND, solution.best.term))
     return compare(subjects, rows, list(solution.problem.metrics.values()))
 
 
 FOUND = "found expression"
-
-
-def table_as_json(rows: list[Row]) -> list[dict[str, Any]]:
-    """The table of scores as plain values."""
-    return [
-        {
-            "method": row.title,
-            "search": {name: asdict(mean) for name, mean in row.search.items()},
-            "held out": {name: asdict(mean) for name, mean in row.held_out.items()},
-        }
-        for row in rows
-    ]
 
 
 def as_json(solution: Solution, rows: list[Row]) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--budget", metavar="B", help="Limits, as size=7,time=60s,forwards=50000,terms=1000.")
 @click.option("--race", metavar="R", help="t: drop candidates that lose to the leader; bound: exactly; off: never.")
 @click.option("--equivalence", metavar="E", help="Terms that count as alike: none, value, map, score or sympy.")
+@click.option("--metric", metavar="M", help="In place of the one metric of FILE: a name, or package.module:function.")
 @click.option("--out", metavar="DIR", help="Folder of the run; by default a new one under runs/.")
 @click.option("--resume", is_flag=True, help="Continue the run in --out.")
 @click.option("--reuse", multiple=True, metavar="RUN", help="Use the scores of another run too; may be repeated.")
@@ -90,19 +91,42 @@ def check(file: str) -> None:
 
 @main.command()
 @_settings_options
-@click.option("--methods", default="all", show_default=True, help="Names separated by commas, or all.")
-@click.option("--metrics", default="average-drop", show_default=True, help="Names separated by commas.")
+@click.option("--methods", default="quick", show_default=True, help="Names separated by commas, quick, or all.")
+@click.option(
+    "--metrics",
+    default="average-drop",
+    show_default=True,
+    help="Names separated by commas, with options as deletion(top=30), or package.module:function; or all.",
+)
 @click.option(
     "--expression",
     metavar="E",
     help="An expression to score too: a term over features, a define-fun, or an answer; @FILE reads it.",
 )
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "latex", "json"]), default="table", show_default=True
+)
 def evaluate(methods: str, metrics: str, expression: str | None, form: str, **given: Any) -> None:
     """Score methods, and an expression, by metrics."""
     from sygus.commands.evaluate import run_evaluate
 
     run_evaluate(methods, metrics, expression, form, given)
+
+
+@main.command()
+@click.argument("images", nargs=-1, required=True)
+@click.option("--network", metavar="N", help="Network to explain (sycam-sygus list networks).")
+@click.option("--layer", metavar="L", help="Layer to explain; by default the last feature map.")
+@click.option("--methods", default="gradcam,gradcam++,layercam", show_default=True, help="Names separated by commas.")
+@click.option("--expression", metavar="E", help="An expression to draw too, as evaluate takes it.")
+@click.option("--target", metavar="CLASS", help="Class explained, by name or number; by default the one predicted.")
+@click.option("--out", metavar="DIR", default="explained", show_default=True, help="Folder of the figure.")
+@click.option("--device", metavar="D", help="auto, cpu, cuda or mps.")
+def explain(**given: Any) -> None:
+    """Draw the heat maps of IMAGES: files, or shapes:3 for picture 3 of the embedded set."""
+    from sygus.commands.explain import ExplainOptions, run_explain
+
+    run_explain(ExplainOptions(**given))
 
 
 @main.command(name="list")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console, Group
@@ -11,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from solvers.run import Progress
-from solvers.solve import Row, Solution
+from solvers.solve import Solution
 from sygus.export.sygus import term_text
+from sygus.export.tables import LEFT_OUT, PARTS, Row, is_best, value_text
 from sygus.saliency.metrics import Metric
-from sygus.statistics import Mean
 
 PLAIN_INTERVAL = 5.0
 """Seconds between lines where stderr is no terminal."""
@@ -67,23 +68,63 @@ class ProgressDisplay:
         return lines
 
 
-def score_table(rows: list[Row], metrics: list[Metric], search: str, held_out: str) -> Table:
+def score_table(rows: Sequence[Row], metrics: Sequence[Metric], search: str, held_out: str) -> Table:
     """The methods by the metrics, on both sets of pictures, with the best of each column marked."""
     table = Table(title="mean score with bootstrap 95 % interval", title_justify="left")
     table.add_column("method")
     for metric in metrics:
-        for part in (search, held_out):
-            unit = f" {metric.unit}" if metric.unit else ""
-            table.add_column(f"{metric.name}{unit} {metric.arrow}\n{part}", justify="right")
+        for pictures in (search, held_out):
+            table.add_column(f"{_heading(metric)}\n{pictures}", justify="right")
     for row in rows:
         cells = []
         for metric in metrics:
-            for part in ("search", "held_out"):
-                mean: Mean = getattr(row, part)[metric.name]
-                column = [getattr(other, part)[metric.name].value for other in rows]
-                best = mean.value == (min(column) if metric.direction == "min" else max(column))
-                text = f"{mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}]"
-                cells.append(Text(text, style="bold" if best else ""))
+            for part in PARTS:
+                mean = row.mean(part, metric)
+                text = LEFT_OUT if mean is None else f"{mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}]"
+                cells.append(Text(text, style="bold" if is_best(row, rows, part, metric) else ""))
+        table.add_row(Text(row.title), *cells)
+    return table
+
+
+def _heading(metric: Metric) -> str:
+    return " ".join(filter(None, [metric.name, metric.unit, metric.arrow]))
+
+
+def wide_table(rows: Sequence[Row], metrics: Sequence[Metric], width: int) -> list[Table]:
+    """The methods by many metrics, in blocks that fit the width; a cell holds the means on both sets of pictures."""
+    frame = 3
+    columns = [_wide_column(rows, metric) for metric in metrics]
+    room = width - max(len("method"), *(len(row.title) for row in rows)) - frame - 1
+    blocks: list[list[int]] = [[]]
+    left = room
+    for index, (heading, cells) in enumerate(columns):
+        needed = frame + max(*(len(line) for line in heading.split("\n")), *(len(cell) for cell in cells))
+        if needed > left and blocks[-1]:
+            blocks.append([])
+            left = room
+        blocks[-1].append(index)
+        left -= needed
+    return [_block(rows, metrics, columns, block) for block in blocks]
+
+
+def _wide_column(rows: Sequence[Row], metric: Metric) -> tuple[str, list[str]]:
+    """The heading, a line for each word, and the cells."""
+    cells = [" / ".join(value_text(row.mean(part, metric), metric) for part in PARTS) for row in rows]
+    return _heading(metric).replace("-", "-\n"), cells
+
+
+def _block(
+    rows: Sequence[Row], metrics: Sequence[Metric], columns: Sequence[tuple[str, list[str]]], block: Sequence[int]
+) -> Table:
+    table = Table()
+    table.add_column("method", no_wrap=True)
+    for index in block:
+        table.add_column(columns[index][0], justify="right", vertical="bottom")
+    for place, row in enumerate(rows):
+        cells = []
+        for index in block:
+            best = is_best(row, rows, "held_out", metrics[index])
+            cells.append(Text(columns[index][1][place], style="bold" if best else "", no_wrap=True))
         table.add_row(Text(row.title), *cells)
     return table
 
@@ -95,9 +136,9 @@ def accounting_line(solution: Solution) -> str:
 
 
 def front_table(solution: Solution) -> Table:
-    """The best expression of each size."""
+    """The best expression of each size, or the Pareto set of objectives that are equals."""
     goals = solution.problem.goals
-    table = Table(title="best by size", title_justify="left")
+    table = Table(title="best by size" if solution.problem.is_ordered else "Pareto set", title_justify="left")
     own_column = all(goal.label != "size" for goal in goals)
     if own_column:
         table.add_column("nodes", justify="right")

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Literal
 
+from sygus import terms
 from sygus.errors import Position
-from sygus.terms import Hole, Nonterminal, OracleFunction, Sort, SynthFunction, Term, fill, subterms, term
+from sygus.terms import (
+    AnyConstant,
+    Hole,
+    Nonterminal,
+    OracleFunction,
+    Sort,
+    SynthFunction,
+    Term,
+    Variable,
+    fill,
+    substitute,
+    subterms,
+    term,
+)
 from sygus.theories import Theory
 
 
@@ -32,6 +46,11 @@ class Production:
     def size(self) -> int:
         """The number of nodes the production itself adds to a term."""
         return self.template.size - len(self.holes)
+
+    @property
+    def constants(self) -> tuple[AnyConstant, ...]:
+        """Every ``(Constant σ)`` in the production."""
+        return tuple(node.head for node in subterms(self.template) if isinstance(node.head, AnyConstant))
 
     @property
     def is_chain(self) -> bool:
@@ -61,6 +80,9 @@ class Production:
             pattern, node = stack.pop()
             if isinstance(pattern.head, Hole):
                 found[pattern.head.index] = node
+            elif isinstance(pattern.head, AnyConstant):
+                if node.sort != pattern.sort or not is_constant(node):
+                    return None
             elif pattern.head != node.head or len(pattern.arguments) != len(node.arguments):
                 return None
             else:
@@ -95,6 +117,30 @@ class Grammar:
     def start(self) -> Nonterminal:
         """The nonterminal that answers are derived from."""
         return next(iter(self.productions))
+
+    def closed(self, constants: Callable[[Sort, Position], Sequence[Term]]) -> Grammar:
+        """The grammar with a production for each choice of constants in place of ``(Constant σ)``.
+
+        Args:
+            constants: those to choose from, by sort and the position of the production.
+        """
+
+        def choices(production: Production) -> Iterator[Production]:
+            places = production.constants
+            if not places:
+                yield production
+                return
+            for values in product(*(constants(place.sort, production.position) for place in places)):
+                chosen = {term(place, (), place.sort): value for place, value in zip(places, values, strict=True)}
+                yield replace(production, template=substitute(production.template, chosen))
+
+        if not any(p.constants for productions in self.productions.values() for p in productions):
+            return self
+        return productive(
+            Grammar(
+                {n: tuple(c for p in productions for c in choices(p)) for n, productions in self.productions.items()}
+            )
+        )
 
     def smallest(self) -> Mapping[Nonterminal, int]:
         """The size of the smallest term of each nonterminal; those that derive nothing are missing."""
@@ -146,12 +192,21 @@ class Grammar:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """A function to synthesise, with its grammar and the positions of its parameters."""
+    """A function to synthesise.
+
+    Attributes:
+        function: its name, parameters and sort.
+        grammar: what to enumerate: each ``(Constant σ)`` replaced by a few constants.
+        position: where the function is declared.
+        parameter_positions: where its parameters are.
+        written: the grammar that the answer must be derived from, with ``(Constant σ)`` as :class:`AnyConstant`.
+    """
 
     function: SynthFunction
     grammar: Grammar
     position: Position
     parameter_positions: tuple[Position, ...]
+    written: Grammar
 
 
 @dataclass(frozen=True)
@@ -184,6 +239,8 @@ class Problem:
         weights: the defaults of the declared weights.
         options: the file's ``set-option`` values, not yet checked by whoever uses them.
         oracles: the declared oracle functions, with the position of the oracle's name.
+        variables: universally quantified: declared by the file, or bound by a command (``inv-constraint``, …).
+        assumptions: boolean terms that may be taken to hold of the variables.
     """
 
     file: str
@@ -197,6 +254,8 @@ class Problem:
     weights: Mapping[str, int]
     options: Mapping[str, Setting]
     oracles: Mapping[OracleFunction, Position] = field(default_factory=dict)
+    variables: tuple[Variable, ...] = ()
+    assumptions: tuple[Term, ...] = ()
 
     @property
     def target(self) -> Target:
@@ -204,26 +263,15 @@ class Problem:
         return self.targets[0]
 
 
-def default_grammar(theory: Theory, parameters: tuple[Term, ...], sort: Sort, position: Position) -> Grammar:
-    """The grammar of every constant-free term of the theory over ``parameters``, for a function given without one."""
-    sorts = [sort, *(s for s in theory.sorts if s != sort)]
-    nonterminals = {s: Nonterminal(f"any-{s}", s) for s in sorts}
-    productions: dict[Nonterminal, list[Production]] = {n: [] for n in nonterminals.values()}
-    for parameter in parameters:
-        productions[nonterminals[parameter.sort]].append(Production(parameter, (), {}, position))
-    for function in theory.functions:
-        for arity in (1, 2, 3):
-            for arguments in product(sorts, repeat=arity):
-                result = function.signature(arguments)
-                if result not in nonterminals:
-                    continue
-                holes = tuple(nonterminals[argument] for argument in arguments)
-                template = term(function, tuple(term(Hole(i, n), (), n.sort) for i, n in enumerate(holes)), result)
-                productions[nonterminals[result]].append(Production(template, holes, {}, position))
-    return _productive(Grammar({n: tuple(ps) for n, ps in productions.items()}))
+def is_constant(root: Term) -> bool:
+    """Whether the term writes a constant: a literal, a negated number ``(- 5)`` or a fraction ``(/ 1 3)``."""
+    if isinstance(root.head, terms.Literal):
+        return True
+    numbers = all(is_constant(argument) for argument in root.arguments)
+    return numbers and (root.head.name, len(root.arguments)) in {("-", 1), ("/", 2)}
 
 
-def _productive(grammar: Grammar) -> Grammar:
+def productive(grammar: Grammar) -> Grammar:
     """Without the nonterminals that derive nothing and the productions that use them."""
     alive = grammar.smallest()
     return Grammar(

@@ -38,6 +38,12 @@ BOOL = Sort("Bool")
 INT = Sort("Int")
 REAL = Sort("Real")
 STRING = Sort("String")
+REGLAN = Sort("RegLan")
+
+
+def bit_vector(width: int) -> Sort:
+    """``(_ BitVec width)``."""
+    return Sort("BitVec", (width,))
 
 
 def function_sort(parameters: tuple[Sort, ...], result: Sort) -> Sort:
@@ -64,15 +70,17 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A constant: bool, int, exact Fraction (sort Real) or str."""
+    """A constant: bool, int (of sort Int, or the pattern of a bit-vector), exact Fraction (sort Real) or str."""
 
     value: bool | int | Fraction | str
     sort: Sort
 
     @property
     def name(self) -> str:
-        """The value, as SyGuS-IF writes it (see :func:`sygus.export.sygus.literal_text`)."""
-        return str(self.value)
+        """A text that literals of different values or sorts do not share; :mod:`sygus.export.sygus` prints them."""
+        if self.sort.name == "BitVec":
+            return f"(_ bv{self.value} {self.sort.indices[0]})"
+        return f'"{self.value}"' if isinstance(self.value, str) else str(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,19 @@ class Hole:
     def name(self) -> str:
         """The nonterminal's name."""
         return self.nonterminal.name
+
+
+@dataclass(frozen=True, slots=True)
+class AnyConstant:
+    """The ``index``-th ``(Constant σ)`` of a production, from the left: any constant of the sort may stand there."""
+
+    index: int
+    sort: Sort
+
+    @property
+    def name(self) -> str:
+        """As grammars write it."""
+        return f"(Constant {self.sort})"
 
 
 @dataclass(frozen=True, slots=True)

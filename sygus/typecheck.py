@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fractions import Fraction
@@ -10,11 +11,12 @@ from typing import NoReturn
 
 from sygus.errors import Position, TypeCheckError
 from sygus.syntax import script as ast
-from sygus.syntax.printer import print_term
+from sygus.syntax.printer import print_sort, print_term
 from sygus.terms import (
     BOOL,
     INT,
     REAL,
+    STRING,
     Definition,
     Literal,
     OracleFunction,
@@ -28,6 +30,10 @@ from sygus.terms import (
     term,
 )
 from sygus.theories import Theory
+from sygus.theories.strings import unescape
+
+LONGEST_NUMERAL = 4000
+"""Digits of a numeral; Python reads no more than 4,300 without being told."""
 
 Symbol = Definition | SynthFunction | OracleFunction
 
@@ -45,12 +51,20 @@ def known(names: Iterable[str], wrong: str = "", what: str = "known") -> str:
     return f"{guess}{what}: {', '.join(ordered) or 'none'}"
 
 
+@dataclass(frozen=True)
+class SortMacro:
+    """A sort of ``define-sort`` with parameters: its meaning is its body with the arguments put in."""
+
+    parameters: tuple[str, ...]
+    body: ast.SortExpression
+
+
 @dataclass
 class Scope:
     """What names mean at one place of the script; ``generic`` gives meaning to ``(Constant S)`` inside grammars."""
 
     theory: Theory
-    sorts: Mapping[str, Sort]
+    sorts: Mapping[str, Sort | SortMacro]
     symbols: Mapping[str, Symbol] = field(default_factory=dict)
     weights: Mapping[str, int] = field(default_factory=dict)
     variables: Mapping[str, Term] = field(default_factory=dict)
@@ -61,17 +75,33 @@ class Scope:
         return replace(self, variables={**self.variables, **variables})
 
 
-def check_sort(sort: ast.SortExpression, sorts: Mapping[str, Sort]) -> Sort:
+def check_sort(sort: ast.SortExpression, scope: Scope) -> Sort:
     """The sort that an expression names."""
-    name = sort.identifier.symbol
-    arguments = tuple(check_sort(argument, sorts) for argument in sort.arguments)
+    name, indices = sort.identifier.symbol, sort.identifier.indices
+    arguments = tuple(check_sort(argument, scope) for argument in sort.arguments)
     if name == "->":
+        if not arguments:
+            fail("there is no sort '->'", sort.position, "write (-> argument… result)")
         return function_sort(arguments[:-1], arguments[-1])
-    if name not in sorts:
-        fail(f"unknown sort '{name}'", sort.position, known(sorts, name))
-    if arguments or sort.identifier.indices:
-        fail(f"the sort '{name}' takes no arguments", sort.position, f"write {name}")
-    return sorts[name]
+    family = scope.theory.families.get(name)
+    if family is not None:
+        made = family.make(indices, arguments)
+        if made is None:
+            fail(f"there is no sort '{print_sort(sort)}'", sort.position, f"write {family.form}")
+        return made
+    if name not in scope.sorts:
+        fail(f"unknown sort '{name}'", sort.position, known((*scope.sorts, *scope.theory.families), name))
+    found = scope.sorts[name]
+    parameters = found.parameters if isinstance(found, SortMacro) else ()
+    if indices or len(arguments) != len(parameters):
+        count = f"{len(parameters)} arguments" if parameters else "no arguments"
+        shown = f"({' '.join((name, *parameters))})" if parameters else name
+        fail(f"the sort '{name}' takes {count}", sort.position, f"write {shown}")
+    if isinstance(found, SortMacro):
+        return check_sort(
+            found.body, replace(scope, sorts={**scope.sorts, **dict(zip(parameters, arguments, strict=True))})
+        )
+    return found
 
 
 def check_term(expression: ast.TermExpression, scope: Scope) -> Term:
@@ -139,7 +169,8 @@ def _atom(
         case ast.Reference():
             return _reference(node, scope)
         case ast.Quantified():
-            return fail(f"'{node.quantifier}' is not part of the logic", node.position, "use no quantifiers")
+            hint = "a constraint may begin with forall; elsewhere declare the variables with declare-var"
+            fail(f"'{node.quantifier}' inside a term is not available", node.position, hint)
         case _:
             if scope.generic is None:
                 fail(f"{print_term(node)} stands outside a grammar", node.position, "use it in a production")
@@ -147,17 +178,53 @@ def _atom(
 
 
 def _literal(node: ast.LiteralExpression, theory: Theory) -> Term:
-    """Numerals are Reals where the logic has no Int of its own, as the standard says of real logics."""
+    """The constant that a literal means; a negative number of older syntax is the negation of its magnitude."""
+    text, made = node.text.lstrip("-"), None
     match node.kind:
-        case "numeral":
-            real = INT not in theory.sorts or theory.name == "CAM"
-            return leaf(Literal(Fraction(node.text), REAL) if real else Literal(int(node.text), INT))
-        case "decimal":
-            return leaf(Literal(Fraction(node.text), REAL))
+        case "numeral" if theory.numerals == REAL:
+            made = Literal(Fraction(text), REAL)
+        case "numeral" if theory.numerals == INT:
+            made = Literal(_integer(text, node.position), INT)
+        case "decimal" if REAL in theory.sorts:
+            made = Literal(Fraction(text), REAL)
         case "boolean":
-            return leaf(Literal(node.text == "true", BOOL))
-        case _:
-            return fail(f"a {node.kind} literal has no sort in the logic {theory.name}", node.position, "use a number")
+            made = Literal(text == "true", BOOL)
+        case "string" if STRING in theory.sorts:
+            made = Literal(unescape(node.text), STRING)
+        case "hexadecimal":
+            made = _bit_vector(int(text[2:], 16), 4 * len(text[2:]), node.position, theory)
+        case "binary":
+            made = _bit_vector(int(text[2:], 2), len(text[2:]), node.position, theory)
+    if made is None:
+        fail(f"a {node.kind} literal has no sort in the logic {theory.name}", node.position, "use one of its constants")
+    value = leaf(made)
+    return negated(value, theory, node.position) if node.kind in ("numeral", "decimal") and text != node.text else value
+
+
+def negated(value: Term, theory: Theory, position: Position) -> Term:
+    """The term ``(- value)``, by which the standard writes negative numbers."""
+    resolved = theory.resolve("-", (value.sort,))
+    if resolved is None:
+        fail(f"there are no negative numbers in the logic {theory.name}", position, "write it without a sign")
+    return term(resolved[0], (value,), resolved[1])
+
+
+def _integer(text: str, position: Position) -> int:
+    if len(text) > LONGEST_NUMERAL:
+        fail(f"a numeral of {len(text)} digits", position, f"at most {LONGEST_NUMERAL} are read")
+    return int(text)
+
+
+def _bit_vector(value: int, width: int, position: Position, theory: Theory) -> Literal | None:
+    family = theory.families.get("BitVec")
+    if family is None:
+        return None
+    sort = family.make((width,), ())
+    if sort is None:
+        fail(f"a bit-vector of {width} bits", position, f"the sorts are {family.form}")
+    if value >= 1 << width:
+        fail(f"{value} does not fit into {width} bits", position, f"the largest is {(1 << width) - 1}")
+    return Literal(value, sort)
 
 
 def _reference(node: ast.Reference, scope: Scope) -> Term:
@@ -170,20 +237,32 @@ def _reference(node: ast.Reference, scope: Scope) -> Term:
     symbol = scope.symbols.get(name)
     if symbol is not None:
         return term(symbol, (), _sort_of(symbol))
-    if name in scope.theory.entries:
+    resolved = scope.theory.resolve(name, ())
+    if resolved is not None:
+        return term(resolved[0], (), resolved[1])
+    if scope.theory.entries_of(name):
         fail(f"'{name}' is a function and needs arguments", node.position, f"write ({name} …)")
     return _unknown(name, node.position, scope)
 
 
 def _indexed(identifier: ast.Identifier, position: Position, scope: Scope) -> Term:
-    """``(_ keyword f)``, the weight of a function."""
+    """``(_ bv5 8)``, ``(_ char #x41)``, or ``(_ keyword f)``, the weight of a function."""
     keyword, indices = identifier.symbol, identifier.indices
+    only = indices[0] if len(indices) == 1 else None
+    if re.fullmatch(r"bv[0-9]+", keyword) and isinstance(only, int):
+        literal = _bit_vector(_integer(keyword[2:], position), only, position, scope.theory)
+        if literal is not None:
+            return leaf(literal)
+    if keyword == "char" and STRING in scope.theory.sorts and re.fullmatch(r"#x[0-2]?[0-9A-Fa-f]{1,4}", str(only)):
+        return leaf(Literal(chr(int(str(only)[2:], 16)), STRING))
+    if scope.theory.entries_of(keyword):
+        fail(f"'{keyword}' is a function and needs arguments", position, f"write ((_ {keyword} …) …)")
     if keyword not in scope.weights:
         fail(f"unknown indexed identifier '{keyword}'", position, known(scope.weights, keyword, "declared weights"))
     functions = [name for name, symbol in scope.symbols.items() if isinstance(symbol, SynthFunction)]
-    if len(indices) != 1 or indices[0] not in functions:
+    if only not in functions:
         fail(f"(_ {keyword} …) takes the name of a function to synthesise", position, known(functions))
-    return term(WeightSymbol(keyword, str(indices[0])), (), INT)
+    return term(WeightSymbol(keyword, str(only)), (), INT)
 
 
 def _unknown(name: str, position: Position, scope: Scope) -> NoReturn:
@@ -191,43 +270,66 @@ def _unknown(name: str, position: Position, scope: Scope) -> NoReturn:
     fail(f"unknown symbol '{name}'", position, known(names, name))
 
 
-def _sort_of(symbol: Symbol) -> Sort:
+def parameter_sorts(symbol: Symbol) -> tuple[Sort, ...]:
+    """The sorts of the arguments that a symbol takes."""
     if isinstance(symbol, OracleFunction):
-        return function_sort(symbol.parameters, symbol.sort)
-    return function_sort(tuple(parameter.sort for parameter in symbol.parameters), symbol.sort)
+        return symbol.parameters
+    return tuple(parameter.sort for parameter in symbol.parameters)
+
+
+def _sort_of(symbol: Symbol) -> Sort:
+    return function_sort(parameter_sorts(symbol), symbol.sort)
 
 
 def _application(node: ast.Application, arguments: tuple[Term, ...], scope: Scope) -> Term:
-    name, sorts = node.identifier.symbol, tuple(argument.sort for argument in arguments)
-    shown = " ".join(map(str, sorts))
-    if node.identifier.indices:
-        fail(f"'{name}' with indices cannot be applied", node.position, "use it without arguments")
-    if name in scope.variables:
+    name, indices = node.identifier.symbol, node.identifier.indices
+    if not indices and name in scope.variables:
         fail(f"'{name}' is a variable and takes no arguments", node.position, f"write {name}")
-    if name in scope.symbols:
+    sorts = tuple(argument.sort for argument in arguments)
+    if not indices and name in scope.symbols:
         symbol = scope.symbols[name]
-        expected = _sort_of(symbol).arguments[:-1] if _sort_of(symbol).is_function else ()
-        if isinstance(symbol, OracleFunction):
-            expected = symbol.parameters
+        expected = parameter_sorts(symbol)
         if not expected:
             fail(f"'{name}' takes no arguments", node.position, f"write {name}")
         if sorts != expected:
-            fail(f"'{name}' is applied to {shown}", node.position, f"it takes {' '.join(map(str, expected))}")
+            fail(f"'{name}' is applied to {_shown(sorts)}", node.position, f"it takes {_shown(expected)}")
         return term(symbol, arguments, symbol.sort)
-    resolved = scope.theory.resolve(name, sorts)
+    resolved = scope.theory.resolve(name, sorts, indices)
     if resolved is None:
-        entries = scope.theory.entries.get(name)
-        if entries is None:
+        entries = scope.theory.entries_of(name)
+        if not entries:
             _unknown(name, node.position, scope)
-        takes = " or ".join(function.sorts for function in entries)
-        fail(f"ill-sorted: '{name}' is applied to {shown}", node.position, f"{name} : {takes}")
+        symbol_text = f"(_ {name} {' '.join(map(str, indices))})" if indices else name
+        takes = " or ".join(dict.fromkeys(entry.sorts for entry in entries))
+        fail(f"ill-sorted: '{symbol_text}' is applied to {_shown(sorts)}", node.position, f"{name} : {takes}")
     return term(resolved[0], arguments, resolved[1])
+
+
+def _shown(sorts: tuple[Sort, ...]) -> str:
+    return " ".join(map(str, sorts))
+
+
+def check_parameters(variables: Sequence[ast.SortedVariable], scope: Scope) -> tuple[Variable, ...]:
+    """The parameters of a function, each of a name of its own."""
+    names = [variable.name for variable in variables]
+    for index, variable in enumerate(variables):
+        if variable.name in names[:index]:
+            fail(f"the parameter '{variable.name}' appears twice", variable.position, "rename one of them")
+    return tuple(Variable(v.name, check_sort(v.sort, scope)) for v in variables)
+
+
+def whole_number(attribute: ast.Attribute) -> int:
+    """The numeral that an attribute such as ``:default 1`` gives."""
+    value = attribute.value
+    if not isinstance(value, ast.LiteralExpression) or value.kind != "numeral":
+        fail(f"':{attribute.keyword}' takes a whole number", attribute.position, f"write :{attribute.keyword} 1")
+    return int(value.text)
 
 
 def check_definition(command: ast.DefineFun, scope: Scope) -> Definition:
     """The macro that a define-fun states, in a scope."""
-    parameters = tuple(Variable(v.name, check_sort(v.sort, scope.sorts)) for v in command.parameters)
-    sort = check_sort(command.sort, scope.sorts)
+    parameters = check_parameters(command.parameters, scope)
+    sort = check_sort(command.sort, scope)
     body = check_term(command.body, scope.binding({p.name: leaf(p) for p in parameters}))
     if body.sort != sort:
         fail(

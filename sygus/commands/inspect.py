@@ -15,16 +15,17 @@ from sygus.oracles.objective import CamProblem
 from sygus.resources import grammar_names, read_problem
 from sygus.saliency.features import FEATURES
 from sygus.saliency.images import IMAGE_SETS
-from sygus.saliency.metrics import METRICS
+from sygus.saliency.metrics import known_metrics
 from sygus.saliency.networks import NETWORKS
-from sygus.theories import LOGICS
+from sygus.theories.cam import CAM
 
 
 def run_check(file: str) -> None:
     """Say what a file asks."""
     name, text = read_problem(file)
-    problem = CamProblem(load_problem(text, name))
-    settings, notes = resolve(problem.problem, {})
+    stated = load_problem(text, name)
+    settings, notes = resolve(stated, {})
+    problem = CamProblem(stated, settings.metric)
     target = problem.problem.target
     grammar = target.grammar
     for note in notes:
@@ -44,10 +45,10 @@ def run_list(kind: str) -> None:
     kinds: dict[str, Mapping[str, str]] = {
         "networks": NETWORKS,
         "images": IMAGE_SETS,
-        "metrics": {name: f"{m.arrow} {m.doc.splitlines()[0]}" for name, m in METRICS.items()},
+        "metrics": {name: f"{m.arrow} {m.doc.splitlines()[0]}" for name, m in known_metrics().items()},
         "methods": {name: method.title for name, method in methods().items()},
         "features": {name: f"{SORTS[f.rank]}: {f.doc}" for name, f in FEATURES.items()},
-        "functions": {f"{f.name}": f"{f.sorts}: {f.doc}" for f in LOGICS["CAM"].functions},
+        "functions": {f"{f.name}": f"{f.sorts}: {f.doc}" for f in CAM.functions},
         "strategies": STRATEGIES,
         "grammars": dict.fromkeys(grammar_names(), ""),
     }

@@ -65,14 +65,15 @@ def run_solve(file: str, options: RunOptions, given: Mapping[str, Any]) -> int:
     """Solve a problem file; the exit status."""
     console = Console(stderr=True, quiet=options.quiet)
     name, text = read_problem(file)
-    problem = CamProblem(load_problem(text, name))
-    settings, notes = resolve(problem.problem, given)
+    stated = load_problem(text, name)
+    settings, notes = resolve(stated, given)
+    problem = CamProblem(stated, settings.metric)
     for note in notes:
         console.print(f"note: {note}", markup=False)
     if options.listing is not None:
         check_listing(Path(options.listing))
     folder = _folder(problem, settings, options.out, options.resume)
-    subjects = load_subjects(settings)
+    subjects = load_subjects(settings, problem.references)
     goals = tuple(goal.label for goal in problem.goals)
     with ProgressDisplay(console, goals, options.quiet) as display:
         solution = solve(problem, settings, subjects, folder, display, [Path(run) for run in options.reuse])

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from sygus.terms import Literal, SynthFunction, Term, fold
+from sygus.syntax.printer import print_symbol
+from sygus.terms import Definition, Literal, SynthFunction, Term, Variable, fold
+from sygus.theories.bitvectors import width_of
+from sygus.theories.strings import escape
 
 Number = int | float | Fraction
 
@@ -36,24 +39,36 @@ def number_text(value: Number) -> str:
     return f"{digits[:-places]}.{digits[-places:]}" if places else digits
 
 
+def literal_text(literal: Literal) -> str:
+    """A literal as the standard writes it: bit-vectors in hexadecimal where they have whole digits, else in binary."""
+    value = literal.value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + escape(value).replace('"', '""') + '"'
+    width = width_of(literal.sort)
+    if width and isinstance(value, int):
+        return f"#b{value:0{width}b}" if width % 4 else f"#x{value:0{width // 4}x}"
+    return number_text(value)
+
+
 def term_text(root: Term) -> str:
     """The term in one line."""
 
     def visit(node: Term, arguments: list[str]) -> str:
         head = node.head
         if isinstance(head, Literal):
-            if isinstance(head.value, bool):
-                return "true" if head.value else "false"
-            return f'"{head.value}"' if isinstance(head.value, str) else number_text(head.value)
-        return f"({head.name} {' '.join(arguments)})" if arguments else str(head.name)
+            return literal_text(head)
+        name = print_symbol(head.name) if isinstance(head, Variable | Definition) else head.name
+        return f"({name} {' '.join(arguments)})" if arguments else str(name)
 
     return fold(root, visit)
 
 
 def definition_text(function: SynthFunction, body: Term) -> str:
     """``(define-fun f ((x σ)…) σ body)``."""
-    parameters = " ".join(f"({parameter.name} {parameter.sort})" for parameter in function.parameters)
-    return f"(define-fun {function.name} ({parameters}) {function.sort} {term_text(body)})"
+    parameters = " ".join(f"({print_symbol(parameter.name)} {parameter.sort})" for parameter in function.parameters)
+    return f"(define-fun {print_symbol(function.name)} ({parameters}) {function.sort} {term_text(body)})"
 
 
 def answer_text(function: SynthFunction, body: Term, values: Sequence[Number] | None = None) -> str:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sygus.errors import Position, TypeCheckError
+from sygus.errors import OptionError, Position, TypeCheckError
 from sygus.oracles.equivalence import Probes
 from sygus.oracles.safety import Domain
-from sygus.saliency.features import FEATURES, Feature, derive, draw, measure
+from sygus.saliency.features import FEATURES, Feature, Measurements, derive, draw
+from sygus.saliency.features.cache import Cache
 from sygus.saliency.heatmap import combine, degenerate, saliency, unit_range
-from sygus.saliency.metrics import Evaluation, Metric
-from sygus.saliency.metrics.metric import Subject
-from sygus.terms import REAL, Definition, Sort, Term, Variable, leaf, term
+from sygus.saliency.metrics import Change, Evaluation, Metric, Subject
+from sygus.terms import BOOL, REAL, Definition, Sort, Term, Variable, expand, leaf, subterms, term
 from sygus.theories.cam import MAP, WEIGHT
 from sygus.theories.evaluate import evaluate
 
@@ -28,8 +29,9 @@ Scores = NDArray[np.float32]
 SORTS: Mapping[str, Sort] = {"map": MAP, "weight": WEIGHT, "image": REAL}
 """The sort of a feature, by its rank."""
 
-PROBE_SHAPE = (4, 3, 2, 2)
-"""Draws, K, h, w of the probes: identities of terms do not depend on sizes, and four draws tell classes apart."""
+PROBE_SHAPE = (8, 3, 5, 1)
+"""Draws, K, h, w of the probes. Few terms depend on sizes: ``total`` is hw times ``gap``, so hw is a number that
+grammars hardly hold. Eight draws show signs that are rare."""
 
 
 def feature_variables() -> Mapping[str, Variable]:
@@ -70,7 +72,8 @@ def probes(parameters: Iterable[Variable], *, nonnegative: bool, seed: int) -> P
     measured = draw(PROBE_SHAPE, torch.Generator().manual_seed(seed), nonnegative=nonnegative)
     wanted = {parameter.name: parameter for parameter in parameters}
     values = derive(measured, wanted)
-    shapes = {MAP: (draws, channels, height, width), WEIGHT: (draws, channels, 1, 1), REAL: (draws, 1, 1, 1)}
+    image = (draws, 1, 1, 1)
+    shapes = {MAP: (draws, channels, height, width), WEIGHT: (draws, channels, 1, 1), REAL: image, BOOL: image}
     return Probes({wanted[name]: value for name, value in values.items()}, shapes)
 
 
@@ -87,35 +90,55 @@ class HeatMaps:
         key: equal for maps that are scored alike: a hash of the rounded n(L).
         degenerate: number of constant maps.
         finite: whether every value is.
+        term: what drew them, where it is a term: for metrics that explain again.
     """
 
     maps: Tensor
     key: str
     degenerate: int
     finite: bool
+    term: Term | None = None
+
+    @property
+    def of_term(self) -> HeatMaps:
+        """The same with a key of the term's own: equal maps may differ on other pictures or another network."""
+        return replace(self, key=hashlib.sha256(f"{self.key}/{self.term!r}".encode()).hexdigest()[:32])
 
 
 class CamOracle:
     """Turns terms into heat maps and heat maps into scores, for one subject.
 
-    The features are measured once; every term is evaluated on them.
+    The features are measured once, when the first term asks for them; every term is evaluated on them.
+
+    Args:
+        subject: what is explained.
+        references: what the metric ``win`` may compare with, by name.
+        lasting: whether other runs may meet the subject, so that expensive features are worth keeping on disk.
     """
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(
+        self, subject: Subject, references: Mapping[str, Saliency] = MappingProxyType({}), *, lasting: bool = True
+    ) -> None:
         self.subject = subject
+        self.lasting = lasting
+        self.references = references
+        """What the metric ``win`` may compare with, by name."""
+        self._changed: dict[str, CamOracle] = {}
+        self._referred: dict[str, Evaluation] = {}
         self.forwards = 0
         """Masked passes of single pictures spent so far."""
 
     @cached_property
-    def measured(self) -> Mapping[str, Tensor]:
-        """What is measured on the network."""
-        return measure(self.subject.network, self.subject.images.pictures, self.subject.targets)
-
-    @cached_property
-    def features(self) -> Mapping[Variable, Tensor]:
-        """Every feature's values, by its variable."""
-        variables = feature_variables()
-        return {variables[name]: value for name, value in derive(self.measured, FEATURES).items()}
+    def measured(self) -> Measurements:
+        """Every feature, each measured when it is first asked for."""
+        subject = self.subject
+        return Measurements(
+            subject.network,
+            subject.images.pictures,
+            subject.targets,
+            cache=Cache.of_user() if self.lasting else None,
+            probability=subject.probability,
+        )
 
     @cached_property
     def fingerprint(self) -> str:
@@ -128,12 +151,17 @@ class CamOracle:
     def heat_maps(self, terms: Sequence[Term]) -> list[HeatMaps]:
         """The heat maps of several terms; common sub-terms are computed once."""
         memo: dict[Term, Tensor] = {}
+        names = dict.fromkeys(("activation", *(name for term in terms for name in features_of(term))))
+        variables = feature_variables()
         with torch.no_grad():
-            return [self.combined(evaluate(term, self.features, memo)) for term in terms]
+            features = {variables[name]: self.measured[name] for name in names}
+            return [replace(self.combined(evaluate(term, features, memo)), term=term) for term in terms]
 
     def combined(self, weights: Tensor) -> HeatMaps:
         """The heat maps of weights (N, K, 1, 1), or (N, K, h, w) pointwise."""
         activation = self.measured["activation"]
+        if weights.dim() == 0:  # a constant
+            weights = weights.reshape(1, 1, 1)
         maps = combine(weights.expand(len(activation), *weights.shape[-3:]), activation)
         finite = bool(maps.isfinite().all())
         digest = hashlib.sha256(self.fingerprint.encode())
@@ -153,25 +181,91 @@ class CamOracle:
         Returns:
             (terms, n) float32.
         """
-        size, together = self.subject.network.size, max(1, ROWS // max(1, len(index)))
+        together = 1 if metric.alone else max(1, ROWS // max(1, len(index)))
         results = []
         for start in range(0, len(heat), together):
             group = heat[start : start + together]
             with torch.no_grad():
-                masks = torch.cat([saliency(one.maps[index.to(one.maps.device)], size) for one in group])
-            results.append(self.score_saliency(masks, metric, index.repeat(len(group))).reshape(len(group), -1))
+                masks = torch.cat([self.drawn(one, index) for one in group])
+            again = None if group[0].term is None else saliency_of(group[0].term)
+            evaluation = self.evaluation(masks, index.repeat(len(group)), again if metric.alone else None)
+            results.append(self.judge(evaluation, metric).reshape(len(group), -1))
         return np.concatenate(results)
 
-    def score_saliency(self, masks: Tensor, metric: Metric, index: Tensor) -> Scores:
-        """The score of each saliency map S (n, H, W) of the pictures with these indices (n,)."""
+    def drawn(self, heat: HeatMaps, index: Tensor) -> Tensor:
+        """S (n, H, W) of the pictures with these indices (n,)."""
+        return saliency(heat.maps[index.to(heat.maps.device)], self.subject.network.size)
+
+    def evaluation(self, masks: Tensor, index: Tensor, again: Saliency | None = None) -> Evaluation:
+        """The saliency maps S (n, H, W) of the pictures with these indices (n,), ready to be scored.
+
+        Args:
+            masks: S.
+            index: which pictures.
+            again: draws the maps of the same expression or method on other subjects.
+        """
         device = self.subject.network.device
+
+        def explain(change: Change, rows: Tensor) -> Tensor:
+            assert again is not None
+            return again(self.changed(change))[rows.to(device)]
+
+        index, masks = index.to(device), masks.to(device)
+        return Evaluation(self.subject, index, masks, None if again is None else explain, self._refer)
+
+    def judge(self, evaluation: Evaluation, metric: Metric) -> Scores:
+        """The score of each picture of an evaluation, (n,).
+
+        Raises:
+            OptionError: the pictures lack what the metric needs.
+        """
+        metric.require(self.subject)
         with torch.no_grad():
-            scores = metric.score(Evaluation(self.subject, index.to(device), masks.to(device)))
-        self.forwards += metric.passes * len(index)
+            scores = metric.score(evaluation)
+        self.forwards += metric.passes(self.subject.network.size) * len(evaluation.index)
         result: Scores = scores.float().cpu().numpy()
         if not np.isfinite(result).all():
             raise ArithmeticError(f"{metric.name} gave a score that is not finite")
         return result
+
+    def changed(self, change: Change) -> CamOracle:
+        """The oracle of the changed subject; under a named change, what it measures is kept for other candidates."""
+        if change.name not in self._changed:
+            oracle = CamOracle(change.apply(self.subject), lasting=False)
+            if not change.name:
+                return oracle
+            self._changed[change.name] = oracle
+        return self._changed[change.name]
+
+    def _refer(self, name: str) -> Evaluation:
+        """The evaluation of a reference on every picture."""
+        if name not in self._referred:
+            if name not in self.references:
+                known = ", ".join(self.references) or "none"
+                raise OptionError(f"there is no '{name}' to compare with", f"known references: {known}")
+            everything = torch.arange(len(self.subject.targets))
+            self._referred[name] = self.evaluation(self.references[name](self), everything)
+        return self._referred[name]
+
+
+def features_of(expression: Term) -> tuple[str, ...]:
+    """The names of the features that an expression holds, in order of appearance."""
+    heads = (node.head for node in subterms(expand(expression)))
+    return tuple(dict.fromkeys(head.name for head in heads if isinstance(head, Variable)))
+
+
+Saliency = Callable[[CamOracle], Tensor]
+"""Draws S (N, H, W) of every picture of an oracle's subject."""
+
+
+def saliency_of(expression: Term) -> Saliency:
+    """The saliency maps of an expression."""
+
+    def draw_maps(oracle: CamOracle) -> Tensor:
+        (heat,) = oracle.heat_maps([expression])
+        return saliency(heat.maps, oracle.subject.network.size)
+
+    return draw_maps
 
 
 def body_of(definition: Definition) -> Term:

@@ -10,14 +10,12 @@ import torch
 
 from sygus.elaborate import load_definitions
 from sygus.errors import OptionError
-from sygus.oracles.cam import CamOracle, Scores, body_of
+from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, features_of, saliency_of
 from sygus.resources import read_problem
-from sygus.saliency.heatmap import saliency
-from sygus.saliency.methods import fake_cam, random_weights
-from sygus.saliency.metrics import Metric
+from sygus.saliency.features import FEATURES
+from sygus.saliency.methods import MAP_METHODS, MapMethod
+from sygus.saliency.metrics import Evaluation, Metric
 from sygus.terms import Term
-
-RANDOM_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -28,39 +26,62 @@ class Method:
         name: how options name it.
         title: how papers and tables write it.
         saliency: S (N, H, W) of every picture of a subject.
+        quick: whether it costs a few passes a picture and applies to every network.
+        check: raises OptionError where it does not apply to a subject's network.
     """
 
     name: str
     title: str
-    saliency: Callable[[CamOracle], torch.Tensor]
+    saliency: Saliency
+    quick: bool
+    check: Callable[[CamOracle], None]
 
     def score(self, oracle: CamOracle, metric: Metric) -> Scores:
         """The score of each picture, (N,)."""
+        return oracle.judge(self.evaluation(oracle), metric)
+
+    def evaluation(self, oracle: CamOracle) -> Evaluation:
+        """The maps of every picture, drawn once for as many metrics as are asked of them."""
         everything = torch.arange(len(oracle.subject.targets))
-        return oracle.score_saliency(self.saliency(oracle), metric, everything)
+        return oracle.evaluation(self.saliency(oracle), everything, self.saliency)
 
 
 def expression_method(name: str, title: str, expression: Term) -> Method:
     """The method whose weights are a term over features."""
+    features = features_of(expression)
 
-    def maps(oracle: CamOracle) -> torch.Tensor:
-        (heat,) = oracle.heat_maps([expression])
-        return saliency(heat.maps, oracle.subject.network.size)
+    def check(oracle: CamOracle) -> None:
+        for feature in features:
+            if FEATURES[feature].conditional:
+                oracle.measured[feature]
 
-    return Method(name, title, maps)
+    quick = not any(FEATURES[feature].slow or FEATURES[feature].conditional for feature in features)
+    return Method(name, title, saliency_of(expression), quick, check)
 
 
-def _random(oracle: CamOracle) -> torch.Tensor:
-    weights = random_weights(oracle.subject, oracle.measured["activation"].shape[1], RANDOM_SEED)
-    return saliency(oracle.combined(weights).maps, oracle.subject.network.size)
+def _map_method(entry: MapMethod) -> Method:
+    return Method(
+        entry.name,
+        entry.title,
+        lambda oracle: entry(oracle.measured),
+        entry.quick,
+        lambda oracle: entry.check(oracle.subject.network),
+    )
 
 
 _TITLES = {
     "uniform": "Uniform weights",
+    "cam": "CAM",
     "gradcam": "Grad-CAM",
     "gradcam++": "Grad-CAM++",
+    "smoothgradcam++": "Smooth Grad-CAM++",
     "xgradcam": "XGrad-CAM",
     "layercam": "Layer-CAM",
+    "hirescam": "HiResCAM",
+    "taylor": "Gradient × activation",
+    "scorecam": "Score-CAM",
+    "ablationcam": "Ablation-CAM",
+    "opticam": "Opti-CAM",
 }
 
 
@@ -72,20 +93,48 @@ def methods() -> Mapping[str, Method]:
         expression_method(definition.name, _TITLES[definition.name], body_of(definition))
         for definition in load_definitions(text, file)
     ]
-    found.append(Method("fakecam", "Fake-CAM", lambda oracle: fake_cam(oracle.subject)))
-    found.append(Method("randomcam", "Random-CAM", _random))
+    found.extend(map(_map_method, MAP_METHODS.values()))
     return {method.name: method for method in found}
 
 
+ALL, QUICK = "all", "quick"
+"""Every method; and those that cost a few passes a picture and apply to every network."""
+
+
 def find_methods(names: str) -> list[Method]:
-    """The methods of a comma-separated list, or ``all``.
+    """The methods of a comma-separated list of names, :data:`ALL` or :data:`QUICK`.
 
     Raises:
         OptionError: an unknown one.
     """
     known = methods()
-    wanted = list(known) if names == "all" else [name.strip() for name in names.split(",")]
+    wanted = list(known) if names in (ALL, QUICK) else [name.strip() for name in names.split(",")]
     for name in wanted:
         if name not in known:
-            raise OptionError(f"--methods: unknown method '{name}'", f"known methods: all, {', '.join(known)}")
-    return [known[name] for name in wanted]
+            hint = f"known methods: {ALL}, {QUICK}, {', '.join(known)}"
+            raise OptionError(f"--methods: unknown method '{name}'", hint)
+    return [known[name] for name in wanted if names != QUICK or known[name].quick]
+
+
+def applicable_methods(names: str, oracle: CamOracle, note: Callable[[str], None]) -> list[Method]:
+    """The methods of :func:`find_methods` that apply to a subject's network.
+
+    Args:
+        names: as there.
+        oracle: the subject.
+        note: told which methods of a group are left out, and why.
+
+    Raises:
+        OptionError: an unknown method, or one that is named and does not apply.
+    """
+    found = []
+    for method in find_methods(names):
+        try:
+            method.check(oracle)
+        except OptionError as error:
+            if names not in (ALL, QUICK):
+                raise OptionError(f"--methods: '{method.name}': {error.message}", error.hint) from None
+            note(f"{method.title} is left out: {error.message}; {error.hint}")
+        else:
+            found.append(method)
+    return found

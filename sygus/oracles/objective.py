@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from sygus.elaborate import load_definitions
 from sygus.errors import OptionError, TypeCheckError
-from sygus.oracles.cam import CamOracle, body_of, check_parameters
-from sygus.problem import Problem
-from sygus.saliency.metrics import Metric, find_metric
+from sygus.oracles.cam import CamOracle, Saliency, body_of, check_parameters, feature_variables, saliency_of
+from sygus.oracles.methods import methods
+from sygus.problem import Problem, Target
+from sygus.saliency.metrics import Metric, chosen_metric, find_metric, known_metrics
 from sygus.terms import (
     REAL,
     Definition,
@@ -22,9 +25,12 @@ from sygus.terms import (
     WeightSymbol,
     fold,
     function_sort,
+    substitute,
     subterms,
+    term,
 )
 from sygus.theories import Function
+from sygus.theories.cam import MAP, WEIGHT
 
 Means = Mapping[OracleFunction, float]
 """The candidate's mean score by metric oracle."""
@@ -54,34 +60,96 @@ class Goal:
 class CamProblem:
     """A problem whose oracle functions are metrics; checked, but not yet bound to a network.
 
+    Args:
+        problem: what the file asks.
+        metric: scores in place of the metric that the file declares.
+
     Raises:
         TypeCheckError: an unknown metric or feature, or constraints that ask for more than metrics.
+        OptionError: ``metric`` cannot take the place of the file's.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, metric: str | None = None) -> None:
         self.problem = problem
         try:
-            self._check()
+            self.problem = inline_numbers(problem)
+            self._bound = self._check()
         except TypeCheckError as error:
             raise error.located(problem.file, problem.text) from None
+        if metric is not None:
+            self._bound = self._replaced(metric)
         self.goals = tuple(
-            Goal(_label(o.term), o.term, o.direction, self._metric_alone(o.term)) for o in problem.objectives
+            Goal(self._label(o.term), o.term, o.direction, _metric_alone(o.term)) for o in self.problem.objectives
         )
 
     @property
     def metrics(self) -> Mapping[OracleFunction, Metric]:
         """The metrics asked of the candidate, in the order in which the file asks."""
-        asked = [goal.term for goal in self.goals] + list(self.problem.constraints)
+        asked = [objective.term for objective in self.problem.objectives] + list(self.problem.constraints)
         applied = (node for root in asked for node in subterms(root) if isinstance(node.head, OracleFunction))
         wanted = [node.head for node in applied if isinstance(node.arguments[0].head, SynthFunction)]
-        return {symbol: find_metric(symbol.oracle) for symbol in dict.fromkeys(wanted)}
+        return {symbol: self._bound[symbol] for symbol in dict.fromkeys(wanted)}
 
-    def _metric_alone(self, term: Term) -> OracleFunction | None:
+    @property
+    def is_ordered(self) -> bool:
+        """Whether any two candidates can be compared: one objective, or several in lexicographic order."""
+        return self.problem.lexicographic or len(self.problem.objectives) <= 1
+
+    @property
+    def explains_again(self) -> bool:
+        """Whether a score depends on more than the maps of the pictures: on maps of others, or of another network."""
+        return any("explain" in metric.needs for metric in self.metrics.values())
+
+    @cached_property
+    def references(self) -> Mapping[str, Saliency]:
+        """What options such as ``:against`` may name: every method, and the functions that the file defines."""
+        found = {name: method.saliency for name, method in methods().items()}
+        features = set(feature_variables().values())
+        for definition in load_definitions(self.problem.text, self.problem.file):
+            if features.issuperset(definition.parameters) and definition.sort in (MAP, WEIGHT, REAL):
+                found[definition.name] = saliency_of(body_of(definition))
+        return found
+
+    def metric(self, symbol: OracleFunction) -> Metric:
+        """What a declared oracle function stands for."""
+        return self._bound[symbol]
+
+    def _label(self, term: Term) -> str:
+        """The name of an objective in tables: that of its metric, where it has one, else the term."""
         head = term.head
-        alone = isinstance(head, OracleFunction) and isinstance(term.arguments[0].head, SynthFunction)
-        return head if alone else None
+        if isinstance(head, WeightSymbol):
+            return head.keyword
+        symbol = _metric_alone(term)
+        if symbol is None:
+            return repr(term)
+        metric = self._bound[symbol]
+        return symbol.name if metric.family == symbol.oracle else metric.name
 
-    def _check(self) -> None:
+    def _replaced(self, name: str) -> Mapping[OracleFunction, Metric]:
+        """The metric ``name`` in place of the one declared."""
+        option = f"--metric: '{name}'"
+        if len(self._bound) != 1:
+            declared = ", ".join(symbol.name for symbol in self._bound) or "none"
+            message = f"{option} has no single place to take: the file declares {len(self._bound)} metrics ({declared})"
+            raise OptionError(message, "name the metric in the file")
+        try:
+            metric = chosen_metric(name)
+            self._check_references(metric)
+        except OptionError as error:
+            raise OptionError(f"--metric: {error.message}", error.hint) from None
+        (symbol,) = self._bound
+        for objective in self.problem.objectives:
+            if _metric_alone(objective.term) == symbol and objective.direction != metric.direction:
+                better = "small" if metric.direction == "min" else "large"
+                fitting = ", ".join(n for n, m in known_metrics().items() if m.direction == objective.direction)
+                raise OptionError(
+                    f"{option} is better when {better}, but the file's objective is :{objective.direction}",
+                    f"write (! ({symbol.name} {self.problem.target.function.name}) :{metric.direction}) in the file, "
+                    f"or choose one of {fitting}",
+                )
+        return {symbol: metric}
+
+    def _check(self) -> Mapping[OracleFunction, Metric]:
         problem = self.problem
         if len(problem.targets) != 1:
             raise TypeCheckError(
@@ -90,14 +158,13 @@ class CamProblem:
         target = problem.target
         check_parameters(target.function.parameters, target.parameter_positions)
         expected = function_sort(tuple(p.sort for p in target.function.parameters), target.function.sort)
+        bound = {}
         for symbol, position in problem.oracles.items():
             try:
-                find_metric(symbol.oracle)
+                bound[symbol] = find_metric(symbol.oracle).configured(dict(symbol.options))
+                self._check_references(bound[symbol])
             except OptionError as error:
                 raise TypeCheckError(error.message, position, error.hint) from None
-            if symbol.options:
-                name = symbol.options[0][0]
-                raise TypeCheckError(f"the metric '{symbol.oracle}' has no option ':{name}'", position, "remove it")
             if symbol.parameters != (expected,) or symbol.sort != REAL:
                 raise TypeCheckError(
                     f"the metric '{symbol.name}' does not fit '{target.function.name}'",
@@ -112,6 +179,56 @@ class CamProblem:
                         target.position,
                         f"a CAM problem asks metrics of functions: (metric {node.head.name})",
                     )
+        return bound
+
+    def _check_references(self, metric: Metric) -> None:
+        for name in metric.references:
+            if name not in self.references:
+                known = ", ".join(self.references)
+                raise OptionError(
+                    f"the metric '{metric.family}' compares with '{name}', which is unknown", f"known: {known}"
+                )
+
+
+def _metric_alone(term: Term) -> OracleFunction | None:
+    """The metric oracle that is asked of the candidate and is the whole term."""
+    head = term.head
+    alone = isinstance(head, OracleFunction) and isinstance(term.arguments[0].head, SynthFunction)
+    return head if alone else None
+
+
+def inline_numbers(problem: Problem) -> Problem:
+    """The problem without the numbers to synthesise that an equality binds.
+
+    To the letter of the standard an objective may hold no oracle symbol. The legal way round is a nullary function:
+    ``(synth-fun m () Real …)``, ``(constraint (= m (average-drop w)))``, ``(optimize-synth ((! m :min)))``. It asks
+    the same as the metric in the objective, which is what this makes of it.
+    """
+    numbers = {leaf_of(t) for t in problem.targets if not t.function.parameters and t.function.sort == REAL}
+    if not numbers or len(numbers) == len(problem.targets):
+        return problem
+    bound: dict[Term, Term] = {}
+    constraints = []
+    for constraint in problem.constraints:
+        sides = constraint.arguments if constraint.head.name == "=" and len(constraint.arguments) == 2 else ()
+        left, right = sides or (constraint, constraint)
+        number, value = (left, right) if left in numbers else (right, left)
+        if number in numbers and number not in bound and numbers.isdisjoint(subterms(value)):
+            bound[number] = value
+        else:
+            constraints.append(constraint)
+    return replace(
+        problem,
+        targets=tuple(target for target in problem.targets if leaf_of(target) not in bound),
+        constraints=tuple(substitute(constraint, bound) for constraint in constraints),
+        objectives=tuple(replace(o, term=substitute(o.term, bound)) for o in problem.objectives),
+    )
+
+
+def leaf_of(target: Target) -> Term:
+    """The term that names a function to synthesise."""
+    function = target.function
+    return term(function, (), function_sort(tuple(p.sort for p in function.parameters), function.sort))
 
 
 class Objectives:
@@ -157,7 +274,7 @@ class Objectives:
     def _mean(self, node: Term) -> float:
         """The mean score of a defined function, such as a baseline in a constraint."""
         if node not in self._fixed:
-            metric = find_metric(node.head.oracle)
+            metric = self.problem.metric(node.head)
             everything = torch.arange(len(self.oracle.subject.targets))
             heat = self.oracle.heat_maps([body_of(node.arguments[0].head)])
             self._fixed[node] = float(self.oracle.score(heat, metric, everything).mean(dtype="float64"))
@@ -166,10 +283,3 @@ class Objectives:
 
 def _scalar(value: float) -> Tensor:
     return torch.tensor(value, dtype=torch.float64)
-
-
-def _label(term: Term) -> str:
-    head = term.head
-    if isinstance(head, WeightSymbol):
-        return head.keyword
-    return head.name if isinstance(head, OracleFunction) else repr(term)

@@ -10,6 +10,7 @@ import z3
 
 from sygus.terms import Literal, Term, Variable, expand, fold, subterms
 from sygus.theories import Function
+from sygus.theories.sorts import representation, z3_constant
 
 Domain = OneOf["any", "nonnegative", "unit"]
 """Which values a variable takes: any real, at least 0, or in the open interval (0, 1)."""
@@ -65,15 +66,15 @@ class _Encoding:
             if isinstance(head, Function):
                 return head.z3(self, *arguments)
             if isinstance(head, Literal):
-                return z3.BoolVal(head.value) if isinstance(head.value, bool) else z3.RealVal(str(head.value))
+                return representation(head.sort).z3_value(head.value)
             if isinstance(head, Variable):
                 return self.variable(head)
             raise TypeError(f"{head!r} has no Z3 form")
 
         return fold(root, visit)
 
-    def variable(self, variable: Variable) -> z3.ArithRef:
-        value = z3.Real(variable.name)
+    def variable(self, variable: Variable) -> z3.ExprRef:
+        value = z3_constant(variable.name, variable.sort)
         match self.domains.get(variable.name, "any"):
             case "nonnegative":
                 self.assume(value >= 0)

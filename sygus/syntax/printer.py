@@ -87,6 +87,19 @@ def print_sort(sort: ast.SortExpression) -> str:
     return _lay_out(_measure(sort))
 
 
+def print_symbol(name: str) -> str:
+    """A name in one line, between bars where it is no plain symbol.
+
+    Raises:
+        ValueError: the name holds a bar and can be written neither way.
+    """
+    if is_simple_symbol(name):
+        return name
+    if "|" in name:
+        raise ValueError(f"{name!r} can be written neither plainly nor between bars")
+    return f"|{name}|"
+
+
 # From nodes to blocks
 
 
@@ -156,7 +169,7 @@ def _expanded(item: _Item) -> str | _List:
         case ast.LiteralExpression():
             return f'"{item.text.replace(chr(34), chr(34) * 2)}"' if item.kind == "string" else item.text
         case ast.Identifier(symbol, indices):
-            return _List(["_", _symbol(symbol), *map(_index, indices)]) if indices else _symbol(symbol)
+            return _List(["_", print_symbol(symbol), *map(_index, indices)]) if indices else print_symbol(symbol)
         case ast.Reference(identifier):
             return _expanded(identifier)
         case ast.SortExpression(identifier, arguments):
@@ -164,7 +177,7 @@ def _expanded(item: _Item) -> str | _List:
         case ast.Application(identifier, arguments):
             return _List([identifier, *arguments])
         case ast.SortedVariable(name, sort):
-            return _List([_symbol(name), sort])
+            return _List([print_symbol(name), sort])
         case _ if type(item) in _KEYWORDS:
             return _command(item)
         case _:
@@ -178,7 +191,7 @@ def _special_form(node: ast.Node) -> _List:
         case ast.Quantified(quantifier, variables, body):
             return _List([quantifier, _filled(variables), body], first=2)
         case ast.Let(bindings, body):
-            pairs = [_List([_symbol(name), value]) for name, value in bindings]
+            pairs = [_List([print_symbol(name), value]) for name, value in bindings]
             return _List(["let", _List(pairs, indent=1), body], first=2)
         case ast.AnyConstant(sort):
             return _List(["Constant", sort])
@@ -193,16 +206,16 @@ def _special_form(node: ast.Node) -> _List:
 def _part_of_command(node: ast.Node) -> _List:
     match node:
         case ast.NonterminalGroup(name, sort, productions):
-            return _List([_symbol(name), sort, _filled(productions)], first=3)
+            return _List([print_symbol(name), sort, _filled(productions)], first=3)
         case ast.ConstructorDeclaration(name, selectors):
-            return _List([_symbol(name), *selectors])
+            return _List([print_symbol(name), *selectors])
         case ast.DatatypeDeclaration(constructors, ()):
             return _List(constructors, indent=1)
         case ast.DatatypeDeclaration(constructors, parameters):
-            names = [_symbol(name) for name in parameters]
+            names = [print_symbol(name) for name in parameters]
             return _List(["par", _filled(names), _List(constructors, indent=1)], first=2)
         case ast.SortDeclaration(name, arity):
-            return _List([_symbol(name), str(arity)])
+            return _List([print_symbol(name), str(arity)])
         case _:
             raise TypeError(f"{type(node).__name__} is no part of a script that can be printed")
 
@@ -215,7 +228,7 @@ def _command(command: ast.Node) -> _List:
     if isinstance(command, ast.DefineSort) and not command.parameters:
         del items[2]
     if isinstance(command, ast.DeclareWeight):
-        items[1] = _symbol(command.keyword)
+        items[1] = print_symbol(command.keyword)
     # Of a definition the head stays on the first line and the body, or the grammar, starts the next.
     first = {ast.DefineFun: 4, ast.SynthFun: 4, ast.SynthInv: 3, ast.OptimizeSynth: 2}.get(type(command), 1)
     one_line = not any(isinstance(item, ast.Node | _List) for item in items)
@@ -231,7 +244,7 @@ def _field_items(name: str, value: object) -> list[_Item]:
         case int():
             return [str(value)]
         case str():
-            return [f":{value}" if name in ("feature", "keyword") else _symbol(value)]
+            return [f":{value}" if name in ("feature", "keyword") else print_symbol(value)]
         case ast.GrammarExpression(predeclarations, groups):
             listed: list[_Item] = [] if predeclarations is None else [_filled(predeclarations)]
             return [*listed, _List(groups, indent=1)]
@@ -243,7 +256,7 @@ def _field_items(name: str, value: object) -> list[_Item]:
             return _attribute_items(value)
         case tuple():
             names = all(isinstance(entry, str) for entry in value)
-            return [_filled([_symbol(entry) for entry in value] if names else value)]
+            return [_filled([print_symbol(entry) for entry in value] if names else value)]
         case _:
             raise TypeError(f"a command holds no {type(value).__name__}")
 
@@ -267,20 +280,12 @@ def _value(value: ast.AttributeValue | ast.Attribute) -> _Item:
         return f":{value.keyword}"
     if isinstance(value, ast.Identifier) and not value.indices:
         bare = is_simple_symbol(value.symbol, reserved=("true", "false"))
-        return value.symbol if bare else _symbol(value.symbol)
+        return value.symbol if bare else print_symbol(value.symbol)
     return value
 
 
-def _symbol(name: str) -> str:
-    if is_simple_symbol(name):
-        return name
-    if "|" in name:
-        raise ValueError(f"{name!r} can be written neither plainly nor between bars")
-    return f"|{name}|"
-
-
 def _index(index: int | str) -> str:
-    return str(index) if isinstance(index, int) or index.startswith("#x") else _symbol(index)
+    return str(index) if isinstance(index, int) or index.startswith("#x") else print_symbol(index)
 
 
 # From blocks to lines

@@ -1,10 +1,6 @@
-"""The theories, by the name that ``set-logic`` gives them."""
+"""The theories, and the logics that open them."""
 
-from collections.abc import Mapping
+from sygus.theories.function import Entry, Family, Function, Theory
+from sygus.theories.logics import LOGICS, find_logic
 
-from sygus.theories.cam import CAM
-from sygus.theories.function import Function, Theory
-
-LOGICS: Mapping[str, Theory] = {"CAM": CAM}
-
-__all__ = ["LOGICS", "Function", "Theory"]
+__all__ = ["LOGICS", "Entry", "Family", "Function", "Theory", "find_logic"]

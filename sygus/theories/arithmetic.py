@@ -1,4 +1,7 @@
-"""Comparison of numbers: what objectives and constraints over scores need."""
+"""What integers and reals share: comparison, and the operations of a ring.
+
+Integers are int64: exact up to 64 bits and modulo 2⁶⁴ beyond. Reals are float64.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import torch
 import z3
 
 from sygus.terms import BOOL, INT, REAL, Sort
-from sygus.theories.function import Function, Theory, infix
+from sygus.theories.function import PRODUCT, SUM, Family, Function, Index, Latex, Theory, fixed, infix, variadic
 
 
 def _comparable(given: tuple[Sort, ...]) -> Sort | None:
@@ -25,7 +28,7 @@ def _comparison(name: str, latex: str, doc: str, compare: Callable[[Any, Any], A
     return Function(
         name=name,
         signature=_comparable,
-        sorts="Real Real… → Bool",
+        sorts="Number Number… → Bool",
         doc=doc,
         kernel=lambda *xs: reduce(torch.logical_and, [compare(a, b) for a, b in pairwise(xs)]),
         z3=lambda _, *xs: z3.And(*[compare(a, b) for a, b in pairwise(xs)]),
@@ -36,9 +39,68 @@ def _comparison(name: str, latex: str, doc: str, compare: Callable[[Any, Any], A
 
 COMPARISON = Theory.of(
     "Comparison",
-    (INT, REAL),
+    (),
     _comparison("<=", r"\le", "At most, in a chain.", operator.le),
     _comparison("<", "<", "Less than, in a chain.", operator.lt),
     _comparison(">=", r"\ge", "At least, in a chain.", operator.ge),
     _comparison(">", ">", "Greater than, in a chain.", operator.gt),
 )
+
+
+def _difference(first: Latex, *others: Latex) -> Latex:
+    return Latex(" - ".join([first.within(SUM), *(other.within(PRODUCT) for other in others)]), SUM)
+
+
+def ring(sort: Sort) -> tuple[Function, ...]:
+    """Sum, difference, product and negation of numbers of one sort, as in SMT-LIB's Ints and Reals."""
+
+    def operation(name: str, doc: str, compute: Any, latex: Any, *, commutative: bool, kernel: Any) -> Function:
+        return Function(
+            name=name,
+            signature=variadic((sort,)),
+            sorts=f"{sort} {sort}… → {sort}",
+            doc=doc,
+            kernel=lambda *xs: reduce(kernel, xs),
+            z3=lambda _, *xs: reduce(compute, xs),
+            sympy=lambda *xs: reduce(compute, xs),
+            latex=latex,
+            commutative=commutative,
+            associative=commutative,
+        )
+
+    return (
+        operation("+", "Sum.", operator.add, infix(" + ", SUM), commutative=True, kernel=torch.add),
+        operation("*", "Product.", operator.mul, infix(r" \, ", PRODUCT), commutative=True, kernel=torch.mul),
+        operation("-", "Difference, from the left.", operator.sub, _difference, commutative=False, kernel=torch.sub),
+        Function(
+            name="-",
+            signature=lambda given: sort if given == (sort,) else None,
+            sorts=f"{sort} → {sort}",
+            doc="Negation.",
+            kernel=torch.neg,
+            z3=lambda _, a: -a,
+            sympy=lambda a: -a,
+            latex=lambda a: Latex(f"-{a.within(PRODUCT)}", SUM),
+        ),
+    )
+
+
+def division(name: str, sort: Sort, doc: str, *, kernel: Any, z3: Any, sympy: Any, latex: Any) -> Family:
+    """Division of two numbers or, from the left, of more; every divisor must be proved nonzero."""
+
+    def build(arguments: tuple[Sort, ...], indices: tuple[Index, ...]) -> Function | None:
+        if indices or len(arguments) < 2 or set(arguments) != {sort}:
+            return None
+        return Function(
+            name=name,
+            signature=fixed(*arguments, result=sort),
+            sorts=f"{sort} {sort}… → {sort}",
+            doc=doc,
+            kernel=lambda *xs: reduce(kernel, xs),
+            z3=lambda _, *xs: reduce(z3, xs),
+            sympy=lambda *xs: reduce(sympy, xs),
+            latex=lambda *xs: reduce(latex, xs),
+            nonzero=tuple(range(1, len(arguments))),
+        )
+
+    return Family(name=name, sorts=f"{sort} {sort}… → {sort}", doc=doc, build=build)

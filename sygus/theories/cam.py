@@ -13,7 +13,7 @@ import sympy
 import torch
 import z3
 
-from sygus.terms import REAL, Sort
+from sygus.terms import INT, REAL, Sort
 from sygus.theories.arithmetic import COMPARISON
 from sygus.theories.core import CORE
 from sygus.theories.function import (
@@ -177,7 +177,7 @@ _SUMS = {"commutative": True, "associative": True}
 
 CAM = Theory.of(
     "CAM",
-    (MAP, WEIGHT, REAL),
+    (MAP, WEIGHT, REAL, INT),
     _binary("+", "Sum.", torch.add, lambda _, a, b: a + b, lambda a, b: a + b, infix(" + ", SUM), **_SUMS),
     _binary("*", "Product.", torch.mul, lambda _, a, b: a * b, lambda a, b: a * b, infix(r" \, ", PRODUCT), **_SUMS),
     _binary(
@@ -327,4 +327,5 @@ CAM = Theory.of(
         _bounded("center"),
     ),
     includes=(CORE, COMPARISON),
+    numerals=REAL,
 )

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from functools import reduce
+from itertools import combinations
 
 import sympy
 import torch
 import z3
 
-from sygus.terms import BOOL, Sort
+from sygus.terms import BOOL, INT, REAL, Sort
 from sygus.theories.function import Function, Latex, Theory, fixed, infix, variadic
+
+_NOT_COMPARED = ("Map", "Weight", "RegLan")
+"""Values of CAM's sorts may be equal in some places only, which is no Bool; equality of languages is not decided."""
 
 
 def _equal(given: tuple[Sort, ...]) -> Sort | None:
-    return BOOL if len(given) >= 2 and len(set(given)) == 1 and not given[0].is_function else None
+    """Of values of one sort, or of numbers of either sort, as with comparisons."""
+    kinds = set(given)
+    numbers = kinds <= {INT, REAL}
+    one = len(kinds) == 1 and not given[0].is_function and given[0].name not in _NOT_COMPARED
+    return BOOL if len(given) >= 2 and (numbers or one) else None
 
 
 def _conditional(given: tuple[Sort, ...]) -> Sort | None:
@@ -59,13 +67,25 @@ CORE = Theory.of(
     ),
     Function(
         name="=>",
-        signature=fixed(BOOL, BOOL, result=BOOL),
-        sorts="Bool Bool → Bool",
-        doc="Implication.",
-        kernel=lambda a, b: torch.logical_or(torch.logical_not(a), b),
-        z3=lambda _, a, b: z3.Implies(a, b),
-        sympy=lambda a, b: sympy.Implies(a, b),
+        signature=variadic((BOOL,)),
+        sorts="Bool Bool… → Bool",
+        doc="Implication; of several arguments, from the right.",
+        kernel=lambda *xs: reduce(lambda b, a: torch.logical_or(torch.logical_not(a), b), reversed(xs)),
+        z3=lambda _, *xs: reduce(lambda b, a: z3.Implies(a, b), reversed(xs)),
+        sympy=lambda *xs: reduce(lambda b, a: sympy.Implies(a, b), reversed(xs)),
         latex=infix(r" \Rightarrow ", 0),
+    ),
+    Function(
+        name="xor",
+        signature=variadic((BOOL,)),
+        sorts="Bool Bool… → Bool",
+        doc="Exclusive disjunction: an odd number of arguments holds.",
+        kernel=lambda *xs: reduce(torch.logical_xor, xs),
+        z3=lambda _, *xs: reduce(z3.Xor, xs),
+        sympy=lambda *xs: sympy.Xor(*xs),
+        latex=infix(r" \oplus ", 0),
+        commutative=True,
+        associative=True,
     ),
     Function(
         name="=",
@@ -76,6 +96,17 @@ CORE = Theory.of(
         z3=lambda _, *xs: z3.And(*[xs[0] == x for x in xs[1:]]),
         sympy=lambda *xs: sympy.And(*[sympy.Eq(xs[0], x) for x in xs[1:]]),
         latex=infix(" = ", 0),
+        commutative=True,
+    ),
+    Function(
+        name="distinct",
+        signature=_equal,
+        sorts="σ σ… → Bool",
+        doc="Whether no two of several values of one sort are equal.",
+        kernel=lambda *xs: reduce(torch.logical_and, [a != b for a, b in combinations(xs, 2)]),
+        z3=lambda _, *xs: z3.And(*[a != b for a, b in combinations(xs, 2)]),
+        sympy=lambda *xs: sympy.And(*[sympy.Ne(a, b) for a, b in combinations(xs, 2)]),
+        latex=infix(r" \ne ", 0),
         commutative=True,
     ),
     Function(

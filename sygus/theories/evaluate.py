@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
 import torch
 
-from sygus.terms import Definition, Literal, Term, expand, fold
+from sygus.terms import Literal, Term, expand, fold
 from sygus.theories.function import Function
+from sygus.theories.sorts import representation
 
 Environment = Mapping[Any, torch.Tensor]
 """Heads (variables, holes, …) to their values; a missing head is a KeyError, an error of ours."""
 
 
 def evaluate(root: Term, environment: Environment, memo: dict[Term, torch.Tensor] | None = None) -> torch.Tensor:
-    """Evaluate by the functions' torch kernels; a ``memo`` shares sub-terms between calls on one environment."""
-    some = next(iter(environment.values()), torch.zeros(()))
+    """Evaluate by the functions' torch kernels; a ``memo`` shares sub-terms between calls on one environment.
+
+    Macros are expanded first, so what they do not use of their arguments is not looked at.
+    Literals have no dimensions; those of sort Real have the environment's floating type.
+    """
+    floats = (value.dtype for value in environment.values() if value.is_floating_point())
+    real = next(floats, torch.float64)
+    device = next((value.device for value in environment.values()), torch.device("cpu"))
 
     def visit(node: Term, arguments: list[torch.Tensor]) -> torch.Tensor:
         head = node.head
         if isinstance(head, Function):
             return head.kernel(*arguments)
         if isinstance(head, Literal):
-            return _literal(head, some)
-        if isinstance(head, Definition):
-            return evaluate(expand(head.body), dict(zip(head.parameters, arguments, strict=True)))
+            held = representation(head.sort)
+            dtype = real if held.dtype.is_floating_point else held.dtype
+            return torch.tensor(held.encode(head.value), dtype=dtype, device=device)
         return environment[head]
 
-    return fold(root, visit, memo)
-
-
-def _literal(literal: Literal, like: torch.Tensor) -> torch.Tensor:
-    value = literal.value
-    if isinstance(value, Fraction | int) and not isinstance(value, bool):
-        return torch.full((1, 1, 1), float(value), dtype=like.dtype, device=like.device)
-    return torch.full((1, 1, 1), bool(value), device=like.device)
+    return fold(expand(root), visit, memo)

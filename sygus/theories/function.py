@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import sympy
 import torch
 import z3
 
-from sygus.terms import Sort
+from sygus.terms import INT, Sort
+
+Index: TypeAlias = int | str
+"""An index of an identifier such as ``(_ extract 7 0)``."""
 
 Signature = Callable[[tuple[Sort, ...]], Sort | None]
 """The sort of the result for these argument sorts, None where the application is ill-sorted."""
@@ -57,8 +60,9 @@ class Function:
         signature: argument sorts to result sort, or None where ill-sorted.
         sorts: the signature in words, for messages and the manual.
         doc: what it computes, one sentence.
-        kernel: torch, vectorised. A value of sort Map has shape (..., K, h, w), Weight (..., K, 1, 1) and every
-            other sort (..., 1, 1, 1), so smaller ranks broadcast into larger ones.
+        kernel: torch, vectorised. In the theory CAM a Map has shape (..., K, h, w), a Weight (..., K, 1, 1) and
+            every other sort (..., 1, 1, 1), so smaller ranks broadcast into larger ones; in the others values have
+            shape (..., points) and hold what :mod:`sygus.theories.sorts` says. Constants have no dimensions.
         z3: the value at one pixel of one channel; reductions introduce a fresh constant with what is known of it.
         sympy: for canonical forms and names; guards of total division are not represented.
         latex: as the papers write it.
@@ -82,35 +86,123 @@ class Function:
     def __repr__(self) -> str:
         return f"Function({self.name!r}: {self.sorts})"
 
+    def resolve(self, arguments: tuple[Sort, ...], indices: tuple[Index, ...] = ()) -> tuple[Function, Sort] | None:
+        """This function with the sort of its result, where it accepts these argument sorts and no index is given."""
+        result = None if indices else self.signature(arguments)
+        return None if result is None else (self, result)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Family:
+    """One symbol for many functions, told apart by argument sorts and indices: ``bvadd``, ``(_ extract i j)``.
+
+    Attributes:
+        name: the symbol.
+        sorts: the signatures in words, for messages and the manual.
+        doc: what the functions compute, one sentence.
+        build: the function for these argument sorts and indices, None where the application is ill-sorted. It is
+            asked once for each combination, so that equal applications have one function.
+    """
+
+    name: str
+    sorts: str
+    doc: str
+    build: Callable[[tuple[Sort, ...], tuple[Index, ...]], Function | None]
+    _members: dict[Any, Function | None] = field(default_factory=dict, init=False, repr=False)
+
+    def resolve(self, arguments: tuple[Sort, ...], indices: tuple[Index, ...] = ()) -> tuple[Function, Sort] | None:
+        """The member that accepts these argument sorts with these indices, and the sort of its result."""
+        key = (arguments, indices)
+        if key not in self._members:
+            self._members.setdefault(key, self.build(arguments, indices))
+        member = self._members[key]
+        return None if member is None else member.resolve(arguments)
+
+
+Entry: TypeAlias = Function | Family
+
+
+@dataclass(frozen=True)
+class SortFamily:
+    """A sort with indices or arguments.
+
+    Attributes:
+        name: as in ``(_ BitVec 8)``.
+        form: how it is written, and within which limits.
+        make: the sort with these indices and arguments, None where there is none.
+    """
+
+    name: str
+    form: str
+    make: Callable[[tuple[Index, ...], tuple[Sort, ...]], Sort | None]
+
 
 @dataclass(frozen=True)
 class Theory:
-    """A named set of functions; one symbol may have several entries, told apart by their argument sorts."""
+    """A named set of functions; one symbol may have several entries, told apart by their argument sorts.
+
+    Attributes:
+        name: of the theory or logic.
+        sorts: those without indices and arguments.
+        entries: by symbol.
+        families: of sorts, by name.
+        aliases: names of older versions of the standards to today's.
+        numerals: the sort of ``0``; None where numerals mean nothing.
+        linear: whether a product has at most one factor that is not a constant.
+    """
 
     name: str
     sorts: tuple[Sort, ...]
-    entries: Mapping[str, tuple[Function, ...]] = field(default_factory=dict)
+    entries: Mapping[str, tuple[Entry, ...]] = field(default_factory=dict)
+    families: Mapping[str, SortFamily] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    numerals: Sort | None = INT
+    linear: bool = False
 
     @classmethod
-    def of(cls, name: str, sorts: tuple[Sort, ...], *functions: Function, includes: tuple[Theory, ...] = ()) -> Theory:
+    def of(
+        cls,
+        name: str,
+        sorts: tuple[Sort, ...],
+        *entries: Entry,
+        includes: Iterable[Theory] = (),
+        families: Iterable[SortFamily] = (),
+        aliases: Mapping[str, str] | None = None,
+        numerals: Sort | None = None,
+        linear: bool = False,
+    ) -> Theory:
         """The theory of these functions and those of the theories it includes; own entries are tried first."""
-        entries: dict[str, tuple[Function, ...]] = {}
-        for function in (*functions, *(f for theory in includes for fs in theory.entries.values() for f in fs)):
-            entries[function.name] = (*entries.get(function.name, ()), function)
-        known = dict.fromkeys((*sorts, *(sort for theory in includes for sort in theory.sorts)))
-        return cls(name, tuple(known), entries)
+        parts = tuple(includes)
+        table: dict[str, tuple[Entry, ...]] = {}
+        for entry in dict.fromkeys((*entries, *(e for part in parts for es in part.entries.values() for e in es))):
+            table[entry.name] = (*table.get(entry.name, ()), entry)
+        return cls(
+            name=name,
+            sorts=tuple(dict.fromkeys((*sorts, *(sort for part in parts for sort in part.sorts)))),
+            entries=table,
+            families={f.name: f for f in (*families, *(f for part in parts for f in part.families.values()))},
+            aliases=dict(aliases or {}) | {old: new for part in parts for old, new in part.aliases.items()},
+            numerals=numerals,
+            linear=linear,
+        )
 
     @property
     def functions(self) -> tuple[Function, ...]:
-        """Every entry, in the order of declaration."""
-        return tuple(function for entries in self.entries.values() for function in entries)
+        """Every entry that is a function of its own, in the order of declaration."""
+        return tuple(e for entries in self.entries.values() for e in entries if isinstance(e, Function))
 
-    def resolve(self, name: str, arguments: tuple[Sort, ...]) -> tuple[Function, Sort] | None:
-        """The entry that accepts these argument sorts, and the sort of the result."""
-        for function in self.entries.get(name, ()):
-            result = function.signature(arguments)
-            if result is not None:
-                return function, result
+    def entries_of(self, name: str) -> tuple[Entry, ...]:
+        """The entries of a symbol, which may be an older name; empty where the theory lacks it."""
+        return self.entries.get(self.aliases.get(name, name), ())
+
+    def resolve(
+        self, name: str, arguments: tuple[Sort, ...], indices: tuple[Index, ...] = ()
+    ) -> tuple[Function, Sort] | None:
+        """The function that accepts these argument sorts with these indices, and the sort of the result."""
+        for entry in self.entries_of(name):
+            resolved = entry.resolve(arguments, indices)
+            if resolved is not None:
+                return resolved
         return None
 
 

@@ -1,32 +1,29 @@
-"""The networks that explain themselves without a download, and those of users."""
+"""Classifiers by name, split at the layer that is explained.
+
+A network of your own is described by a :class:`Classifier`; see :mod:`sygus.saliency.networks.families.custom`.
+"""
 
 from __future__ import annotations
 
 import torch
 
-from sygus.errors import OptionError
-from sygus.saliency.networks import shapes
-from sygus.saliency.networks.network import Network, split_sequential
-from sygus.saliency.shapes import CLASSES, SIZE
+from sygus.saliency.networks.classifier import Classifier
+from sygus.saliency.networks.families import NETWORKS, load_classifier
+from sygus.saliency.networks.network import Network, make_network
 
-__all__ = ["NETWORKS", "Network", "load_network"]
-
-NETWORKS: dict[str, str] = {
-    "shapes-vgg": "plain convolutions with a hidden fully connected layer; gradients vary in space",
-    "shapes-resnet": "residual blocks, global average pooling, one linear layer; Grad-CAM equals CAM",
-}
-"""The names of the networks and what they are."""
+__all__ = ["NETWORKS", "Classifier", "Network", "load_network", "make_network"]
 
 
 def load_network(name: str, device: torch.device, layer: str | None = None) -> Network:
-    """The network of this name, split at ``layer`` (default: its last convolutional feature map).
+    """The network of this name, split at ``layer``.
+
+    Args:
+        name: see :data:`NETWORKS`.
+        device: where to compute.
+        layer: a module by its dotted name, for tokens perhaps with their grid as ``encoder.norm:14x14+1``; None: the
+            last convolutional feature map, for transformers the last normalisation before attention that matters.
 
     Raises:
-        OptionError: unknown network or layer.
+        OptionError: unknown network or layer, or a package is missing; the message says how to install it.
     """
-    if name not in NETWORKS:
-        raise OptionError(f"--network: unknown network '{name}'", f"known networks: {', '.join(NETWORKS)}")
-    if layer not in (None, "features"):
-        raise OptionError(f"--layer: '{name}' has no layer '{layer}' to explain", "known layers: features")
-    model = shapes.load(name)  # type: ignore[arg-type]
-    return split_sequential(model, name, (SIZE, SIZE), CLASSES, device)
+    return make_network(load_classifier(name), name, device, layer)

@@ -4,117 +4,298 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-CHUNK = 32
-"""Pictures in one forward pass. Every pass has exactly this many (the last is padded), so that the score of a picture
-does not depend on what it was batched with: kernels are chosen by batch size, and differ in the last bits."""
+from sygus.errors import OptionError
+from sygus.saliency.images.geometry import Preprocessing
+from sygus.saliency.networks.chunks import Chunk, chunk_for
+from sygus.saliency.networks.classifier import Classifier, pipeline, probe_pictures
+from sygus.saliency.networks.folding import folded
+from sygus.saliency.networks.layers import find_layer
+from sygus.saliency.networks.nonnegative import is_nonnegative
+from sygus.saliency.networks.split import SplitKind, split
 
-_NONNEGATIVE = (nn.ReLU, nn.ReLU6, nn.Sigmoid, nn.Softplus)
+Result = TypeVar("Result")
+
+_FOLD_CHECK = 4
+"""Pictures that the folded copy is compared on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """The network unsplit, for passes that need no activation; it belongs to one trunk and tail.
+
+    Attributes:
+        trunk, tail: the halves it computes the same as.
+        exact: the network itself, for gradients.
+        fast: for passes without gradients: the folded copy if that is trusted, else ``exact``.
+    """
+
+    trunk: Callable[..., Tensor]
+    tail: Callable[..., Tensor]
+    exact: nn.Module
+    fast: nn.Module
 
 
 @dataclass(frozen=True, eq=False)
 class Network:
     """A network f = tail ∘ trunk in evaluation mode; pictures are in pixel space, normalisation is part of the trunk.
 
+    Numbers that come out are float32, whatever the network computes with. Pictures go through in chunks of a fixed
+    size, so that no result depends on what a picture was batched with. One thread at a time may use a network.
+
     Attributes:
         name: how the user names it.
         layer: the module whose output is the activation.
         trunk: pictures (B, 3, H, W) in [0, 1] to the activation (B, K, h, w), without gradients.
-        tail: activation to logits (B, classes).
-        size: H, W of the pictures it takes.
+        tail: activation to logits (B, classes); it may change its argument in place.
+        preprocessing: what it expects of the geometry of pictures, masks and boxes.
         classes: the names of the classes.
         nonnegative: whether the activation is nonnegative by construction.
         fingerprint: of the architecture, the weights and the layer.
         device: where it computes.
+        deviation: what its normalisation divides each colour by; a unit of noise on pictures.
+        needs_pictures: whether the logits depend on the pictures by a way around the layer (a skip connection, a class
+            token); the tail then takes them as its second argument.
+        split: how trunk and tail were made.
+        chunk: how many pictures pass at once.
+        whole: the unsplit network; used as long as trunk and tail are those it was made with.
+        notes: how it was split and folded and how the chunk was chosen, in words.
     """
 
     name: str
     layer: str
-    trunk: Callable[[Tensor], Tensor]
-    tail: Callable[[Tensor], Tensor]
-    size: tuple[int, int]
+    trunk: Callable[..., Tensor]
+    tail: Callable[..., Tensor]
+    preprocessing: Preprocessing
     classes: tuple[str, ...]
     nonnegative: bool
     fingerprint: str
     device: torch.device
+    deviation: tuple[float, ...] = (0.25, 0.25, 0.25)
+    needs_pictures: bool = False
+    split: SplitKind = "fx"
+    chunk: Chunk = field(default_factory=Chunk)
+    whole: Whole | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """H, W of the pictures it takes."""
+        return self.preprocessing.size
 
     def activation(self, pictures: Tensor) -> Tensor:
         """The feature maps (N, K, h, w) of the layer, on the network's device."""
-        with torch.no_grad():
-            return self._chunked(self.trunk, pictures)
+        return self._without_gradients(self.trunk, pictures)
 
     def logits(self, pictures: Tensor) -> Tensor:
         """The logits (N, classes), on the network's device."""
-        with torch.no_grad():
-            return self._chunked(lambda chunk: self.tail(self.trunk(chunk)), pictures)
+        return self._without_gradients(self._fast, pictures)
 
     def probabilities(self, pictures: Tensor, targets: Tensor) -> Tensor:
         """softmax(f(x))_c for each picture (N, 3, H, W) and its target class (N,)."""
         logits = self.logits(pictures)
         return torch.softmax(logits.float(), 1).gather(1, targets.to(logits.device)[:, None])[:, 0]
 
-    def gradient(self, activation: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def tail_logits(self, activation: Tensor, pictures: Tensor | None = None) -> Tensor:
+        """The logits (N, classes) from the activation (N, K, h, w) on; only the tail runs.
+
+        Args:
+            activation: of the layer, perhaps changed.
+            pictures: (N, 3, H, W) that it is of; needed if :attr:`needs_pictures`.
+
+        Raises:
+            OptionError: the pictures are needed.
+        """
+        return self._without_gradients(self._from_activation, activation, *self._beside(pictures))
+
+    def gradient(self, activation: Tensor, targets: Tensor, pictures: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The target logit y (N,) and ∂y/∂A (N, K, h, w); only the tail runs, from the activation on.
 
         The network's parameters, their gradients and its mode are left as they were.
+
+        Args:
+            activation: of the layer.
+            targets: (N,).
+            pictures: (N, 3, H, W) that it is of; needed if :attr:`needs_pictures`.
+
+        Raises:
+            OptionError: the pictures are needed.
         """
-        logits, gradients = [], []
-        for start in range(0, len(activation), CHUNK):
-            leaf = _padded(activation[start : start + CHUNK]).clone().requires_grad_()
-            chosen = _padded(targets[start : start + CHUNK].to(leaf.device))
-            with torch.enable_grad():
-                logit = self.tail(leaf).gather(1, chosen[:, None])[:, 0]
-                (gradient,) = torch.autograd.grad(logit.sum(), leaf)
-            logits.append(logit.detach())
-            gradients.append(gradient)
-        count = len(activation)
-        return torch.cat(logits)[:count], torch.cat(gradients)[:count]
+        return self._differentiated(self._from_activation, activation, targets, *self._beside(pictures))
 
-    def _chunked(self, function: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
-        if len(pictures) == 0:
+    def input_gradient(self, pictures: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The target logit y (N,) and ∂y/∂x (N, 3, H, W), through the whole network."""
+        return self._differentiated(self.classify, pictures, targets)
+
+    def classify(self, pictures: Tensor) -> Tensor:
+        """The logits (B, classes) of one batch, exactly and as one differentiable function of the pictures."""
+        whole = self._own_whole
+        if whole is not None:
+            logits: Tensor = whole.exact(pictures)
+            return logits
+        return self._from_activation(self.trunk(pictures), *((pictures,) if self.needs_pictures else ()))
+
+    @property
+    def _own_whole(self) -> Whole | None:
+        """The unsplit network, unless trunk or tail were replaced."""
+        whole = self.whole
+        return whole if whole is not None and whole.trunk is self.trunk and whole.tail is self.tail else None
+
+    def _fast(self, pictures: Tensor) -> Tensor:
+        whole = self._own_whole
+        if whole is None:
+            return self.classify(pictures)
+        logits: Tensor = whole.fast(pictures)
+        return logits
+
+    def _from_activation(self, activation: Tensor, *pictures: Tensor) -> Tensor:
+        """The tail on a copy, since operations in place may come first."""
+        return self.tail(activation.clone(), *pictures)
+
+    def _beside(self, pictures: Tensor | None) -> tuple[Tensor, ...]:
+        if not self.needs_pictures:
+            return ()
+        if pictures is None:
+            raise OptionError(
+                f"--layer: after '{self.layer}' the logits of '{self.name}' need the pictures too, "
+                "which this method does not give",
+                "choose a layer that everything passes through, or another method",
+            )
+        return (pictures,)
+
+    def _without_gradients(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        def run() -> Tensor:
+            with torch.no_grad():
+                return torch.cat([function(*chunk).float() for chunk in self._chunks(*inputs)])
+
+        return self._fitting(run)[: len(inputs[0])]
+
+    def _differentiated(
+        self, function: Callable[..., Tensor], inputs: Tensor, targets: Tensor, *beside: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        def run() -> tuple[Tensor, Tensor]:
+            logits, gradients = [], []
+            for chunk, chosen, *others in self._chunks(inputs, targets, *beside):
+                leaf = chunk.detach().clone().requires_grad_()
+                with torch.enable_grad():
+                    logit = function(leaf, *others).gather(1, chosen[:, None])[:, 0]
+                    (gradient,) = torch.autograd.grad(logit.sum(), leaf)
+                logits.append(logit.detach().float())
+                gradients.append(gradient.float())
+            return torch.cat(logits), torch.cat(gradients)
+
+        logits, gradients = self._fitting(run)
+        return logits[: len(inputs)], gradients[: len(inputs)]
+
+    def _chunks(self, *inputs: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """The inputs in pieces of one size, moved to the device as they are taken, the last filled up."""
+        if len(inputs[0]) == 0:
             raise ValueError("no pictures to pass through the network")
-        outputs = []
-        for start in range(0, len(pictures), CHUNK):
-            chunk = pictures[start : start + CHUNK].to(self.device)
-            chunk = _padded(chunk).contiguous(memory_format=torch.channels_last)
-            outputs.append(function(chunk))
-        return torch.cat(outputs)[: len(pictures)]
+        size = self.chunk.size
+        for start in range(0, len(inputs[0]), size):
+            yield tuple(self._piece(one[start : start + size], size) for one in inputs)
+
+    def _piece(self, rows: Tensor, size: int) -> Tensor:
+        rows = rows.to(self.device)
+        missing = size - len(rows)
+        if missing:
+            rows = torch.cat([rows, rows[:1].expand(missing, *rows.shape[1:])])
+        return rows.contiguous(memory_format=torch.channels_last) if rows.ndim == 4 else rows
+
+    def _fitting(self, run: Callable[[], Result]) -> Result:
+        """What ``run`` gives, with smaller chunks if the memory does not suffice."""
+        while True:
+            try:
+                return run()
+            except torch.cuda.OutOfMemoryError:
+                pass  # leave the handler first: its traceback holds tensors
+            torch.cuda.empty_cache()
+            self.chunk.halve()
 
 
-def _padded(chunk: Tensor) -> Tensor:
-    """The chunk, filled up to :data:`CHUNK` rows by repeating its first."""
-    missing = CHUNK - len(chunk)
-    return torch.cat([chunk, chunk[:1].expand(missing, *chunk.shape[1:])]) if missing else chunk
+def make_network(classifier: Classifier, name: str, device: torch.device, layer: str | None = None) -> Network:
+    """Split a classifier at a layer, fold it, and choose its chunk.
 
+    The model is copied, unless the classifier says that nobody else holds it; its mode, parameters and hooks are
+    left as they are.
 
-def split_sequential(
-    model: nn.Module, name: str, size: tuple[int, int], classes: tuple[str, ...], device: torch.device
-) -> Network:
-    """Split a model that computes ``head(features(normalise(x)))`` at ``features``, on a copy laid out for speed."""
-    laid_out: Any = copy.deepcopy(model).eval().requires_grad_(False).to(device)
-    laid_out.to(memory_format=torch.channels_last)
+    Args:
+        classifier: what it is.
+        name: for messages and reports.
+        device: where to compute.
+        layer: which layer; None: the classifier's, else the one that is found.
+
+    Raises:
+        OptionError: the model cannot be run or copied, or the layer cannot be explained.
+    """
+    model = classifier.model if classifier.owned else _copied(classifier.model)
+    model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    whole, size = pipeline(classifier, model), classifier.preprocessing.size
+    grid = classifier.grid if isinstance(classifier.grid, tuple | str) else None
+    found = find_layer(whole, probe_pictures(2, size).to(device), layer or classifier.layer, grid)
+    halves = split(whole, found, size, device)
+    fast = folded(whole, _laid_out(probe_pictures(_FOLD_CHECK, size).to(device)))
+    classes = _class_names(classifier, whole(_laid_out(probe_pictures(1, size).to(device))).shape[1])
+    chunk = chunk_for(size, device, lambda count: _timed_pass(fast.module, count, size, device))
     return Network(
         name=name,
-        layer="features",
-        trunk=lambda x: laid_out.features(laid_out.normalise(x)),
-        tail=laid_out.head,
-        size=size,
+        layer=found.name,
+        trunk=halves.trunk,
+        tail=halves.tail,
+        preprocessing=classifier.preprocessing,
         classes=classes,
-        nonnegative=isinstance(list(laid_out.features.modules())[-1], _NONNEGATIVE),
-        fingerprint=_fingerprint(laid_out, "features"),
+        nonnegative=found.view.kind == "maps" and is_nonnegative(whole.get_submodule(found.path)),
+        fingerprint=_fingerprint(whole, f"{found.path}/{found.calls}/{found.view}/{classifier.preprocessing}"),
         device=device,
+        deviation=classifier.deviation,
+        needs_pictures=halves.needs_pictures,
+        split=halves.kind,
+        chunk=chunk,
+        whole=Whole(halves.trunk, halves.tail, whole, fast.module),
+        notes=(
+            f"split at {found.name} by {halves.kind}" + (f": {halves.reason}" if halves.reason else ""),
+            f"passes without gradients are {fast.reason}",
+            f"{chunk.size} pictures in a pass, {chunk.reason}",
+        ),
     )
 
 
-def _fingerprint(model: nn.Module, layer: str) -> str:
-    digest = hashlib.sha256(f"{type(model).__qualname__}/{layer}/{model}".encode())
-    for key, value in model.state_dict().items():
+def _copied(model: nn.Module) -> nn.Module:
+    try:
+        return copy.deepcopy(model)
+    except Exception as error:  # foreign objects hang on modules, and each refuses in its own way
+        raise OptionError(
+            f"--network: the model cannot be copied: {type(error).__name__}: {error}",
+            "describe it with owned=True if nothing else uses it, and it is not copied",
+        ) from error
+
+
+def _laid_out(pictures: Tensor) -> Tensor:
+    return pictures.contiguous(memory_format=torch.channels_last)
+
+
+def _timed_pass(module: nn.Module, count: int, size: tuple[int, int], device: torch.device) -> None:
+    with torch.no_grad():
+        module(_laid_out(torch.full((count, 3, *size), 0.5, device=device)))
+
+
+def _class_names(classifier: Classifier, count: int) -> tuple[str, ...]:
+    if not classifier.classes:
+        return tuple(f"class {index}" for index in range(count))
+    if len(classifier.classes) != count:
+        raise OptionError(f"--network: {len(classifier.classes)} classes are named, the model gives {count} logits")
+    return tuple(classifier.classes)
+
+
+def _fingerprint(module: nn.Module, layer: str) -> str:
+    digest = hashlib.sha256(f"{layer}/{module}".encode())
+    for key, value in (*module.named_parameters(), *module.named_buffers()):
         digest.update(key.encode())
-        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()[:16]

@@ -9,11 +9,11 @@ from __future__ import annotations
 from importlib import resources
 from typing import Literal, TypeAlias, get_args
 
-import torch
 from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
 from sygus.errors import OptionError, SycamError
+from sygus.saliency.networks.classifier import Normalise
 from sygus.saliency.shapes import CLASSES
 
 NetworkName: TypeAlias = Literal["shapes-vgg", "shapes-resnet"]
@@ -21,27 +21,6 @@ NetworkName: TypeAlias = Literal["shapes-vgg", "shapes-resnet"]
 NAMES: tuple[NetworkName, ...] = get_args(NetworkName)
 CHANNELS = 64
 """Maps of the target layer."""
-
-
-class Normalise(nn.Module):
-    """Subtract a mean and divide by a deviation, both fixed, per channel: (B, 3, H, W) from pixel space.
-
-    Args:
-        mean: of the pixels of each channel.
-        deviation: standard deviation of the pixels of each channel.
-    """
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self, mean: tuple[float, float, float], deviation: tuple[float, float, float]) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("deviation", torch.tensor(deviation).view(3, 1, 1), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalised ``x``, of the same shape."""
-        return (x - self.mean) / self.deviation
 
 
 class ShapesNetwork(nn.Module):

@@ -13,8 +13,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sygus.saliency.networks import Network
-
 Rank = Literal["map", "weight", "image"]
 """A value per pixel and channel (N, K, h, w), per channel (N, K, 1, 1), or per image (N, 1, 1, 1)."""
 
@@ -36,6 +34,8 @@ class Feature:
         needs: the features it is derived from; empty for what is measured.
         derive: computes it from those.
         draw: random values, for what is measured.
+        slow: whether measuring it costs a pass per channel or more.
+        conditional: whether some networks do not have it; asking for it is then an OptionError.
     """
 
     name: str
@@ -46,6 +46,8 @@ class Feature:
     needs: tuple[str, ...] = ()
     derive: Callable[..., Tensor] | None = None
     draw: Draw | None = None
+    slow: bool = False
+    conditional: bool = False
 
 
 def alpha(activation: Tensor, gradient: Tensor) -> Tensor:
@@ -63,9 +65,39 @@ def alpha(activation: Tensor, gradient: Tensor) -> Tensor:
     return torch.where(defined, 1 / torch.where(defined, denominator, 1), 0)
 
 
+def smooth_alpha(activation: Tensor, square: Tensor, cube: Tensor) -> Tensor:
+    """Smooth Grad-CAM++'s α = D2 / (2 D2 + D3 ΣA), 0 where D2 = 0 (Omeiza et al. 2019, equation 7).
+
+    Computed as 1 / (2 + ΣA D3 / D2), which does not underflow with the gradients; 0 where that denominator is below
+    1e-12 in magnitude.
+
+    Args:
+        activation: of the clean pictures, (…, K, h, w).
+        square: D2, the same shape.
+        cube: D3, the same shape.
+    """
+    there = square > 0
+    denominator = 2 + activation.sum((-2, -1), keepdim=True) * (cube / torch.where(there, square, 1))
+    defined = there & (denominator.abs() > 1e-12)
+    return torch.where(defined, 1 / torch.where(defined, denominator, 1), 0)
+
+
 def _draw_activation(shape: tuple[int, ...], generator: torch.Generator, nonnegative: bool) -> Tensor:
+    """Where the layer ends in a ReLU: partly zero, and one channel wholly."""
     values = torch.randn(shape, generator=generator, dtype=torch.float64)
-    return values.relu() if nonnegative else values
+    if nonnegative:
+        values = values.relu()
+        values[0, 0] = 0
+    return values
+
+
+def _draw_sparse(shape: tuple[int, ...], generator: torch.Generator, _: bool) -> Tensor:
+    """Of both signs and partly zero, one channel wholly zero and one negative, as gradients behind maxima are."""
+    values = torch.randn(shape, generator=generator, dtype=torch.float64)
+    negative = -values[-1, 0].abs()
+    values[torch.rand(shape, generator=generator) < 0.25] = 0
+    values[-1, -1], values[-1, 0] = 0, negative
+    return values
 
 
 def _draw_normal(shape: tuple[int, ...], generator: torch.Generator, _: bool) -> Tensor:
@@ -74,6 +106,14 @@ def _draw_normal(shape: tuple[int, ...], generator: torch.Generator, _: bool) ->
 
 def _draw_unit(shape: tuple[int, ...], generator: torch.Generator, _: bool) -> Tensor:
     return torch.rand(shape, generator=generator, dtype=torch.float64) * 0.98 + 0.01
+
+
+def _draw_square(shape: tuple[int, ...], generator: torch.Generator, _: bool) -> Tensor:
+    return torch.randn(shape, generator=generator, dtype=torch.float64).square()
+
+
+def _draw_share(shape: tuple[int, ...], generator: torch.Generator, _: bool) -> Tensor:
+    return torch.softmax(torch.randn(shape, generator=generator, dtype=torch.float64), -3)
 
 
 FEATURES: Mapping[str, Feature] = {
@@ -92,7 +132,7 @@ FEATURES: Mapping[str, Feature] = {
             "map",
             r"\frac{\partial Y^c}{\partial A^k_{ij}}",
             "The gradient g of the class logit with respect to the feature maps (Selvaraju et al. 2017).",
-            draw=_draw_normal,
+            draw=_draw_sparse,
         ),
         Feature(
             "alpha",
@@ -111,35 +151,74 @@ FEATURES: Mapping[str, Feature] = {
             domain="unit",
             draw=_draw_unit,
         ),
+        Feature(
+            "score",
+            "weight",
+            "u^c_k",
+            "Score-CAM's u: the logit of the picture masked by n(up(A_k)), less that of black (Wang et al. 2020).",
+            draw=_draw_sparse,
+            slow=True,
+        ),
+        Feature(
+            "ablation",
+            "weight",
+            r"\delta^c_k",
+            "Ablation-CAM's (y - y_k) / y, y_k the logit with channel k set to 0 (Desai and Ramaswamy 2020).",
+            draw=_draw_sparse,
+        ),
+        Feature(
+            "classifier",
+            "weight",
+            "W^c_k",
+            "The class's row of the linear layer after global average pooling (Zhou et al. 2016).",
+            draw=_draw_normal,
+            conditional=True,
+        ),
+        Feature(
+            "opticam",
+            "weight",
+            r"\operatorname{softmax}_k(u^*)",
+            "Opti-CAM's weights: the convex sum of maps that masks for the largest logit (Zhang et al. 2024).",
+            domain="unit",
+            draw=_draw_share,
+            slow=True,
+        ),
+        Feature(
+            "smooth-gradient",
+            "map",
+            r"\bar{D}^{(1)k}_{ij}",
+            "The mean gradient D1 over noisy pictures (Omeiza et al. 2019).",
+            draw=_draw_normal,
+        ),
+        Feature(
+            "smooth-square",
+            "map",
+            r"\bar{D}^{(2)k}_{ij}",
+            "The mean squared gradient D2 over noisy pictures (Omeiza et al. 2019).",
+            domain="nonnegative",
+            draw=_draw_square,
+        ),
+        Feature(
+            "smooth-cube",
+            "map",
+            r"\bar{D}^{(3)k}_{ij}",
+            "The mean cubed gradient D3 over noisy pictures (Omeiza et al. 2019).",
+            draw=_draw_normal,
+        ),
+        Feature(
+            "smooth-alpha",
+            "map",
+            r"\bar{\alpha}^{kc}_{ij}",
+            "Smooth Grad-CAM++'s pixel weights D2 / (2 D2 + D3 ΣA) (Omeiza et al. 2019).",
+            needs=("activation", "smooth-square", "smooth-cube"),
+            derive=smooth_alpha,
+        ),
     )
 }
 """Every feature, by name."""
 
 FeatureTable = Mapping[str, Tensor]
 """Feature names to values; see :data:`Rank` for the shapes."""
-
-
-def measure(network: Network, pictures: Tensor, targets: Tensor) -> FeatureTable:
-    """What is measured, by one trunk pass without gradients and one pass of the tail with them.
-
-    Args:
-        network: the classifier.
-        pictures: (N, 3, H, W) in pixel space.
-        targets: the class explained in each, (N,).
-
-    Returns:
-        float32 tensors on the network's device.
-    """
-    activation = network.activation(pictures).float()
-    logit, gradient = network.gradient(activation, targets)
-    probability = network.probabilities(pictures, targets)
-    per_image = (-1, 1, 1, 1)
-    return {
-        "activation": activation,
-        "gradient": gradient.float(),
-        "logit": logit.float().view(per_image),
-        "probability": probability.view(per_image),
-    }
 
 
 def draw(shape: tuple[int, int, int, int], generator: torch.Generator, *, nonnegative: bool) -> FeatureTable:

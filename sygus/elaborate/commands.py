@@ -1,0 +1,338 @@
+"""What each command means, in the order of the script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from sygus.elaborate.defaults import constants_of, default_grammar
+from sygus.elaborate.grammar import GrammarReader
+from sygus.errors import Position
+from sygus.problem import Objective, Problem, Setting, Target
+from sygus.syntax import script as ast
+from sygus.syntax.printer import print_command
+from sygus.terms import (
+    BOOL,
+    INT,
+    REAL,
+    OracleFunction,
+    Sort,
+    SynthFunction,
+    Term,
+    Variable,
+    leaf,
+    term,
+)
+from sygus.theories import LOGICS, Theory, find_logic
+from sygus.typecheck import (
+    Scope,
+    SortMacro,
+    Symbol,
+    check_definition,
+    check_parameters,
+    check_sort,
+    check_term,
+    fail,
+    known,
+    parameter_sorts,
+    whole_number,
+)
+
+FEATURES = ("grammars", "fwd-decls", "recursion", "oracles", "weights")
+
+
+class Elaborator:
+    """Goes through the commands in order; what a command may use is what came before it."""
+
+    def __init__(self, script: ast.Script) -> None:
+        self.script = script
+        self.logic: ast.SetLogic | None = None
+        self.features = {"grammars"}
+        self.sorts: dict[str, Sort | SortMacro] = {}
+        self.symbols: dict[str, Symbol] = {}
+        self.variables: dict[str, Term] = {}
+        self.weights: dict[str, int] = {}
+        self.scope = self._scope_of(Theory("none", ()))
+        self.options: dict[str, Setting] = {}
+        self.targets: list[Target] = []
+        self.oracles: dict[OracleFunction, Position] = {}
+        self.assumptions: list[Term] = []
+        self.constraints: list[Term] = []
+        self.objectives: tuple[Objective, ...] = ()
+        self.lexicographic = False
+        self.finished: ast.Command | None = None
+
+    def _scope_of(self, theory: Theory) -> Scope:
+        """The scope of everything declared, which grows with it."""
+        return Scope(theory, self.sorts, self.symbols, self.weights, self.variables)
+
+    def go_through(self) -> None:
+        """Take in every command.
+
+        Raises:
+            TypeCheckError: with the position of what is wrong.
+        """
+        for command in self.script.commands:
+            if self.finished is not None:
+                fail("a command after the last one", command.position, "check-synth or optimize-synth ends the file")
+            handler = _HANDLERS.get(type(command))
+            if handler is None:
+                name = print_command(command).split()[0].lstrip("(")
+                fail(f"'{name}' is not available", command.position, "remove it")
+            if handler not in _BEFORE_LOGIC and self.logic is None:
+                fail("the logic is not set", command.position, "put (set-logic CAM) or another before this command")
+            handler(self, command)
+
+    def build(self) -> Problem:
+        """The problem that the whole script states.
+
+        Raises:
+            TypeCheckError: with the position of what is wrong.
+        """
+        self.go_through()
+        end = Position(1, 1, 1, 1) if not self.script.commands else self.script.commands[-1].position
+        if not self.targets:
+            fail("the file has nothing to synthesise", end, "add a synth-fun")
+        if self.finished is None:
+            fail("the file does not ask for an answer", end, "end it with (check-synth) or (optimize-synth …)")
+        assert self.logic is not None
+        return Problem(
+            file=self.script.file,
+            text=self.script.text,
+            logic=self.logic.logic,
+            theory=self.scope.theory,
+            targets=tuple(self.targets),
+            constraints=tuple(self.constraints),
+            objectives=self.objectives,
+            lexicographic=self.lexicographic,
+            weights=self.weights,
+            options=self.options,
+            oracles=self.oracles,
+            variables=tuple(variable.head for variable in self.variables.values()),
+            assumptions=tuple(self.assumptions),
+        )
+
+    def _need(self, feature: str, position: Position) -> None:
+        if feature not in self.features:
+            hint = f"add (set-feature :{feature} true) near the top"
+            fail(f"this command needs the feature :{feature}", position, hint)
+
+    def _check_new(self, name: str, position: Position) -> None:
+        if name in self.symbols or name in self.variables:
+            fail(f"'{name}' is defined twice", position, "use another name")
+        if self.scope.theory.entries_of(name):
+            fail(f"'{name}' is a function of the logic", position, "use another name")
+
+    def _define(self, name: str, symbol: Symbol, position: Position) -> None:
+        self._check_new(name, position)
+        self.symbols[name] = symbol
+
+    def _setting(self, command: ast.SetOption) -> None:
+        value = command.value
+        text = value.text if isinstance(value, ast.LiteralExpression) else ""
+        if isinstance(value, ast.Identifier):
+            text = value.symbol
+        self.options[command.keyword] = Setting(text, command.position)
+
+    def _set_info(self, command: ast.SetInfo) -> None:
+        """Information for readers; nothing to check."""
+
+    def _set_logic(self, command: ast.SetLogic) -> None:
+        if self.logic is not None:
+            fail("the logic is set twice", command.position, "keep one set-logic")
+        theory = find_logic(command.logic)
+        if theory is None:
+            fail(f"unknown logic '{command.logic}'", command.position, known(LOGICS, command.logic, "available"))
+        self.logic = command
+        self.sorts.update({str(sort): sort for sort in theory.sorts})
+        self.scope = self._scope_of(theory)
+
+    def _set_feature(self, command: ast.SetFeature) -> None:
+        if command.feature not in FEATURES:
+            fail(f"unknown feature ':{command.feature}'", command.position, known(FEATURES, command.feature))
+        (self.features.add if command.enabled else self.features.discard)(command.feature)
+        if command.feature == "weights" and command.enabled:
+            self.weights.setdefault("weight", 0)
+
+    def _declare_weight(self, command: ast.DeclareWeight) -> None:
+        self._need("weights", command.position)
+        default = 0
+        for attribute in command.attributes:
+            if attribute.keyword != "default":
+                fail(f"unknown attribute ':{attribute.keyword}'", attribute.position, "write :default n")
+            default = whole_number(attribute)
+        self.weights[command.keyword] = default
+
+    def _define_sort(self, command: ast.DefineSort) -> None:
+        if command.name in self.sorts or command.name in self.scope.theory.families:
+            fail(f"the sort '{command.name}' is defined twice", command.position, "use another name")
+        if command.parameters:
+            self.sorts[command.name] = SortMacro(command.parameters, command.sort)
+        else:
+            self.sorts[command.name] = check_sort(command.sort, self.scope)
+
+    def _declare_var(self, command: ast.DeclareVar) -> None:
+        self._check_new(command.name, command.position)
+        self.variables[command.name] = leaf(Variable(command.name, check_sort(command.sort, self.scope)))
+
+    def _fresh(self, name: str, sort: Sort) -> Term:
+        """A universally quantified variable that the file does not name, called as nearly so as it can be."""
+        while name in self.variables or name in self.symbols:
+            name += "'"
+        self.variables[name] = leaf(Variable(name, sort))
+        return self.variables[name]
+
+    def _local_variables(self, variables: Iterable[ast.SortedVariable]) -> dict[str, Term]:
+        """Fresh variables for those that a command binds."""
+        return {v.name: self._fresh(v.name, check_sort(v.sort, self.scope)) for v in variables}
+
+    def _define_fun(self, command: ast.DefineFun) -> None:
+        definition = check_definition(command, self.scope)
+        self._define(command.name, definition, command.position)
+
+    def _declare_oracle_fun(self, command: ast.DeclareOracleFun) -> None:
+        self._need("oracles", command.position)
+        options = tuple((a.keyword, _attribute_text(a)) for a in command.attributes)
+        parameters = tuple(check_sort(sort, self.scope) for sort in command.parameters)
+        sort = check_sort(command.sort, self.scope)
+        symbol = OracleFunction(command.name, parameters, sort, command.oracle, options)
+        self._define(command.name, symbol, command.position)
+        self.oracles[symbol] = command.position
+
+    def _synth_fun(self, command: ast.SynthFun) -> None:
+        function = SynthFunction(
+            command.name, check_parameters(command.parameters, self.scope), check_sort(command.sort, self.scope)
+        )
+        self._synthesise(function, command)
+
+    def _synth_inv(self, command: ast.SynthInv) -> None:
+        self._synthesise(SynthFunction(command.name, check_parameters(command.parameters, self.scope), BOOL), command)
+
+    def _synthesise(self, function: SynthFunction, command: ast.SynthFun | ast.SynthInv) -> None:
+        theory = self.scope.theory
+        if command.grammar is None:
+            written = default_grammar(theory, function, command.position)
+        else:
+            self._need("grammars", command.grammar.position)
+            written = GrammarReader(self.scope, function).read(command.grammar)
+        setting = self.options.get("constants")
+        grammar = written.closed(lambda sort, position: constants_of(sort, theory, setting, position))
+        positions = tuple(variable.position for variable in command.parameters)
+        self._define(command.name, function, command.position)
+        self.targets.append(Target(function, grammar, command.position, positions, written))
+
+    def _statement(self, expression: ast.TermExpression, what: str, scope: Scope) -> Term:
+        """A Bool; a forall in front binds fresh variables, for every statement holds for all values of those."""
+        while isinstance(expression, ast.Quantified) and expression.quantifier == "forall":
+            scope = scope.binding(self._local_variables(expression.variables))
+            expression = expression.body
+        checked = check_term(expression, scope)
+        if checked.sort != BOOL:
+            fail(f"{what} must be Bool, this is {checked.sort}", expression.position, "compare two values")
+        return checked
+
+    def _constraint(self, command: ast.Constraint) -> None:
+        self.constraints.append(self._statement(command.term, "a constraint", self.scope))
+
+    def _assume(self, command: ast.Assume) -> None:
+        assumption = check_term(command.term, self.scope)
+        if assumption.sort != BOOL:
+            fail(f"an assumption must be Bool, this is {assumption.sort}", command.position, "compare two values")
+        self.assumptions.append(assumption)
+
+    def _inv_constraint(self, command: ast.InvConstraint) -> None:
+        """Pre(x) → S(x), S(x) ∧ Trans(x, x!) → S(x!), S(x) → Post(x), as the standard says."""
+        invariant = self.symbols.get(command.invariant)
+        if not isinstance(invariant, SynthFunction) or invariant.sort != BOOL:
+            functions = [t.function.name for t in self.targets if t.function.sort == BOOL]
+            hint = known(functions, command.invariant, "functions to synthesise of sort Bool")
+            fail(f"'{command.invariant}' is no invariant to synthesise", command.position, hint)
+        now = tuple(self._fresh(p.name, p.sort) for p in invariant.parameters)
+        then = tuple(self._fresh(f"{p.name}!", p.sort) for p in invariant.parameters)
+        holds, holds_then = (term(invariant, state, BOOL) for state in (now, then))
+        before = self._predicate(command.precondition, now, command.position)
+        step = self._predicate(command.transition, now + then, command.position)
+        after = self._predicate(command.postcondition, now, command.position)
+        both = self._apply("and", holds, step)
+        self.constraints += [
+            self._apply("=>", before, holds),
+            self._apply("=>", both, holds_then),
+            self._apply("=>", holds, after),
+        ]
+
+    def _predicate(self, name: str, arguments: tuple[Term, ...], position: Position) -> Term:
+        symbol = self.symbols.get(name)
+        sorts = tuple(argument.sort for argument in arguments)
+        if symbol is None or symbol.sort != BOOL or parameter_sorts(symbol) != sorts:
+            hint = f"it takes {' '.join(map(str, sorts)) or 'nothing'} and gives a Bool"
+            fail(f"'{name}' is not defined as inv-constraint needs it", position, hint)
+        return term(symbol, arguments, BOOL)
+
+    def _chc_constraint(self, command: ast.ChcConstraint) -> None:
+        check_parameters(command.variables, self.scope)
+        scope = self.scope.binding(self._local_variables(command.variables))
+        body = self._statement(command.body, "the body", scope)
+        head = self._statement(command.head, "the head", scope)
+        self.constraints.append(self._apply("=>", body, head))
+
+    def _apply(self, name: str, *arguments: Term) -> Term:
+        """A function of the core theory, which every logic has, applied to Bools."""
+        resolved = self.scope.theory.resolve(name, (BOOL,) * len(arguments))
+        assert resolved is not None
+        return term(resolved[0], arguments, BOOL)
+
+    def _check_synth(self, command: ast.CheckSynth) -> None:
+        self.finished = command
+
+    def _optimize_synth(self, command: ast.OptimizeSynth) -> None:
+        for attribute in command.attributes:
+            if attribute.keyword != "lexico":
+                fail(f"unknown attribute ':{attribute.keyword}'", attribute.position, "write :lexico")
+            self.lexicographic = True
+        self.objectives = tuple(self._objective(expression) for expression in command.objectives)
+        if not self.objectives:
+            fail("optimize-synth has no objective", command.position, "write ((! (metric f) :min) …)")
+        self.finished = command
+
+    def _objective(self, expression: ast.TermExpression) -> Objective:
+        direction: Any = "min"
+        if isinstance(expression, ast.Annotated):
+            for attribute in expression.attributes:
+                if attribute.keyword not in ("min", "max"):
+                    fail(f"unknown attribute ':{attribute.keyword}'", attribute.position, "write :min or :max")
+                direction = attribute.keyword
+        value = check_term(expression, replace(self.scope, variables={}))
+        if value.sort not in (INT, REAL):
+            fail(f"an objective must be a number, this is {value.sort}", expression.position, "name a metric")
+        return Objective(value, direction)
+
+
+def _attribute_text(attribute: ast.Attribute) -> str:
+    value = attribute.value
+    if isinstance(value, ast.LiteralExpression):
+        return value.text
+    return value.symbol if isinstance(value, ast.Identifier) else ""
+
+
+_HANDLERS: dict[type[Any], Callable[[Elaborator, Any], None]] = {
+    ast.SetLogic: Elaborator._set_logic,
+    ast.SetInfo: Elaborator._set_info,
+    ast.SetOption: Elaborator._setting,
+    ast.SetFeature: Elaborator._set_feature,
+    ast.DeclareWeight: Elaborator._declare_weight,
+    ast.DeclareVar: Elaborator._declare_var,
+    ast.DefineSort: Elaborator._define_sort,
+    ast.DefineFun: Elaborator._define_fun,
+    ast.DeclareOracleFun: Elaborator._declare_oracle_fun,
+    ast.SynthFun: Elaborator._synth_fun,
+    ast.SynthInv: Elaborator._synth_inv,
+    ast.Assume: Elaborator._assume,
+    ast.Constraint: Elaborator._constraint,
+    ast.InvConstraint: Elaborator._inv_constraint,
+    ast.ChcConstraint: Elaborator._chc_constraint,
+    ast.CheckSynth: Elaborator._check_synth,
+    ast.OptimizeSynth: Elaborator._optimize_synth,
+}
+
+_BEFORE_LOGIC = {Elaborator._set_logic, Elaborator._set_info, Elaborator._setting, Elaborator._set_feature}

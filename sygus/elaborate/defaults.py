@@ -1,0 +1,114 @@
+"""What a file may leave out: the grammar of a function, and the constants that enumeration tries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import product
+
+from sygus.errors import Position
+from sygus.problem import Grammar, Production, Setting, productive
+from sygus.terms import (
+    BOOL,
+    INT,
+    REAL,
+    REGLAN,
+    STRING,
+    AnyConstant,
+    Literal,
+    Nonterminal,
+    Sort,
+    SynthFunction,
+    Term,
+    hole,
+    leaf,
+    term,
+)
+from sygus.theories import Function, Theory
+from sygus.theories.bitvectors import width_of
+from sygus.theories.cam import CAM
+from sygus.typecheck import fail, negated
+
+DEFAULT_CONSTANTS = {REAL: "0.5 1 2 3", INT: "0 1 -1 2", BOOL: "true false", STRING: ""}
+"""What enumeration puts for ``(Constant S)`` where the file sets no ``:constants``; for bit-vectors 0, 1, all ones."""
+
+_LINEAR = {"*": 0, "div": 1, "mod": 1, "/": 1}
+"""The argument that is a constant in linear logics."""
+
+
+def constants_of(sort: Sort, theory: Theory, setting: Setting | None, position: Position) -> list[Term]:
+    """The constants of a sort that enumeration tries, by the file's ``:constants`` or by default.
+
+    The option is a list of numbers, or of strings without spaces, and serves every sort that the grammar asks for.
+
+    Raises:
+        TypeCheckError: constants of another sort, or a sort without any.
+    """
+    width = width_of(sort)
+    if sort not in DEFAULT_CONSTANTS and not width:
+        fail(f"there are no constants of {sort}", position, "write terms in place of (Constant …)")
+    default = f"0 1 {(1 << width) - 1}" if width else DEFAULT_CONSTANTS[sort]
+    words = (default if setting is None or sort == BOOL else setting.value).split()
+    if sort == STRING:
+        return [leaf(Literal(word, STRING)) for word in dict.fromkeys(words or [""])]
+    try:
+        return list(dict.fromkeys(_constant(word, sort, theory, position) for word in words))
+    except (ValueError, ZeroDivisionError):
+        where = position if setting is None else setting.position
+        return fail(f"bad constants '{' '.join(words)}' of {sort}", where, f'write, for example, "{default}"')
+
+
+def _constant(word: str, sort: Sort, theory: Theory, position: Position) -> Term:
+    width = width_of(sort)
+    if sort == BOOL:
+        return leaf(Literal(word == "true", BOOL))
+    if width:
+        return leaf(Literal(int(word.replace("#", "0", 1), 0) % (1 << width), sort))
+    value: int | Fraction = Fraction(word) if sort == REAL else int(word)
+    magnitude = leaf(Literal(-value if value < 0 else value, sort))
+    return negated(magnitude, theory, position) if value < 0 else magnitude
+
+
+def default_grammar(theory: Theory, function: SynthFunction, position: Position) -> Grammar:
+    """The grammar of every term of the theory over the parameters, for a function given without one.
+
+    Functions of any number of arguments come with two; regular languages, indexed functions and, in CAM, constants
+    are left out. Bit-vectors have the widths of the parameters and of the result.
+    """
+    given = (function.sort, *(p.sort for p in function.parameters), *theory.sorts)
+    sorts = tuple(sort for sort in dict.fromkeys(given) if sort != REGLAN)
+    nonterminals = {s: Nonterminal("-".join(("any", s.name, *map(str, s.indices))), s) for s in sorts}
+    productions: dict[Nonterminal, list[Production]] = {n: [] for n in nonterminals.values()}
+    for parameter in function.parameters:
+        productions[nonterminals[parameter.sort]].append(Production(leaf(parameter), (), {}, position))
+    if theory is not CAM:
+        for sort, nonterminal in nonterminals.items():
+            productions[nonterminal].append(Production(term(AnyConstant(0, sort), (), sort), (), {}, position))
+    for head, arguments, result in _applications(theory, sorts):
+        if result in nonterminals:
+            production = _application(theory, head, [nonterminals[sort] for sort in arguments], result, position)
+            productions[nonterminals[result]].append(production)
+    return productive(Grammar({n: tuple(ps) for n, ps in productions.items()}))
+
+
+def _applications(theory: Theory, sorts: tuple[Sort, ...]) -> Iterator[tuple[Function, tuple[Sort, ...], Sort]]:
+    """Every function of the theory with argument sorts among these and the sort of its result."""
+    for name in theory.entries:
+        for arity in (1, 2, 3):
+            for arguments in product(sorts, repeat=arity):
+                resolved = theory.resolve(name, arguments)
+                of_any_number = arity == 3 and theory.resolve(name, arguments[:2]) is not None
+                if resolved is not None and not of_any_number:
+                    yield resolved[0], arguments, resolved[1]
+
+
+def _application(
+    theory: Theory, function: Function, arguments: list[Nonterminal], result: Sort, position: Position
+) -> Production:
+    constant = _LINEAR.get(function.name) if theory.linear else None
+    holes = tuple(n for i, n in enumerate(arguments) if i != constant)
+    filled = [hole(i, n) for i, n in enumerate(holes)]
+    if constant is not None:
+        sort = arguments[constant].sort
+        filled.insert(constant, term(AnyConstant(0, sort), (), sort))
+    return Production(term(function, tuple(filled), result), holes, {}, position)

@@ -1,0 +1,9 @@
+"""Pictures with their ground truth, in pixel space: where they come from and how they are made to fit a network."""
+
+from __future__ import annotations
+
+from sygus.saliency.images.geometry import Preprocessing
+from sygus.saliency.images.imageset import NO_CLASS, Box, ImageSet, Split
+from sygus.saliency.images.loading import IMAGE_SETS, load_images
+
+__all__ = ["IMAGE_SETS", "NO_CLASS", "Box", "ImageSet", "Preprocessing", "Split", "load_images"]

@@ -1,0 +1,82 @@
+"""What pictures are once loaded: tensors of one size with their ground truth."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from sygus.errors import OptionError
+
+Box = tuple[int, int, int, int]
+"""``x1 y1 x2 y2`` in pixels of the loaded picture; the end is exclusive."""
+
+NO_CLASS = -1
+"""The label of a picture whose class is not known. No network predicts it."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Pictures of one size.
+
+    Attributes:
+        name: what they are and which part, as ``shapes[0:96] seed 0``.
+        pictures: (N, 3, H, W) float32 in [0, 1].
+        labels: (N,) class indices, :data:`NO_CLASS` where a picture has none.
+        masks: (N, H, W) bool, the ground truth; None unless every picture has a mask.
+        boxes: for each picture its boxes; empty where it has none, or none of them is left after the crop.
+        ids: a name for each picture, for messages and reports.
+        classes: the names of the classes that the labels index; empty where they are not known.
+        skipped: the pictures that could not be read, each as ``name: reason``.
+        notes: what a reader of the results should know about the set.
+    """
+
+    name: str
+    pictures: Tensor
+    labels: Tensor
+    masks: Tensor | None
+    boxes: tuple[tuple[Box, ...], ...]
+    ids: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the pixels and the ground truth."""
+        digest = hashlib.sha256(self.pictures.numpy().tobytes())
+        digest.update(self.labels.numpy().tobytes())
+        if self.masks is not None:
+            digest.update(self.masks.numpy().tobytes())
+        digest.update(repr(self.boxes).encode())
+        return digest.hexdigest()[:16]
+
+    def labels_for(self, classes: int) -> Tensor:
+        """The labels (N,), once it is certain that they are classes of a network with this many.
+
+        Raises:
+            OptionError: a picture has no class, or the labels are those of other classes.
+        """
+        hint = "use --target predicted"
+        unknown = int((self.labels == NO_CLASS).sum())
+        if unknown:
+            raise OptionError(
+                f"--target: the class of {unknown} of {len(self)} pictures of {self.name} is unknown", hint
+            )
+        known = len(self.classes) or int(self.labels.max()) + 1
+        if known > classes or (self.classes and known != classes):
+            message = f"--target: {self.name} is labelled with {known} classes, the network has {classes}"
+            raise OptionError(message, hint)
+        return self.labels
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The pictures that the search sees, and others that it never sees."""
+
+    search: ImageSet
+    held_out: ImageSet

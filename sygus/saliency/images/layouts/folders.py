@@ -1,0 +1,42 @@
+"""A folder of class folders, torchvision's ImageFolder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sygus.errors import OptionError
+from sygus.saliency.images.collection import Collection, Record, entry_of, pictures_in
+from sygus.saliency.images.imagenet import class_names, class_of_wnid
+from sygus.saliency.images.layouts.layout import layout
+
+
+def class_folders(folder: Path) -> list[Path]:
+    """The subfolders, sorted as ImageFolder sorts them."""
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def named_by_wnid(folders: list[Path]) -> bool:
+    """Whether every folder is named by the WordNet id of an ImageNet class."""
+    known = class_of_wnid()
+    return bool(folders) and all(path.name in known for path in folders)
+
+
+@layout("folder", detect=lambda folder: bool(class_folders(folder)))
+def collect(folder: Path) -> Collection:
+    """A folder with a folder of pictures for each class.
+
+    The class is the rank of the folder's name; where all are WordNet ids of ImageNet, it is the class of ImageNet.
+
+    Raises:
+        OptionError: there are no class folders.
+    """
+    folders = class_folders(folder)
+    if not folders:
+        raise OptionError(f"--images: '{folder}' has no class folders", "put each class into a folder of its own")
+    if named_by_wnid(folders):
+        index, classes = dict(class_of_wnid()), class_names()
+    else:
+        classes = tuple(path.name for path in folders)
+        index = {name: rank for rank, name in enumerate(classes)}
+    records = [Record(file, index[path.name]) for path in folders for file in pictures_in(path)]
+    return Collection(tuple(entry_of(folder, record) for record in records), classes)

@@ -1,0 +1,119 @@
+"""Attributions to pixels, by captum: S is n of the mean magnitude over the colours."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sygus.errors import OptionError
+from sygus.saliency.features import Measurements
+from sygus.saliency.heatmap import unit_range
+from sygus.saliency.methods.method import method
+from sygus.saliency.networks import Network
+from sygus.saliency.progress import track
+
+
+def _captum() -> Any:
+    try:
+        return importlib.import_module("captum.attr")
+    except ImportError:
+        raise OptionError(
+            "SmoothGrad, integrated gradients and guided backpropagation need captum, which is not installed",
+            'pip install "sycam-sygus[saliency]"',
+        ) from None
+
+
+def _needs_captum(_: Network) -> None:
+    _captum()
+
+
+def _needs_modules(network: Network) -> None:
+    """Guided backpropagation changes the gradient of ReLU modules, so there must be some.
+
+    Raises:
+        OptionError: captum is missing, or the network has none.
+    """
+    _captum()
+    parts = (network.trunk, network.tail)
+    if not all(isinstance(part, nn.Module) for part in parts) or not any(
+        isinstance(module, nn.ReLU)
+        for part in parts
+        for module in part.modules()  # type: ignore[attr-defined]
+    ):
+        raise OptionError(
+            f"guided backpropagation is not defined for '{network.name}': it changes the gradient of ReLU modules, "
+            "and there are none",
+            "take a network with ReLU modules",
+        )
+
+
+def _drawn(measured: Measurements, title: str, attribute: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """S from the attributions of one picture (1, 3, H, W) at a time, so that none depends on another."""
+    pictures = measured.pictures.to(measured.network.device)
+    rows = []
+    for picture, target in track(zip(pictures, measured.targets.tolist(), strict=True), len(pictures), title):
+        with torch.enable_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # captum announces hooks that it removes itself
+            found = attribute(picture[None].clone().requires_grad_(), target)
+        rows.append(found.detach().abs().mean(1).float())
+    return unit_range(torch.cat(rows))
+
+
+def _forward(network: Network) -> Callable[[Tensor], Tensor]:
+    return lambda pictures: network.tail(network.trunk(pictures))
+
+
+@method("smoothgrad", "SmoothGrad", "Smilkov et al. 2017, arXiv 1706.03825", check=_needs_captum)
+def smooth_grad(measured: Measurements, *, n: int = 16, sigma: float = 0.3, seed: int = 0) -> Tensor:
+    """The mean gradient of the logit over n noisy pictures x + N(0, σ²), σ in units of the network's normalisation."""
+    captum, network = _captum(), measured.network
+    tunnel = captum.NoiseTunnel(captum.Saliency(_forward(network)))
+    spread = sigma * sum(network.deviation) / len(network.deviation)
+    devices = [network.device] if network.device.type == "cuda" else []
+
+    def attribute(picture: Tensor, target: int) -> Tensor:
+        with torch.random.fork_rng(devices):
+            torch.manual_seed(seed)
+            found: Tensor = tunnel.attribute(
+                picture, nt_type="smoothgrad", nt_samples=n, stdevs=spread, target=target, abs=False
+            )
+        return found
+
+    return _drawn(measured, "SmoothGrad", attribute)
+
+
+@method("intgrad", "Integrated gradients", "Sundararajan et al. 2017, arXiv 1703.01365", check=_needs_captum)
+def integrated_gradients(measured: Measurements, *, steps: int = 50) -> Tensor:
+    """X ⊙ the mean gradient on the line from black to x, by Gauss-Legendre quadrature of so many steps."""
+    integral = _captum().IntegratedGradients(_forward(measured.network))
+
+    def attribute(picture: Tensor, target: int) -> Tensor:
+        found: Tensor = integral.attribute(picture, target=target, n_steps=steps)
+        return found
+
+    return _drawn(measured, "integrated gradients", attribute)
+
+
+@method(
+    "guidedbackprop",
+    "Guided backpropagation",
+    "Springenberg et al. 2015, arXiv 1412.6806",
+    check=_needs_modules,
+)
+def guided_backpropagation(measured: Measurements) -> Tensor:
+    """The gradient of the logit, whose negative part every ReLU holds back."""
+    network = measured.network
+    assert isinstance(network.trunk, nn.Module)
+    assert isinstance(network.tail, nn.Module)
+    guided = _captum().GuidedBackprop(nn.Sequential(network.trunk, network.tail))
+
+    def attribute(picture: Tensor, target: int) -> Tensor:
+        found: Tensor = guided.attribute(picture, target=target)
+        return found
+
+    return _drawn(measured, "guided backpropagation", attribute)

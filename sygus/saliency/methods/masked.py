@@ -1,0 +1,116 @@
+"""Score-CAM's relatives, and its options: weights from the scores of masked pictures."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from sygus.saliency.features import Measurements
+from sygus.saliency.features.gradients import noise
+from sygus.saliency.features.masking import Baseline, Masked, Score, once, scores
+from sygus.saliency.heatmap import combine, saliency
+from sygus.saliency.methods.method import method
+
+Noisy = Literal["mask", "input"]
+
+
+def _drawn(
+    measured: Measurements, masked: Masked, *, score: Score, baseline: Baseline, channel_softmax: bool, title: str
+) -> Tensor:
+    """S from the mean scores of these masked pictures."""
+    network, activation = measured.network, measured["activation"]
+    u = scores(
+        network,
+        measured.pictures,
+        measured.targets,
+        activation,
+        masked=masked,
+        score=score,
+        baseline=baseline,
+        title=title,
+    )
+    weights = torch.softmax(u, 1) if channel_softmax else u
+    return saliency(combine(weights[:, :, None, None], activation), network.size)
+
+
+def score_cam(
+    measured: Measurements, *, score: Score = "logit", baseline: Baseline = "black", channel_softmax: bool = True
+) -> Tensor:
+    """Score-CAM with its options (Wang et al. 2020, arXiv 1910.01279); the method ``scorecam`` is an expression.
+
+    Args:
+        measured: the pictures.
+        score: of a masked picture: the ``logit``, or the probability ``prob``.
+        baseline: what is subtracted: the score of ``black``, or ``none``.
+        channel_softmax: whether w = softmax_k(u), or u itself.
+    """
+    settled = {"score": score, "baseline": baseline, "channel_softmax": channel_softmax}
+    return _drawn(measured, once, title="Score-CAM", **settled)  # type: ignore[arg-type]
+
+
+@method("sscam", "SS-CAM", "Wang et al. 2020, arXiv 2006.14255")
+def ss_cam(
+    measured: Measurements,
+    *,
+    n: int = 35,
+    sigma: float = 2.0,
+    noisy: Noisy = "mask",
+    score: Score = "logit",
+    baseline: Baseline = "black",
+    channel_softmax: bool = True,
+    seed: int = 0,
+) -> Tensor:
+    """As Score-CAM, u_k the mean over n masks n(up(A_k)) + N(0, σ²).
+
+    The draws are shared by all channels and pictures: what is compared differs by nothing but the masks.
+
+    Args:
+        measured: the pictures.
+        n: draws.
+        sigma: their deviation.
+        noisy: noise on the ``mask``, or on the masked ``input`` (in units of the network's normalisation).
+        score: as in :func:`score_cam`.
+        baseline: as there.
+        channel_softmax: as there.
+        seed: of the noise.
+    """
+    network, colours = measured.network, measured.pictures.shape[1]
+    draws = noise(n, (1 if noisy == "mask" else colours, *network.size), sigma, seed).to(network.device)
+    if noisy == "input":
+        draws = draws * torch.tensor(network.deviation).view(-1, 1, 1).to(network.device)
+
+    def masked(pictures: Tensor, masks: Tensor) -> list[Tensor]:
+        if noisy == "mask":
+            return [pictures * (masks + draw) for draw in draws]
+        return [pictures * masks + draw for draw in draws]
+
+    settled = {"score": score, "baseline": baseline, "channel_softmax": channel_softmax}
+    return _drawn(measured, masked, title="SS-CAM", **settled)  # type: ignore[arg-type]
+
+
+@method("iscam", "IS-CAM", "Naidu et al. 2020, arXiv 2010.03023")
+def is_cam(
+    measured: Measurements,
+    *,
+    n: int = 10,
+    score: Score = "logit",
+    baseline: Baseline = "black",
+    channel_softmax: bool = True,
+) -> Tensor:
+    """As Score-CAM, u_k the mean over the masks i/n · n(up(A_k)), i = 1..n.
+
+    Args:
+        measured: the pictures.
+        n: masks of a channel.
+        score: as in :func:`score_cam`.
+        baseline: as there.
+        channel_softmax: as there.
+    """
+
+    def masked(pictures: Tensor, masks: Tensor) -> list[Tensor]:
+        return [pictures * masks * (i / n) for i in range(1, n + 1)]
+
+    settled = {"score": score, "baseline": baseline, "channel_softmax": channel_softmax}
+    return _drawn(measured, masked, title="IS-CAM", **settled)  # type: ignore[arg-type]

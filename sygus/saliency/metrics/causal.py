@@ -1,0 +1,177 @@
+"""What happens to the confidence as pixels are taken away or brought back in the order of the map.
+
+Every step is a picture; pictures of several steps, maps and candidates share forward passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d, pad
+
+from sygus.saliency.metrics.imputation import impute
+from sygus.saliency.metrics.metric import Evaluation, Size, metric
+from sygus.saliency.metrics.options import number, whole
+
+BLOCK = 256
+"""Pictures that are built at a time: bounds the memory."""
+
+
+def _curve_passes(size: Size, *, steps: int | None, top: float | None) -> int:
+    return 1 if top is not None else _steps(size, steps)
+
+
+def _insertion_passes(size: Size, *, steps: int | None, top: float | None) -> int:
+    """One more than deletion: p of the blurred picture is not known, that of the clean one is."""
+    return 1 if top is not None else _steps(size, steps) + 1
+
+
+def _steps(size: Size, steps: int | None) -> int:
+    """As given, else one per row: 224 pixels a step at 224x224."""
+    return size[0] if steps is None else steps
+
+
+_CURVE_OPTIONS = {"steps": whole(None, 1), "top": number(None, 0, 100)}
+
+
+@metric(
+    "deletion",
+    direction="min",
+    low=0,
+    high=1,
+    passes=_curve_passes,
+    invariances=("monotone",),
+    options=_CURVE_OPTIONS,
+)
+def deletion(evaluation: Evaluation, *, steps: int | None, top: float | None) -> Tensor:
+    """Area under p as the highest pixels turn black, over the fraction removed (Petsiuk et al. 2018, RISE).
+
+    Pixels are ranked by S, ties by their index. ``steps``: how many, by default the height of the picture (224 pixels
+    a step at 224x224). ``top``: p after that many per cent of the pixels are removed, instead of the area; SyCAM's
+    "Deletion" reports the mean p of the clean pictures minus this, so the order is the same.
+    """
+    black = torch.zeros((), device=evaluation.saliency.device)
+    return _score(evaluation, lambda rows, taken: torch.where(taken, black, evaluation.pictures[rows]), steps, top)
+
+
+@metric(
+    "insertion",
+    direction="max",
+    low=0,
+    high=1,
+    passes=_insertion_passes,
+    invariances=("monotone",),
+    options=_CURVE_OPTIONS,
+)
+def insertion(evaluation: Evaluation, *, steps: int | None, top: float | None) -> Tensor:
+    """Area under p as the highest pixels appear on the blurred picture (Petsiuk et al. 2018, RISE).
+
+    Gaussian of 11x11 pixels, σ = 5, the border mirrored; ranks, ``steps`` and ``top`` as in ``deletion``.
+    """
+    blurred, clean = blur(evaluation.pictures), evaluation.pictures
+    return _score(evaluation, lambda rows, taken: torch.where(taken, clean[rows], blurred[rows]), steps, top)
+
+
+@metric("road", direction="max", low=-0.5, high=0.5, passes=18, invariances=("monotone",))
+def road(evaluation: Evaluation) -> Tensor:
+    """ROAD, the mean over {10, 20, …, 90} % of (LeRF - MoRF) / 2 (Rong et al. 2022).
+
+    MoRF is p after the highest pixels are removed, LeRF after the lowest; those removed are imputed by noisy linear
+    imputation: each is the mean of its neighbours, 1/6 for direct and 1/12 for diagonal ones, plus N(0, 0.01²).
+    """
+    rank, pixels, clean = ranks(evaluation.saliency), evaluation.saliency[0].numel(), evaluation.pictures
+    counts = [round(pixels * percent / 100) for percent in range(10, 100, 10)]
+    lowest = [pixels - count for count in counts]
+    noise = _noise(evaluation)
+
+    def removed(rows: Tensor, steps: Tensor) -> Tensor:
+        bounds = torch.tensor(counts + lowest, device=rank.device)[steps][:, None, None]
+        highest_first = (steps < len(counts))[:, None, None]
+        gone = torch.where(highest_first, rank[rows] < bounds, rank[rows] >= bounds)
+        return torch.where(gone[:, None], impute(clean[rows], ~gone) + noise[rows], clean[rows])
+
+    after = probabilities_after(evaluation, removed, 2 * len(counts))
+    most, least = after[:, : len(counts)], after[:, len(counts) :]
+    return ((least - most) / 2).double().mean(1)
+
+
+NOISE = 0.01
+"""Deviation of the noise on imputed pixels."""
+
+
+def _noise(evaluation: Evaluation) -> Tensor:
+    """N(0, σ²) for each picture (n, 3, H, W), drawn from its index alone."""
+    shape = evaluation.pictures.shape[1:]
+    drawn = [np.random.default_rng([0, row]).standard_normal(shape, np.float32) for row in evaluation.index.tolist()]
+    return NOISE * torch.from_numpy(np.stack(drawn)).to(evaluation.saliency.device)
+
+
+def ranks(saliency: Tensor) -> Tensor:
+    """The rank of each pixel, 0 for the highest, ties by index: (n, H, W)."""
+    flat = saliency.flatten(1)
+    order = torch.argsort(flat, dim=1, descending=True, stable=True)
+    places = torch.arange(flat.shape[1], device=flat.device).expand_as(order)
+    return torch.empty_like(order).scatter_(1, order, places).view(saliency.shape)
+
+
+def blur(pictures: Tensor, width: int = 11, deviation: float = 5.0) -> Tensor:
+    """Gaussian blur of pictures (n, 3, H, W), the border mirrored."""
+    reach = width // 2
+    offsets = torch.arange(-reach, reach + 1, device=pictures.device, dtype=pictures.dtype)
+    kernel = (-(offsets**2) / (2 * deviation**2)).exp()
+    kernel = kernel / kernel.sum()
+    channels = pictures.shape[1]
+    rows = conv2d(
+        pad(pictures, (reach,) * 4, mode="reflect"), kernel.expand(channels, 1, 1, -1).contiguous(), groups=channels
+    )
+    return conv2d(rows, kernel[:, None].expand(channels, 1, -1, 1).contiguous(), groups=channels)
+
+
+Edit = Callable[[Tensor, Tensor], Tensor]
+
+
+def _score(evaluation: Evaluation, edit: Edit, steps: int | None, top: float | None) -> Tensor:
+    """Area under, or one value of, p after the highest pixels (rows, H, W bool, a channel axis added) are edited."""
+    rank, pixels = ranks(evaluation.saliency), evaluation.saliency[0].numel()
+    number_of_steps = _steps(evaluation.subject.network.size, steps)
+    fractions = [top / 100] if top is not None else [step / number_of_steps for step in range(1, number_of_steps + 1)]
+    counts = torch.tensor([round(pixels * fraction) for fraction in fractions], device=rank.device)
+
+    def edited(rows: Tensor, chosen: Tensor) -> Tensor:
+        return edit(rows, (rank[rows] < counts[chosen][:, None, None])[:, None])
+
+    after = probabilities_after(evaluation, edited, len(fractions))
+    if top is not None:
+        return after[:, 0]
+    return torch.trapezoid(torch.cat([_before(evaluation, edit), after], 1).double(), dx=1 / number_of_steps)
+
+
+def _before(evaluation: Evaluation, edit: Edit) -> Tensor:
+    """P of the pictures before the first step, (n, 1): of clean pictures it is known."""
+    rows = torch.arange(len(evaluation.index), device=evaluation.saliency.device)
+    start = edit(rows, torch.zeros_like(evaluation.saliency[:, None], dtype=torch.bool))
+    if torch.equal(start, evaluation.pictures):
+        return evaluation.probability[:, None]
+    return evaluation.subject.network.probabilities(start, evaluation.targets)[:, None]
+
+
+def probabilities_after(evaluation: Evaluation, edited: Edit, steps: int) -> Tensor:
+    """P of every picture after each of some edits.
+
+    Args:
+        evaluation: the pictures.
+        edited: the pictures (b, 3, H, W) of some rows (b,) at some steps (b,).
+        steps: how many there are.
+
+    Returns:
+        (n, steps).
+    """
+    network, targets = evaluation.subject.network, evaluation.targets
+    every = torch.arange(len(evaluation.index) * steps, device=evaluation.saliency.device)
+    found = [
+        network.probabilities(edited(p // steps, p % steps), targets[p // steps]) for p in torch.split(every, BLOCK)
+    ]
+    return torch.cat(found).view(-1, steps)

@@ -1,0 +1,84 @@
+"""Metrics by name: those of this package, those that installed packages offer, and a user's own function."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from functools import cache
+from importlib.metadata import entry_points
+
+from sygus.errors import OptionError
+from sygus.saliency.metrics.metric import METRICS, Metric
+
+GROUP = "sycam_sygus.metrics"
+"""The entry point group in which packages offer modules, or functions, with metrics."""
+
+_NAMED = re.compile(r"(?P<name>[^()\s]+)(?:\((?P<options>[^()]*)\))?")
+
+
+@cache
+def known_metrics() -> dict[str, Metric]:
+    """Every metric by name; entry points are loaded on the first call.
+
+    Raises:
+        OptionError: an entry point that does not load.
+    """
+    for point in entry_points(group=GROUP):
+        try:
+            point.load()
+        except Exception as error:
+            message = f"the metrics of the entry point '{point.name}' do not load ({error})"
+            raise OptionError(message, f"mend or uninstall the package that offers {point.value}") from error
+    return METRICS
+
+
+def find_metric(name: str) -> Metric:
+    """The metric of this name, with options as in ``deletion(top=30)``.
+
+    Raises:
+        OptionError: there is none, or an option is wrong.
+    """
+    match = _NAMED.fullmatch(name.strip())
+    if match is None:
+        raise OptionError(f"cannot read the metric '{name}'", "write a name, or name(option=value,…)")
+    metrics = known_metrics()
+    if match["name"] not in metrics:
+        raise OptionError(f"unknown metric '{match['name']}'", f"known metrics: {', '.join(metrics)}")
+    given = {}
+    for part in filter(None, (match["options"] or "").split(",")):
+        option, equals, value = (text.strip() for text in part.partition("="))
+        if not equals:
+            raise OptionError(f"cannot read '{part}' in the metric '{name}'", "write option=value")
+        given[option] = value
+    return metrics[match["name"]].configured(given)
+
+
+def chosen_metric(name: str) -> Metric:
+    """A metric as the command line names it: by name, or a user's own as ``package.module:function``.
+
+    Only the command line may name a function, since importing its module runs it; a problem file may not.
+
+    Raises:
+        OptionError: there is none, or the function does not import or is no metric.
+    """
+    path, _, options = name.strip().partition("(")
+    if ":" not in path:
+        return find_metric(name)
+    module, _, attribute = path.partition(":")
+    try:
+        function = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise OptionError(f"cannot import the metric '{path}' ({error})", "write package.module:function") from None
+    for metric in METRICS.values():
+        if metric.function is function:
+            return find_metric(f"{metric.name}({options}" if options else metric.name)
+    raise OptionError(f"'{path}' is no metric", "decorate the function with sygus.saliency.metrics.metric")
+
+
+def chosen_metrics(names: str) -> list[Metric]:
+    """The metrics of a comma-separated list; commas inside parentheses separate options.
+
+    Raises:
+        OptionError: an unknown one.
+    """
+    return [chosen_metric(name) for name in re.split(r",(?![^()]*\))", names)]

@@ -1,0 +1,183 @@
+"""What a classifier is before it is split: a module, what it wants to be fed, and which layer to explain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from sygus.errors import OptionError
+from sygus.saliency.images.geometry import Preprocessing
+
+Triple: TypeAlias = tuple[float, float, float]
+
+IMAGENET_PREPROCESSING = Preprocessing.square(224, resize=256)
+IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION: Triple = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, eq=False)
+class Classifier:
+    """A classifier, as a family of networks or a user's function describes it.
+
+    Attributes:
+        model: takes normalised pictures (B, 3, H, W).
+        preprocessing: what it expects of the geometry of its pictures.
+        mean: subtracted from each colour of a picture in [0, 1].
+        deviation: what each colour is divided by.
+        classes: their names; empty: they are numbered.
+        layer: the layer explained by default; None: it is found, see :mod:`sygus.saliency.networks.layers`.
+        grid: for layers that give tokens (B, T, C): rows, columns, and how many tokens before them belong to no
+            place; ``"channels-last"`` for maps (B, h, w, C); None: it is guessed.
+        output: picks the logits (B, classes) from what the model returns; None: a tensor is the logits, else they
+            are what is named ``logits``.
+        owned: whether nobody else holds the model, so that it need not be copied.
+    """
+
+    model: nn.Module
+    preprocessing: Preprocessing = IMAGENET_PREPROCESSING
+    mean: Triple = (0.0, 0.0, 0.0)
+    deviation: Triple = (1.0, 1.0, 1.0)
+    classes: Sequence[str] = ()
+    layer: str | None = None
+    grid: tuple[int, int, int] | str | None = None
+    output: Callable[[Any], Tensor] | None = None
+    owned: bool = False
+
+
+class Leaf(nn.Module):
+    """A module of this package that is never traced into."""
+
+
+class Normalise(nn.Module):
+    """Subtract a mean and divide by a deviation, both fixed, per channel: (B, 3, H, W) from pixel space.
+
+    Args:
+        mean: of the pixels of each channel.
+        deviation: standard deviation of the pixels of each channel.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, mean: Triple, deviation: Triple) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(deviation).view(3, 1, 1), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalised ``x``, of the same shape."""
+        return (x - self.mean) / self.deviation
+
+
+class Cast(nn.Module):
+    """Gives its input another type of numbers."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x`` of that type."""
+        return x.to(self.dtype)
+
+
+class PickLogits(Leaf):
+    """The logits (B, classes), float32, from whatever a model returns."""
+
+    def __init__(self, output: Callable[[Any], Tensor]) -> None:
+        super().__init__()
+        self.output = output
+
+    def forward(self, returned: Any) -> Tensor:
+        """The logits."""
+        return self.output(returned).float()
+
+
+def named_logits(returned: Any) -> Tensor:
+    """What is called ``logits`` in a model's output: a tensor, a mapping, or an object as transformers returns.
+
+    Raises:
+        OptionError: there is none.
+    """
+    if isinstance(returned, Tensor):
+        return returned
+    found = getattr(returned, "logits", None)
+    if found is None and hasattr(returned, "keys") and "logits" in returned:
+        found = returned["logits"]
+    if not isinstance(found, Tensor):
+        raise OptionError(
+            f"--network: the model returns {type(returned).__name__}, in which nothing is named 'logits'",
+            "describe it with output=, a function that picks the logits from what the model returns",
+        )
+    return found
+
+
+MODEL = "model"
+"""The name of the user's model inside a pipeline; layers are named relative to it."""
+
+
+def pipeline(classifier: Classifier, model: nn.Module) -> nn.Sequential:
+    """From pixel space to float32 logits: normalise, cast, the model, pick; steps that do nothing are left out.
+
+    Args:
+        classifier: describes the model.
+        model: a copy of its model, in evaluation mode and frozen.
+
+    Raises:
+        OptionError: what the model returns is no batch of logits.
+    """
+    steps: dict[str, nn.Module] = {}
+    tensors = [*model.parameters(), *model.buffers()]
+    if classifier.mean != (0, 0, 0) or classifier.deviation != (1, 1, 1):
+        steps["normalise"] = Normalise(classifier.mean, classifier.deviation)
+    dtype = next((t.dtype for t in tensors if t.is_floating_point()), torch.float32)
+    if dtype != torch.float32:
+        steps["cast"] = Cast(dtype)
+    steps[MODEL] = model
+    built = nn.Sequential()
+    for name, step in steps.items():
+        built.add_module(name, step)
+    if tensors:
+        built.to(tensors[0].device)
+    built.eval().requires_grad_(False)
+    returned = _run(built, classifier.preprocessing.size, tensors[0].device if tensors else torch.device("cpu"))
+    if classifier.output is not None or not isinstance(returned, Tensor) or returned.dtype != torch.float32:
+        built.add_module("logits", PickLogits(classifier.output or named_logits).eval())
+        returned = built.get_submodule("logits")(returned)
+    if returned.ndim != 2 or returned.shape[0] != _BATCH or returned.shape[1] < 2:
+        raise OptionError(
+            f"--network: for {_BATCH} pictures the model gives numbers of shape {tuple(returned.shape)}, not "
+            f"({_BATCH}, classes)",
+            "describe it with output=, a function that picks the logits from what the model returns",
+        )
+    return built
+
+
+_BATCH = 2
+
+
+def probe_pictures(count: int, size: tuple[int, int], seed: int = 0) -> Tensor:
+    """Pictures for trials, (count, 3, H, W) in [0, 1]: coarse colours below fine noise, the same every time."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(count, 3, 6, 6, generator=generator)
+    smooth = nn.functional.interpolate(coarse, size, mode="bilinear", align_corners=False)
+    return 0.8 * smooth + 0.2 * torch.rand(count, 3, *size, generator=generator)
+
+
+def _run(module: nn.Module, size: tuple[int, int], device: torch.device) -> Any:
+    pictures = probe_pictures(_BATCH, size).to(device)
+    try:
+        with torch.no_grad():
+            return module(pictures)
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except Exception as error:  # foreign code: whatever it raises is the user's to read
+        raise OptionError(
+            f"--network: the model fails on {_BATCH} pictures of {size[0]}x{size[1]}: "
+            f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}",
+            "check the size and the normalisation that it is described with",
+        ) from error

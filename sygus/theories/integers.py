@@ -1,0 +1,69 @@
+"""The theory of integers: SMT-LIB's Ints."""
+
+from __future__ import annotations
+
+import operator
+
+import torch
+import z3
+from torch import Tensor
+
+from sygus.terms import INT
+from sygus.theories.arithmetic import COMPARISON, division, ring
+from sygus.theories.function import PRODUCT, Function, Latex, Theory, fixed, infix, opaque
+
+
+def euclidean_quotient(a: Tensor, b: Tensor) -> Tensor:
+    """The q with a = b q + r and 0 ≤ r < |b|; 0 where b is 0.
+
+    The standard leaves division by zero to the interpretation, and so does the Z3 form; the safety oracle sees to it
+    that no such value is looked at.
+    """
+    nonzero = torch.where(b == 0, 1, b)
+    quotient = torch.div(a, nonzero, rounding_mode="trunc")
+    below = (a - quotient * nonzero) < 0
+    quotient = torch.where(below, quotient - nonzero.sign(), quotient)
+    return torch.where(b == 0, 0, quotient)
+
+
+def euclidean_remainder(a: Tensor, b: Tensor) -> Tensor:
+    """A minus b times the quotient: in [0, |b|), and a where b is 0."""
+    return a - b * euclidean_quotient(a, b)
+
+
+INTEGERS = Theory.of(
+    "Ints",
+    (INT,),
+    *ring(INT),
+    division(
+        "div",
+        INT,
+        "Euclidean quotient, from the left: remainders are not negative. Legal only where divisors are proved nonzero.",
+        kernel=euclidean_quotient,
+        z3=operator.truediv,
+        sympy=opaque("div"),
+        latex=infix(r" \mathbin{\mathrm{div}} ", PRODUCT),
+    ),
+    Function(
+        name="mod",
+        signature=fixed(INT, INT, result=INT),
+        sorts="Int Int → Int",
+        doc="Euclidean remainder, never negative. Legal only where the divisor is proved nonzero.",
+        kernel=euclidean_remainder,
+        z3=lambda _, a, b: a % b,
+        sympy=opaque("mod"),
+        latex=infix(r" \bmod ", PRODUCT),
+        nonzero=(1,),
+    ),
+    Function(
+        name="abs",
+        signature=fixed(INT, result=INT),
+        sorts="Int → Int",
+        doc="The magnitude.",
+        kernel=torch.abs,
+        z3=lambda _, a: z3.If(a >= 0, a, -a),
+        sympy=abs,
+        latex=lambda a: Latex(rf"\left|{a.text}\right|"),
+    ),
+    includes=(COMPARISON,),
+)

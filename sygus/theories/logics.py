@@ -1,0 +1,70 @@
+"""What the name given to ``set-logic`` opens.
+
+A name is made of features, as SMT-LIB's names are: ``QF_`` (no quantifiers) and SyGuS's ``PBE_``, ``INV_`` and
+``CHC_`` in front, ``UF``, ``BV``, ``S`` (strings) and an arithmetic such as ``LIA`` after them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+
+from sygus.terms import INT, REAL
+from sygus.theories.bitvectors import BITVECTORS
+from sygus.theories.cam import CAM
+from sygus.theories.core import CORE
+from sygus.theories.function import Theory
+from sygus.theories.integers import INTEGERS
+from sygus.theories.reals import MIXED, REALS
+from sygus.theories.strings import STRINGS_THEORY
+
+LOGICS: Mapping[str, str] = {
+    "CAM": "expressions of class activation maps",
+    "SAT": "propositions",
+    "LIA": "linear integer arithmetic",
+    "NIA": "integer arithmetic",
+    "LRA": "linear real arithmetic",
+    "NRA": "real arithmetic",
+    "LIRA": "linear arithmetic of integers and reals",
+    "NIRA": "arithmetic of integers and reals",
+    "BV": "bit-vectors",
+    "S": "strings and integers",
+    "SLIA": "strings and linear integer arithmetic",
+    "ALL": "everything but CAM",
+}
+"""The logics by name, for messages and the manual; other names combine these, and may have a prefix."""
+
+_PREFIX = re.compile(r"^(?:QF_|PBE_|INV_|Inv_|CHC_)*")
+_FEATURES = re.compile(r"(?:UF)?(?P<bits>BV)?(?P<strings>S)?(?P<arithmetic>[IR]DL|[LN](?:IA|RA|IRA))?")
+
+
+@cache
+def find_logic(name: str) -> Theory | None:
+    """The theory that a logic opens, None where the name says nothing that is known here."""
+    if name == "CAM":
+        return CAM
+    bare = name[len(_PREFIX.match(name)[0]) :]  # type: ignore[index]
+    if bare in ("SAT", "UF", "CORE"):
+        return Theory.of(name, (), includes=(CORE,))
+    if bare == "ALL":
+        return Theory.of(name, (), includes=(CORE, STRINGS_THEORY, REALS, MIXED, BITVECTORS), numerals=INT)
+    features = _FEATURES.fullmatch(bare)
+    if features is None or not bare:
+        return None
+    parts = [CORE]
+    arithmetic = features["arithmetic"] or ""
+    integers = "I" in arithmetic or bool(features["strings"])
+    reals = "R" in arithmetic
+    if features["bits"]:
+        parts.append(BITVECTORS)
+    if features["strings"]:
+        parts.append(STRINGS_THEORY)
+    if integers:
+        parts.append(INTEGERS)
+    if reals:
+        parts.append(REALS)
+    if integers and reals:
+        parts.append(MIXED)
+    numerals = INT if integers else REAL if reals else None
+    return Theory.of(name, (), includes=parts, numerals=numerals, linear=not arithmetic.startswith("N"))

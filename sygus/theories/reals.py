@@ -1,0 +1,69 @@
+"""The theory of reals: SMT-LIB's Reals, and what its Reals_Ints adds to it and to Ints."""
+
+from __future__ import annotations
+
+import operator
+
+import sympy
+import torch
+import z3
+
+from sygus.terms import BOOL, INT, REAL
+from sygus.theories.arithmetic import COMPARISON, division, ring
+from sygus.theories.function import PRODUCT, Function, Latex, Theory, fixed, named
+
+
+def _fraction(a: Latex, b: Latex) -> Latex:
+    return Latex(rf"\frac{{{a.text}}}{{{b.text}}}", PRODUCT)
+
+
+REALS = Theory.of(
+    "Reals",
+    (REAL,),
+    *ring(REAL),
+    division(
+        "/",
+        REAL,
+        "Quotient, from the left. Legal only where the divisors are proved nonzero.",
+        kernel=torch.div,
+        z3=operator.truediv,
+        sympy=operator.truediv,
+        latex=_fraction,
+    ),
+    includes=(COMPARISON,),
+)
+
+MIXED = Theory.of(
+    "Reals_Ints",
+    (),
+    Function(
+        name="to_real",
+        signature=fixed(INT, result=REAL),
+        sorts="Int → Real",
+        doc="The integer as a real.",
+        kernel=lambda a: a.to(torch.float64),
+        z3=lambda _, a: z3.ToReal(a),
+        sympy=lambda a: a,
+        latex=lambda a: a,
+    ),
+    Function(
+        name="to_int",
+        signature=fixed(REAL, result=INT),
+        sorts="Real → Int",
+        doc="The largest integer that is at most the argument.",
+        kernel=lambda a: a.floor().to(torch.int64),
+        z3=lambda _, a: z3.ToInt(a),
+        sympy=lambda a: sympy.floor(a),
+        latex=lambda a: Latex(rf"\left\lfloor {a.text} \right\rfloor"),
+    ),
+    Function(
+        name="is_int",
+        signature=fixed(REAL, result=BOOL),
+        sorts="Real → Bool",
+        doc="Whether the argument is an integer.",
+        kernel=lambda a: a == a.floor(),
+        z3=lambda _, a: z3.IsInt(a),
+        sympy=lambda a: sympy.Eq(a, sympy.floor(a)),
+        latex=named(r"\operatorname{isint}"),
+    ),
+)

@@ -1,0 +1,303 @@
+"""Every method against an independent reference: hand-worked numbers, plain loops, numpy."""
+
+import gc
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from solvers.settings import Settings
+from solvers.solve import load_subjects
+from sygus.errors import OptionError
+from sygus.oracles.cam import CamOracle
+from sygus.oracles.methods import applicable_methods, methods
+from sygus.saliency.features import Measurements, measure
+from sygus.saliency.features.gradients import noise
+from sygus.saliency.heatmap import combine, unit_range
+from sygus.saliency.methods import MAP_METHODS, input_level
+from sygus.saliency.methods.layers import layer_cam_of_layers
+from sygus.saliency.methods.masked import is_cam, score_cam, ss_cam
+from sygus.saliency.methods.optimised import extremal_perturbation, opti_cam
+from sygus.saliency.networks import Network
+from sygus.saliency.networks.shapes import ShapesNetwork, load
+
+COUNT = 3
+
+
+@pytest.fixture(scope="module", params=["shapes-vgg", "shapes-resnet"])
+def oracle(request: pytest.FixtureRequest) -> CamOracle:
+    settings = Settings(network=request.param, search_images=COUNT, held_out_images=2, device="cpu")
+    return load_subjects(settings).search
+
+
+def plain(oracle: CamOracle) -> ShapesNetwork:
+    return load(oracle.subject.network.name)  # type: ignore[arg-type]
+
+
+def masks_of(activation: Tensor, size: tuple[int, int]) -> Tensor:
+    """n(up(A_k)) of one picture, (K, H, W), one channel after another; constant ones are NaN."""
+    rows = []
+    for channel in activation:
+        up = interpolate(channel[None, None], size, mode="bilinear", align_corners=False)[0, 0]
+        spread = channel.max() - channel.min()
+        rows.append((up - up.min()) / (up.max() - up.min()) if spread > 1e-12 else up * torch.nan)
+    return torch.stack(rows)
+
+
+def saliency_by_numpy(weights: np.ndarray, activation: Tensor, size: tuple[int, int]) -> Tensor:
+    maps = np.maximum((weights[:, None, None] * activation.numpy()).sum(0), 0)
+    up = interpolate(torch.from_numpy(maps)[None, None].float(), size, mode="bilinear", align_corners=False)[0, 0]
+    return (up - up.min()) / (up.max() - up.min()) if up.max() > up.min() else up * 0
+
+
+def toy() -> Measurements:
+    """Two channels of 2x2; the tail is y = 2 · mean A_1 - mean A_2 for class 0."""
+    linear = nn.Linear(2, 2, bias=False).requires_grad_(False)
+    linear.weight.copy_(torch.tensor([[2.0, -1.0], [0.0, 1.0]]))
+    tail = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), linear)
+    network = Network(
+        name="toy",
+        layer="features",
+        trunk=nn.Sequential(nn.Conv2d(3, 2, 1, bias=False)).requires_grad_(False),
+        tail=tail,
+        size=(2, 2),
+        classes=("a", "b"),
+        nonnegative=True,
+        fingerprint="toy",
+        device=torch.device("cpu"),
+    )
+    weight = network.trunk[0].weight  # type: ignore[index]
+    weight.copy_(torch.tensor([[1.0, 0, 0], [0, 1.0, 0]]).view(2, 3, 1, 1))  # A_1 is red, A_2 is green
+    red, green = torch.tensor([[1.0, 0], [0, 0]]), torch.tensor([[0.0, 0.5], [0, 0.5]])
+    picture = torch.stack([red, green, torch.zeros(2, 2)])[None]
+    return measure(network, picture, torch.tensor([0]))
+
+
+def test_toy_network_by_hand() -> None:
+    measured = toy()  # GAP A = (1/4, 1/4), y = 2/4 - 1/4 = 1/4, g = (2/4, -1/4)
+    flat = {name: measured[name].flatten().tolist() for name in ("logit", "classifier", "ablation", "score")}
+    assert flat["logit"] == pytest.approx([0.25])
+    assert flat["classifier"] == pytest.approx([2, -1])
+    assert flat["ablation"] == pytest.approx([2, -1])  # y - y_k = W_k GAP(A_k) = (1/2, -1/4), over y
+    # n(A_1) keeps the red pixel: y = 2/4; n(A_2) is 1 at the green ones: y = -1/4; black: 0.
+    assert flat["score"] == pytest.approx([0.5, -0.25])
+    torch.testing.assert_close(measured["gradient"][0, :, 0, 0], torch.tensor([0.5, -0.25]))
+    # ΣA = (1, 1): α = 1 / (2 + g) = (1 / 2.5, 1 / 1.75).
+    torch.testing.assert_close(measured["alpha"][0, :, 0, 0], torch.tensor([1 / 2.5, 1 / 1.75]))
+    # The gradient of this tail is constant, so that noise changes nothing.
+    torch.testing.assert_close(measured["smooth-gradient"], measured["gradient"])
+    torch.testing.assert_close(measured["smooth-alpha"], measured["alpha"])
+    # Opti-CAM moves all weight to channel 1, whose masked picture has the larger logit.
+    assert measured["opticam"][0, 0].item() > 0.9
+
+
+def test_ablation_is_the_whole_network_with_a_channel_at_zero(oracle: CamOracle) -> None:
+    model, subject = plain(oracle), oracle.subject
+    found = oracle.measured["ablation"]
+    for row in range(COUNT):
+        activation = model.features(model.normalise(subject.images.pictures[row : row + 1]))
+        target = int(subject.targets[row])
+        clean = model.head(activation)[0, target]
+        for channel in range(0, activation.shape[1], 7):
+            without = activation.clone()
+            without[:, channel] = 0
+            expected = (clean - model.head(without)[0, target]) / clean
+            assert found[row, channel].item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_score_cam_one_channel_at_a_time(oracle: CamOracle) -> None:
+    model, subject = plain(oracle), oracle.subject
+    for row in range(COUNT):
+        picture, target = subject.images.pictures[row : row + 1], int(subject.targets[row])
+        activation = model.features(model.normalise(picture))[0]
+        black = model(torch.zeros_like(picture))[0, target]
+        u = torch.zeros(len(activation))
+        for channel, mask in enumerate(masks_of(activation, subject.network.size)):
+            if not mask.isnan().any():
+                u[channel] = model(picture * mask)[0, target] - black
+        torch.testing.assert_close(oracle.measured["score"][row].flatten(), u, atol=2e-5, rtol=0)
+        expected = saliency_by_numpy(torch.softmax(u, 0).numpy(), activation, subject.network.size)
+        torch.testing.assert_close(methods()["scorecam"].saliency(oracle)[row], expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(score_cam(oracle.measured), methods()["scorecam"].saliency(oracle))
+
+
+@pytest.mark.parametrize("kind", ["sscam", "iscam"])
+def test_noisy_and_partial_masks_one_at_a_time(oracle: CamOracle, kind: str) -> None:
+    model, subject = plain(oracle), oracle.subject
+    picture, target = subject.images.pictures[:1], int(subject.targets[0])
+    activation = model.features(model.normalise(picture))[0]
+    draws = noise(2, (1, *subject.network.size), 2.0, 0)
+    u = torch.zeros(len(activation))
+    for channel, mask in enumerate(masks_of(activation, subject.network.size)):
+        if not mask.isnan().any():
+            shown = [mask + d[0] for d in draws] if kind == "sscam" else [mask * 0.5, mask]
+            u[channel] = sum(model(picture * m)[0, target] for m in shown) / 2
+            u[channel] -= model(torch.zeros_like(picture))[0, target]
+    expected = saliency_by_numpy(torch.softmax(u, 0).numpy(), activation, subject.network.size)
+    measured = measure(subject.network, picture, subject.targets[:1])
+    found = ss_cam(measured, n=2) if kind == "sscam" else is_cam(measured, n=2)
+    torch.testing.assert_close(found[0], expected, atol=1e-3, rtol=0)
+
+
+def test_opti_cam_by_torchs_adam(oracle: CamOracle) -> None:
+    model, subject = plain(oracle), oracle.subject
+    picture, target = subject.images.pictures[:1], int(subject.targets[0])
+    activation = model.features(model.normalise(picture))
+    u = torch.full((activation.shape[1],), 0.5, requires_grad=True)
+    adam = torch.optim.Adam([u], lr=0.1)
+    for _ in range(8):
+        maps = (torch.softmax(u, 0)[None, :, None, None] * activation).sum(1, keepdim=True)
+        up = interpolate(maps, subject.network.size, mode="bilinear", align_corners=False)
+        loss = -model(picture * (up - up.min()) / (up.max() - up.min()))[0, target]
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    expected = saliency_by_numpy(torch.softmax(u.detach(), 0).numpy(), activation[0], subject.network.size)
+    found = opti_cam(measure(subject.network, picture, subject.targets[:1]), steps=8)[0]
+    torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
+
+
+def test_a_batch_of_opti_cam_is_its_pictures(oracle: CamOracle) -> None:
+    subject = oracle.subject
+    together = opti_cam(oracle.measured, steps=3)
+    alone = opti_cam(measure(subject.network, subject.images.pictures[1:2], subject.targets[1:2]), steps=3)
+    torch.testing.assert_close(alone[0], together[1], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("loss", ["mask", "diff", "iomask", "iodiff"])
+@pytest.mark.parametrize("normalisation", ["range", "max", "sigmoid"])
+def test_opti_cams_options_never_give_nan(loss: str, normalisation: str) -> None:
+    found = opti_cam(toy(), loss=loss, normalisation=normalisation, steps=3)  # type: ignore[arg-type]
+    assert found.isfinite().all()
+
+
+def test_eigen_cam_by_numpy(oracle: CamOracle) -> None:
+    activation = oracle.measured["activation"]
+    found = methods()["eigencam"].saliency(oracle)
+    for row in range(COUNT):
+        vector = np.linalg.svd(activation[row].flatten(1).double().numpy())[2][0]
+        maps = torch.from_numpy(np.abs(vector)).float().view(1, *activation.shape[-2:])  # Perron: of one sign
+        expected = saliency_by_numpy(np.ones(1), maps, oracle.subject.network.size)
+        torch.testing.assert_close(found[row], expected, atol=1e-5, rtol=0)
+
+
+def test_relatives_agree_on_a_pooled_linear_head() -> None:
+    subjects = load_subjects(Settings(network="shapes-resnet", search_images=8, held_out_images=2, device="cpu"))
+    maps = {name: methods()[name].saliency(subjects.search) for name in ("cam", "gradcam", "xgradcam", "hirescam")}
+    for name in ("gradcam", "xgradcam", "hirescam"):
+        torch.testing.assert_close(maps[name], maps["cam"], atol=2e-5, rtol=0)
+
+
+def test_layer_cam_over_layers(oracle: CamOracle) -> None:
+    measured = oracle.measured
+    maps = combine(measured["gradient"].relu(), measured["activation"])
+    scaled = torch.tanh(2 * maps / maps.amax((-2, -1), keepdim=True))
+    expected = unit_range(
+        interpolate(scaled[:, None], oracle.subject.network.size, mode="bilinear", align_corners=False)[:, 0]
+    )
+    torch.testing.assert_close(layer_cam_of_layers([measured, measured]), expected)
+
+
+FAST = [name for name in methods() if name not in ("sscam", "iscam", "extremal", "smoothgrad", "intgrad", "opticam")]
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_a_batch_is_its_pictures(oracle: CamOracle, name: str) -> None:
+    if name == "guidedbackprop":
+        pytest.importorskip("captum")
+    subject, chosen = oracle.subject, methods()[name]
+    if name == "cam" and subject.network.name == "shapes-vgg":
+        with pytest.raises(OptionError, match="global average pooling"):
+            chosen.saliency(oracle)
+        return
+    together = chosen.saliency(oracle)
+    alone = CamOracle(subject.showing(subject.images.pictures[1:2], torch.tensor([1])))
+    assert together.isfinite().all()
+    assert together.min() >= 0
+    assert together.max() <= 1
+    torch.testing.assert_close(chosen.saliency(alone)[0], together[1], atol=1e-6, rtol=0)
+
+
+def test_extremal_perturbation_preserves_the_area(oracle: CamOracle) -> None:
+    subject = oracle.subject
+    measured = measure(subject.network, subject.images.pictures[:1], subject.targets[:1])
+    found = extremal_perturbation(measured, steps=4, rate=0.1)
+    assert found.isfinite().all()
+    assert 0 <= found.min() <= found.max() <= 1
+
+
+def test_named_methods_that_do_not_apply_are_errors_and_groups_leave_them_out(oracle: CamOracle) -> None:
+    notes: list[str] = []
+    names = {method.name for method in applicable_methods("all", oracle, notes.append)}
+    if oracle.subject.network.name == "shapes-vgg":
+        assert "cam" not in names
+        assert any("CAM is left out" in note for note in notes)
+        with pytest.raises(OptionError, match="--methods: 'cam'"):
+            applicable_methods("cam", oracle, notes.append)
+    else:
+        assert "cam" in names
+
+
+def test_without_captum_the_error_names_the_extra(oracle: CamOracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr(input_level.importlib, "import_module", missing)
+    with pytest.raises(OptionError) as caught:
+        MAP_METHODS["smoothgrad"](oracle.measured)
+    assert 'pip install "sycam-sygus[saliency]"' in str(caught.value)
+
+
+def test_integrated_gradients_by_hand() -> None:
+    pytest.importorskip("captum")
+    found = MAP_METHODS["intgrad"](toy())  # linear: x ⊙ ∂y/∂x = (1/2 at the red pixel, -1/8 at the green ones) / 3
+    torch.testing.assert_close(found[0], torch.tensor([[1.0, 0.25], [0, 0.25]]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(MAP_METHODS["smoothgrad"](toy(), n=2)[0], torch.zeros(2, 2))  # constant gradient
+
+
+def test_nothing_is_left_behind() -> None:
+    subject = load_subjects(Settings(search_images=2, held_out_images=2, device="cpu")).search.subject
+    parts = [part for part in (subject.network.trunk, subject.network.tail) if isinstance(part, nn.Module)]
+
+    def state() -> list[tuple[int, int, bool]]:
+        modules = [module for part in parts for module in part.modules()]
+        return [(len(m._forward_hooks), len(m._backward_hooks), m.training) for m in modules]
+
+    before, counts = state(), []
+    for rebuilt in range(40):
+        measured = measure(subject.network, subject.images.pictures, subject.targets)
+        measured["alpha"], measured["ablation"]
+        if rebuilt in (10, 39):
+            gc.collect()
+            counts.append(sum(issubclass(type(thing), Tensor) for thing in gc.get_objects()))
+    assert state() == before
+    assert counts[1] <= counts[0] + 2
+    assert all(parameter.grad is None for part in parts for parameter in part.parameters())
+
+
+def test_agrees_with_torchcam_where_it_is_right() -> None:
+    torchcam = pytest.importorskip("torchcam.methods")
+    subject = load_subjects(Settings(search_images=2, held_out_images=2, device="cpu")).search
+    model = load("shapes-vgg").requires_grad_(True)
+    pictures, targets = subject.subject.images.pictures, subject.subject.targets
+    for name, kind in (("gradcam", "GradCAM"), ("layercam", "LayerCAM")):
+        found = methods()[name].saliency(subject)
+        for row in range(2):
+            with getattr(torchcam, kind)(model, target_layer="features") as extractor:
+                (maps,) = extractor(int(targets[row]), model(pictures[row : row + 1]))
+            up = interpolate(maps[None], subject.subject.network.size, mode="bilinear", align_corners=False)[0, 0]
+            torch.testing.assert_close(found[row], unit_range(up.detach()[None])[0], atol=1e-5, rtol=0)
+
+
+def test_differs_from_torchcams_grad_cam_plus_plus_which_is_not_the_papers() -> None:
+    torchcam = pytest.importorskip("torchcam.methods")
+    subject = load_subjects(Settings(search_images=2, held_out_images=2, device="cpu")).search
+    model = load("shapes-vgg").requires_grad_(True)
+    with torchcam.GradCAMpp(model, target_layer="features") as extractor:
+        logits = model(subject.subject.images.pictures[:1])
+        (maps,) = extractor(int(subject.subject.targets[0]), logits)
+    theirs = interpolate(maps[None], subject.subject.network.size, mode="bilinear", align_corners=False)[0, 0]
+    ours = methods()["gradcam++"].saliency(subject)[0]
+    assert (ours - unit_range(theirs.detach()[None])[0]).abs().max() > 1e-3

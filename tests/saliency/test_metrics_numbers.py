@@ -1,0 +1,286 @@
+"""Every metric on cases worked out by hand, with a network whose probabilities are known: p = σ(Σ red)."""
+
+import itertools
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from scipy.sparse import lil_matrix
+from scipy.sparse.linalg import spsolve
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from sygus.saliency.metrics import Evaluation, find_metric
+from sygus.saliency.metrics.causal import blur, ranks
+from sygus.saliency.metrics.imputation import impute
+from sygus.saliency.metrics.localization import crops
+from sygus.saliency.metrics.robustness import randomized, transforms
+from toy_subject import PIXELS, SIZE, box_map, evaluated, red_subject
+
+HALF = box_map(0, 0, 8, 4)
+ALL = torch.ones(SIZE, SIZE)
+NONE = torch.zeros(SIZE, SIZE)
+U = box_map(2, 2, 6, 4)
+
+
+def score(name: str, evaluation: Evaluation) -> float:
+    (value,) = find_metric(name).score(evaluation).tolist()
+    return float(value)
+
+
+def shown(share: float) -> float:
+    """P when this share of the red, which sums to ln 3, is left."""
+    return 3**share / (1 + 3**share)
+
+
+def test_confidence() -> None:
+    half = evaluated(HALF)
+    assert score("average-drop", half) == pytest.approx(100 * (0.75 - shown(0.5)) / 0.75, abs=1e-4)
+    assert score("average-gain", half) == 0
+    assert score("average-increase", half) == 0
+    # Red that speaks against the class: hiding half of it raises p from 1/4 to σ(-ln(3)/2), target "red" by label.
+    subject = red_subject(torch.full((SIZE, SIZE), -math.log(3) / PIXELS))
+    against = replace(subject, targets=torch.tensor([0]), probability=torch.tensor([0.25]))
+    gain = evaluated(HALF, against)
+    assert score("average-drop", gain) == 0
+    assert score("average-gain", gain) == pytest.approx(100 * (shown(-0.5) - 0.25) / 0.75, abs=1e-4)
+    assert score("average-increase", gain) == 100
+
+
+def test_a_map_of_ones_changes_nothing() -> None:
+    for name in ("average-drop", "average-gain", "average-increase"):
+        assert score(name, evaluated(ALL)) == 0
+
+
+def test_certainty_and_impossibility_do_not_divide_by_zero() -> None:
+    subject = red_subject()
+    for probability in (0.0, 1.0):
+        certain = replace(subject, probability=torch.tensor([probability]))
+        for name in ("average-drop", "average-gain", "average-increase"):
+            assert math.isfinite(score(name, evaluated(HALF, certain)))
+
+
+def test_win_and_tie() -> None:
+    subject = red_subject()
+    other = evaluated(HALF, subject)
+
+    def compared(saliency: Tensor) -> Evaluation:
+        return replace(evaluated(saliency, subject), refer=lambda _: other)
+
+    assert [score("win", compared(m)) for m in (ALL, HALF, NONE)] == [100, 0, 0]
+    assert [score("tie", compared(m)) for m in (ALL, HALF, NONE)] == [0, 100, 0]
+
+
+def test_deletion_and_insertion() -> None:
+    ramp = torch.arange(PIXELS, 0, -1).view(SIZE, SIZE) / PIXELS
+    curve = [shown(1 - step / 8) for step in range(9)]
+    area = sum((a + b) / 2 for a, b in itertools.pairwise(curve)) / 8
+    assert score("deletion", evaluated(ramp)) == pytest.approx(area, abs=1e-6)
+    assert score("deletion(top=50)", evaluated(ramp)) == pytest.approx(shown(0.5), abs=1e-6)
+    assert score("deletion(top=0)", evaluated(ramp)) == pytest.approx(0.75, abs=1e-6)
+    assert score("deletion(steps=1)", evaluated(ramp)) == pytest.approx((0.75 + 0.5) / 2, abs=1e-6)
+    assert score("insertion", evaluated(ramp)) == pytest.approx(0.75, abs=1e-6)  # a uniform picture is its own blur
+
+
+def test_deletion_removes_the_highest_first() -> None:
+    red = HALF * math.log(3) / HALF.sum()
+    subject = red_subject(red)
+    assert score("deletion(top=50)", evaluated(HALF, subject)) == pytest.approx(0.5)
+    assert score("deletion(top=50)", evaluated(1 - HALF, subject)) == pytest.approx(0.75)
+    assert score("insertion(top=50)", evaluated(HALF, subject)) > score(
+        "insertion(top=50)", evaluated(1 - HALF, subject)
+    )
+
+
+def test_ranks_break_ties_by_index() -> None:
+    assert ranks(torch.tensor([[[0.5, 1.0], [0.5, 0.0]]])).tolist() == [[[1, 0], [2, 3]]]
+
+
+def test_blur_keeps_uniform_pictures_and_the_mean_of_an_inner_dot() -> None:
+    dot = torch.zeros(1, 3, 33, 33)
+    dot[..., 16, 16] = 1
+    found = blur(dot)
+    assert found.sum((-2, -1)).flatten().tolist() == pytest.approx([1, 1, 1], abs=1e-6)
+    one = [math.exp(-(d**2) / 50) for d in range(-5, 6)]
+    assert found[0, 0, 16, 16].item() == pytest.approx((1 / sum(one)) ** 2, abs=1e-7)
+    assert found[0, 0, 16, 11].item() == pytest.approx(math.exp(-0.5) / sum(one) ** 2, abs=1e-7)
+    assert found[0, 0, 16, 10].item() == 0
+
+
+def test_road_rewards_the_order_of_importance() -> None:
+    red = HALF * math.log(9) / HALF.sum()
+    right, wrong = (score("road", evaluated(m, red_subject(red))) for m in (HALF, 1 - HALF))
+    assert right > 0.05
+    assert wrong < -0.05
+
+
+def test_imputation_solves_the_linear_system() -> None:
+    generator = torch.Generator().manual_seed(0)
+    picture = blur(torch.rand(1, 1, 16, 16, generator=generator))
+    known = torch.rand(1, 16, 16, generator=generator) > 0.5
+    weights = {(0, 1): 1 / 6, (1, 0): 1 / 6, (0, -1): 1 / 6, (-1, 0): 1 / 6}
+    weights |= {(y, x): 1 / 12 for y in (-1, 1) for x in (-1, 1)}
+    unknown = [tuple(place) for place in (~known[0]).nonzero().tolist()]
+    number = {place: i for i, place in enumerate(unknown)}
+    matrix, right = lil_matrix((len(unknown), len(unknown))), torch.zeros(len(unknown)).numpy()
+    for (y, x), i in number.items():
+        for (dy, dx), weight in weights.items():
+            near = (y + dy, x + dx)
+            if not (0 <= near[0] < 16 and 0 <= near[1] < 16):
+                continue
+            matrix[i, i] += weight
+            if near in number:
+                matrix[i, number[near]] -= weight
+            else:
+                right[i] += weight * picture[0, 0, near[0], near[1]].item()
+    exact = torch.from_numpy(spsolve(matrix.tocsr(), right)).float()
+    found = impute(picture, known)[0, 0][~known[0]]
+    torch.testing.assert_close(found, exact, atol=2e-3, rtol=0)
+    assert torch.equal(impute(picture, known)[0, 0][known[0]], picture[0, 0][known[0]])
+
+
+def test_localization_of_the_perfect_map() -> None:
+    perfect = evaluated(U)
+    for name in ("localization-error", "official-metric", "official-metric(overlap=ilsvrc)"):
+        assert score(name, perfect) == 0
+    for name in (
+        "pixel-f1",
+        "box-accuracy",
+        "pointing-game",
+        "energy-pointing-game",
+        "iou",
+        "iou(on=boxes)",
+        "iou(t=mean)",
+        "dice",
+        "pearson",
+        "pxap",
+    ):
+        assert score(name, perfect) == pytest.approx(1)
+
+
+def test_localization_of_a_shifted_box() -> None:
+    shifted = evaluated(box_map(4, 2, 8, 4))  # overlaps U in half of each: 4 of 12 pixels of the union
+    assert score("localization-error", shifted) == pytest.approx(2 / 3)
+    assert score("official-metric", shifted) == pytest.approx(2 / 3)
+    assert score("official-metric(overlap=ilsvrc)", shifted) == 1
+    assert score("official-metric", evaluated(box_map(4, 2, 8, 4), red_subject(label=1))) == 1
+    assert score("pixel-f1", shifted) == pytest.approx(0.5)
+    assert score("box-accuracy", shifted) == pytest.approx(1 / 3)  # IoU 1/3 passes 0.3 of 0.3, 0.5, 0.7
+    assert score("energy-pointing-game", shifted) == pytest.approx(0.5)
+    assert score("iou", shifted) == pytest.approx(1 / 3)
+    assert score("dice", shifted) == pytest.approx(0.5)
+    # U and the map have mean 1/8 each and overlap in 4 of 64: (1/16 - 1/64) / (1/8 · 7/8).
+    assert score("pearson", shifted) == pytest.approx((4 / 64 - 1 / 64) / (1 / 8 - 1 / 64))
+    # 4 of the 8 highest are hits, then all 56 others tie: 1/2 · 1/2 + 1/2 · 8/64.
+    assert score("pxap", shifted) == pytest.approx(0.25 + 0.5 * 8 / 64)
+
+
+def test_ties_of_the_pointing_game() -> None:
+    shifted = evaluated(box_map(0, 2, 4, 4))  # the first maximum is outside U, half of them are inside
+    assert score("pointing-game", shifted) == 1
+    assert score("pointing-game(ties=first)", shifted) == 0
+    assert score("pointing-game(ties=mean)", shifted) == pytest.approx(0.5)
+
+
+def test_uniform_maps_have_the_area_as_their_energy() -> None:
+    assert score("energy-pointing-game", evaluated(ALL)) == pytest.approx(8 / 64)
+    assert score("pixel-f1", evaluated(ALL)) == pytest.approx(2 * 8 / (64 + 8))
+
+
+def test_black_maps_localize_nothing() -> None:
+    black = evaluated(NONE)
+    for name in ("localization-error", "official-metric"):
+        assert score(name, black) == 1
+    for name in ("pixel-f1", "box-accuracy", "pointing-game", "pointing-game(ties=mean)", "energy-pointing-game"):
+        assert score(name, black) == 0
+    for name in ("iou", "dice", "pearson", "pxap", "sparseness"):
+        assert score(name, black) == 0
+
+
+def test_loc_of_grad_cam_plus_plus_is_the_iou_with_the_box() -> None:
+    ramp = torch.arange(PIXELS).view(SIZE, SIZE) / PIXELS
+    above = ramp > 0.25
+    inside = (above & U.bool()).sum()
+    loc = inside / (U.sum() + (above & ~U.bool()).sum())
+    assert score("iou(on=boxes,t=0.25)", evaluated(ramp)) == pytest.approx(loc.item())
+
+
+def test_saliency_metric() -> None:
+    # The crop of a uniform picture is the picture: p stays 3/4. U covers 8 of 64 pixels, one pixel less than 5 %.
+    assert score("saliency-metric", evaluated(U)) == pytest.approx(math.log(8 / 64) - math.log(0.75), abs=1e-6)
+    dot = box_map(3, 3, 4, 4)
+    assert score("saliency-metric", evaluated(dot)) == pytest.approx(math.log(0.05) - math.log(0.75), abs=1e-6)
+    assert score("saliency-metric", evaluated(NONE)) == pytest.approx(math.log(0.05) - math.log(0.5), abs=1e-6)
+
+
+def test_crops_are_torchs_interpolation() -> None:
+    pictures = torch.rand(3, 3, 12, 10, generator=torch.Generator().manual_seed(0))
+    boxes = torch.tensor([[0, 0, 10, 12], [3, 2, 7, 9], [4, 5, 5, 6]])
+    found = crops(pictures, boxes)
+    for row, (x1, y1, x2, y2) in enumerate(boxes.tolist()):
+        expected = interpolate(pictures[row : row + 1, :, y1:y2, x1:x2], (12, 10), mode="bilinear", align_corners=False)
+        torch.testing.assert_close(found[row], expected[0], atol=2e-6, rtol=0)
+
+
+def test_sparseness_is_the_gini_index() -> None:
+    assert score("sparseness", evaluated(ALL)) == pytest.approx(0, abs=1e-12)
+    assert score("sparseness", evaluated(box_map(3, 3, 4, 4))) == pytest.approx(1 - 1 / 64)
+    assert score("sparseness", evaluated(HALF)) == pytest.approx(0.5)
+
+
+def explained(clean: Tensor, *again: Tensor) -> Evaluation:
+    """An evaluation whose explanations under changes are these, in turn."""
+    answers = iter(again)
+    return replace(evaluated(clean), explain=lambda _change, _index: next(answers)[None].float())
+
+
+def test_max_sensitivity_takes_the_largest_distance() -> None:
+    evaluation = explained(HALF, HALF, box_map(0, 0, 8, 3), box_map(0, 0, 8, 2))
+    assert score("max-sensitivity(draws=3)", evaluation) == pytest.approx(math.sqrt(16 / 32))
+    assert score("max-sensitivity(draws=1)", explained(HALF, HALF)) == 0
+    assert score("max-sensitivity(draws=1)", explained(NONE, NONE)) == 1
+
+
+def test_equivariance_of_maps_that_follow_and_of_one_that_stays() -> None:
+    clean = torch.rand(SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    moved = [transform(clean) for transform in transforms((SIZE, SIZE)).values()]
+    assert len(moved) == 6
+    assert score("equivariance", explained(clean, *moved)) == pytest.approx(1)
+    assert score("equivariance", explained(clean, *[clean] * 6)) < 0.5
+    assert score("equivariance", explained(NONE, *[NONE] * 6)) == 0
+
+
+def test_the_translation_and_the_flip_move_pixels() -> None:
+    dot = box_map(2, 3, 3, 4)
+    moves = transforms((SIZE, SIZE))
+    assert moves["translation"](dot)[4, 3] == 1
+    assert moves["flip"](dot)[3, 5] == 1
+    assert moves["rotation 180"](dot)[4, 5] == 1
+
+
+def test_model_randomization_is_spearmans_correlation() -> None:
+    ramp = torch.arange(PIXELS).view(SIZE, SIZE) / PIXELS
+    assert score("model-randomization", explained(ramp, ramp**3)) == pytest.approx(1)
+    assert score("model-randomization", explained(ramp, 1 - ramp)) == pytest.approx(-1)
+    assert score("model-randomization", explained(ramp, ALL)) == 0
+    assert score("model-randomization", explained(NONE, ramp)) == 1
+
+
+def test_randomizing_changes_the_tail_of_a_copy() -> None:
+    network = red_subject().network
+    before = [parameter.clone() for parameter in network.tail.parameters()]
+    other = randomized(network, 0)
+    pictures, targets = torch.rand(1, 3, SIZE, SIZE), torch.tensor([0])
+    assert not torch.equal(other.probabilities(pictures, targets), network.probabilities(pictures, targets))
+    assert torch.equal(other.activation(pictures), network.activation(pictures))
+    assert all(torch.equal(a, b) for a, b in zip(before, network.tail.parameters(), strict=True))
+    assert other.fingerprint != network.fingerprint
+
+
+def test_adcc_is_the_harmonic_mean() -> None:
+    drop = (0.75 - shown(0.5)) / 0.75
+    expected = 3 / (1 / 1 + 1 / (1 - 0.5) + 1 / (1 - drop))
+    assert score("adcc", explained(HALF, HALF)) == pytest.approx(expected, abs=1e-6)
+    assert score("adcc", explained(HALF, 1 - HALF)) == 0  # coherency 0
+    assert score("adcc", explained(NONE, NONE)) == 0
