@@ -10,6 +10,7 @@ import z3
 
 from sygus.terms import Literal, Term, Variable, expand, fold, subterms
 from sygus.theories import Function
+from sygus.theories.function import Facts
 from sygus.theories.sorts import representation, z3_constant
 
 Domain = OneOf["any", "nonnegative", "unit"]
@@ -75,12 +76,17 @@ class _Encoding:
 
     def variable(self, variable: Variable) -> z3.ExprRef:
         value = z3_constant(variable.name, variable.sort)
-        match self.domains.get(variable.name, "any"):
-            case "nonnegative":
-                self.assume(value >= 0)
-            case "unit":
-                self.assume(z3.And(value > 0, value < 1))
+        state_domain(self, value, self.domains.get(variable.name, "any"))
         return value
+
+
+def state_domain(facts: Facts, value: z3.ArithRef, domain: Domain) -> None:
+    """Assume that the value lies in the domain."""
+    match domain:
+        case "nonnegative":
+            facts.assume(value >= 0)
+        case "unit":
+            facts.assume(z3.And(value > 0, value < 1))
 
 
 class SafetyOracle:

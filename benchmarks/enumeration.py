@@ -1,0 +1,150 @@
+"""Bottom-up enumeration: counts of a toy grammar against the published table, and rates beside slower ways.
+
+Run ``python benchmarks/enumeration.py``; it takes about a minute. Measured in one run: the bank, a straightforward loop
+over one term at a time with the same pruning, and cvc5's enumerator where the package ``cvc5`` is installed; cvc5 has
+no CAM theory and enumerates an integer grammar.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Iterator
+from itertools import product
+
+import torch
+from harness import report
+
+from solvers.bank import Bank
+from sygus.elaborate import load_problem
+from sygus.oracles.cam import domains, probes
+from sygus.oracles.equivalence import Probes, signatures
+from sygus.oracles.safety import SafetyOracle
+from sygus.problem import Grammar
+from sygus.resources import read_problem
+from sygus.terms import REAL, Nonterminal, Term, Variable
+from sygus.theories.cam import MAP, WEIGHT
+
+TOY = """
+(set-logic CAM)
+(synth-fun w ((activation Map) (gradient Map) (score Weight) (ablation Weight)) Weight
+  ((W Weight) (M Map))
+  ((W Weight ((gap M) score ablation (+ W W) (* W W) (div0 W W) (relu W) (softmax W)))
+   (M Map    (activation gradient (relu M) (* M M) (+ M M) (div0 M M)))))
+(check-synth)
+"""
+PUBLISHED = {3: 18, 5: 260, 7: 4_048, 9: 69_014}
+"""Distinct weights by value, of exactly this size."""
+PUBLISHED_TOTAL = 90_930
+LARGEST = 9
+
+
+def toy_probes(parameters: tuple[Variable, ...], draws: int, seed: int = 0) -> Probes:
+    """Independent normal draws; activations are positive parts."""
+    generator = torch.Generator().manual_seed(seed)
+    shapes = {MAP: (draws, 3, 2, 2), WEIGHT: (draws, 3, 1, 1), REAL: (draws, 1, 1, 1)}
+
+    def draw(variable: Variable) -> torch.Tensor:
+        values = torch.randn(shapes[variable.sort], generator=generator, dtype=torch.float64)
+        return values.relu() if variable.name == "activation" else values
+
+    return Probes({variable: draw(variable) for variable in parameters}, shapes)
+
+
+def grow(grammar: Grammar, draw: Probes, size: int) -> tuple[Bank, list[tuple[int, float]]]:
+    """A bank of all terms up to a size, with the combinations and the seconds of each level."""
+    bank = Bank(grammar, draw, SafetyOracle(domains(True)), deepest=size)
+    levels = []
+    for _ in range(size):
+        started = time.perf_counter()
+        levels.append((bank.grow().combined, time.perf_counter() - started))
+    return bank, levels
+
+
+def one_at_a_time(grammar: Grammar, draw: Probes, size: int) -> int:
+    """The same enumeration, a term at a time: how many terms were combined."""
+    bank: dict[tuple[Nonterminal, int], list[Term]] = {}
+    seen: dict[Nonterminal, set[int]] = {nonterminal: set() for nonterminal in grammar.productions}
+    combined = 0
+    for level in range(1, size + 1):
+        for nonterminal, productions in grammar.productions.items():
+            kept = bank.setdefault((nonterminal, level), [])
+            for production in productions:
+                for children in _children(production.holes, level - production.size, bank):
+                    combined += 1
+                    term = production.instantiate(children)
+                    keys, finite = signatures(draw.evaluate(term)[None])
+                    if finite[0] and int(keys[0]) not in seen[nonterminal]:
+                        seen[nonterminal].add(int(keys[0]))
+                        kept.append(term)
+    return combined
+
+
+def _children(
+    holes: tuple[Nonterminal, ...], rest: int, bank: dict[tuple[Nonterminal, int], list[Term]]
+) -> Iterator[tuple[Term, ...]]:
+    if not holes and rest == 0:
+        yield ()
+    for sizes in product(range(1, rest + 1), repeat=len(holes)):
+        if holes and sum(sizes) == rest:
+            yield from product(*(bank.get(key, []) for key in zip(holes, sizes, strict=True)))
+
+
+def cvc5_terms(seconds: float) -> int:
+    """How many terms cvc5 enumerates of an integer grammar, as solutions of a problem that all terms solve."""
+    import cvc5
+
+    solver = cvc5.Solver()
+    for option, value in (("sygus", "true"), ("incremental", "true")):
+        solver.setOption(option, value)
+    solver.setLogic("LIA")
+    integer = solver.getIntegerSort()
+    x, y = (solver.mkVar(integer, name) for name in "xy")
+    start = solver.mkVar(integer, "W")
+    grammar = solver.mkGrammar([x, y], [start])
+    sums = [solver.mkTerm(kind, start, start) for kind in (cvc5.Kind.ADD, cvc5.Kind.SUB)]
+    grammar.addRules(start, [x, y, *sums])
+    solver.synthFun("f", [x, y], integer, grammar)
+    solver.addSygusConstraint(solver.mkTrue())
+    found, started = 0, time.perf_counter()
+    result = solver.checkSynth()
+    while result.hasSolution() and time.perf_counter() - started < seconds:
+        found += 1
+        result = solver.checkSynthNext()
+    return found
+
+
+def toy_counts() -> dict[str, object]:
+    """The toy grammar's counts and times, beside the published ones."""
+    problem = load_problem(TOY, "toy")
+    grammar, parameters = problem.target.grammar, problem.target.function.parameters
+    facts: dict[str, object] = {"toy, published: sizes 3, 5, 7, 9 and all": [*PUBLISHED.values(), PUBLISHED_TOTAL]}
+    for draws in (1, 4):
+        bank, levels = grow(grammar, toy_probes(parameters, draws), LARGEST)
+        sizes = [len(bank.level(grammar.start, size)) for size in range(1, LARGEST + 1)]
+        facts[f"toy, {draws} draw(s): sizes 3, 5, 7, 9 and all"] = [*(sizes[n - 1] for n in PUBLISHED), sum(sizes)]
+        facts[f"toy, {draws} draw(s): seconds to size {LARGEST}"] = round(sum(seconds for _, seconds in levels), 2)
+    return facts
+
+
+def main() -> None:
+    """Measure and report."""
+    plus = load_problem(*reversed(read_problem("gradcam_plus")))
+    draw = probes(plus.target.function.parameters, nonnegative=True, seed=0)
+
+    def row(enumerator: str, size: str, combined: int, seconds: float) -> dict[str, object]:
+        figures = {"combined": combined, "seconds": seconds, "terms/s": combined / seconds}
+        return {"enumerator": enumerator, "size": size, **figures}
+
+    _, levels = grow(plus.target.grammar, draw, 10)
+    rows = [row("bank, gradcam_plus", str(size), *levels[size - 1]) for size in (7, 8, 9, 10)]
+    started = time.perf_counter()
+    combined = one_at_a_time(plus.target.grammar, draw, 6)
+    rows.append(row("one term at a time, gradcam_plus", "1-6", combined, time.perf_counter() - started))
+    if importlib.util.find_spec("cvc5") is not None:
+        rows.append(row("cvc5, integers with + and -", "any", cvc5_terms(5.0), 5.0))
+    report("enumeration", "bottom-up enumeration", rows, **toy_counts())
+
+
+if __name__ == "__main__":
+    main()

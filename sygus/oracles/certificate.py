@@ -1,0 +1,189 @@
+"""Certificates of equivalence: Z3 proves two CAM terms equal over the reals, or finds values where they differ.
+
+The terms are written out for every pixel of every channel of a small shape. Pointwise functions use their Z3 form. A
+function that looks at several pixels or channels is written out where it is linear, which is read off its kernel on
+unit vectors; otherwise it is an uninterpreted function of all it looks at, so a proof stands whatever it computes. A
+counterexample is believed only if the kernels confirm it, so it never rests on an uninterpreted function or on a
+feature's unmet definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+from typing import Literal as OneOf
+
+import torch
+import z3
+
+from sygus.oracles.safety import Domain, state_domain
+from sygus.saliency.features import FEATURES
+from sygus.terms import Literal, Term, Variable, expand, fold
+from sygus.theories import Function
+from sygus.theories.cam import MAP, RANKS, WEIGHT
+from sygus.theories.evaluate import evaluate
+
+CHANNELS, PIXELS = 2, 2
+TIMEOUT = 2000
+"""Milliseconds for one pair of terms."""
+
+Cells = dict[tuple[int, int], Any]
+"""A value's Z3 form by channel and pixel; a Weight is the same at every pixel, a Real everywhere."""
+
+EVERYWHERE = tuple(product(range(CHANNELS), range(PIXELS)))
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is known of the equality of two terms, for 2 channels of 2 pixels.
+
+    Attributes:
+        status: ``proved``: equal for all real values in the features' domains; ``refuted``: the counterexample makes
+            them differ; ``open``: neither was found in time.
+        counterexample: values by name, channel and pixel.
+        values: what the two terms are there.
+    """
+
+    status: OneOf["proved", "refuted", "open"]
+    counterexample: Mapping[str, float] | None = None
+    values: tuple[float, float] | None = None
+
+
+class _Writing:
+    """The Z3 form of terms, cell by cell; implements :class:`sygus.theories.function.Facts` for pointwise functions."""
+
+    def __init__(self, domains: Mapping[str, Domain]) -> None:
+        self.solver = z3.Solver()
+        self.solver.set("timeout", TIMEOUT)
+        self.domains = domains
+        self.cells: dict[Variable, Cells] = {}
+        self.count = 0
+
+    def fresh(self, name: str) -> z3.ArithRef:
+        self.count += 1
+        return z3.Real(f"{name}!{self.count}")
+
+    def assume(self, fact: z3.BoolRef) -> None:
+        self.solver.add(fact)
+
+    def proves(self, claim: z3.BoolRef) -> bool:
+        """Nothing is looked up here: facts of reductions follow from their being written out."""
+        del claim
+        return False
+
+    def write(self, root: Term) -> Cells:
+        def visit(node: Term, arguments: list[Cells]) -> Cells:
+            head = node.head
+            if isinstance(head, Variable):
+                return self.variable(head)
+            if isinstance(head, Literal):
+                return dict.fromkeys(EVERYWHERE, z3.RealVal(str(head.value)))
+            assert isinstance(head, Function)
+            if _looks_around(node):
+                return self.spread(head, node.arguments[0], arguments[0])
+            known: dict[tuple[int, ...], Any] = {}
+            cells = {}
+            for cell in EVERYWHERE:  # equal arguments share one value, so that a Weight is one number per channel
+                here = [argument[cell] for argument in arguments]
+                key = tuple(value.get_id() for value in here)
+                cells[cell] = known[key] = known[key] if key in known else head.z3(self, *here)
+            return cells
+
+        return fold(expand(root), visit)
+
+    def variable(self, variable: Variable) -> Cells:
+        if variable not in self.cells:
+            cells = {}
+            for cell in EVERYWHERE:
+                name = "_".join([variable.name, *map(str, _index(variable, cell))])
+                cells[cell] = z3.Real(name)
+                state_domain(self, cells[cell], self.domains.get(variable.name, "any"))
+            self.cells[variable] = cells
+        return self.cells[variable]
+
+    def spread(self, function: Function, argument: Term, cells: Cells) -> Cells:
+        """A function of one argument that looks at several of its cells."""
+        shape = (CHANNELS, 1, PIXELS) if argument.sort == MAP else (CHANNELS, 1, 1)
+        sources = [cell for cell in EVERYWHERE if argument.sort == MAP or cell[1] == 0]
+        matrix = _linear(function, shape)
+        result = {}
+        for cell in EVERYWHERE:
+            if matrix is not None:
+                row = matrix[:, cell[0], 0, min(cell[1], matrix.shape[-1] - 1)]
+                terms = [float(c) * cells[s] for c, s in zip(row, sources, strict=True) if float(c) != 0]
+                result[cell] = z3.Sum(terms) if terms else z3.RealVal(0)
+            elif argument.sort == MAP:  # of the pixels of its own channel
+                seen = [cells[cell[0], pixel] for pixel in range(PIXELS)]
+                result[cell] = z3.Function(function.name, *[z3.RealSort()] * (PIXELS + 1))(*seen)
+            else:  # of its own channel and of all channels
+                seen = [cells[cell[0], 0], *(cells[channel, 0] for channel in range(CHANNELS))]
+                result[cell] = z3.Function(function.name, *[z3.RealSort()] * (CHANNELS + 2))(*seen)
+        return result
+
+
+def certify(left: Term, right: Term, domains: Mapping[str, Domain]) -> Certificate:
+    """Prove two terms of one sort equal, or find values in the features' domains where they differ.
+
+    Args:
+        left: a term over features.
+        right: another.
+        domains: what is known of the features, by name.
+    """
+    writing = _Writing(domains)
+    a, b = writing.write(left), writing.write(right)
+    writing.solver.add(z3.Or([a[cell] != b[cell] for cell in EVERYWHERE]))
+    result = writing.solver.check()
+    if result == z3.unsat:
+        return Certificate("proved")
+    if result == z3.sat:
+        return _confirmed(left, right, writing)
+    return Certificate("open")
+
+
+def _confirmed(left: Term, right: Term, writing: _Writing) -> Certificate:
+    """The solver's model as a counterexample, if the kernels agree that the terms differ there."""
+    model = writing.solver.model()
+    environment, named = {}, {}
+    for variable, cells in writing.cells.items():
+        grid = torch.zeros(1, CHANNELS, 1, PIXELS, dtype=torch.float64)
+        for (channel, pixel), symbol in cells.items():
+            grid[0, channel, 0, pixel] = named[str(symbol)] = _number(model.eval(symbol, model_completion=True))
+        keep = (CHANNELS, PIXELS) if variable.sort == MAP else (CHANNELS, 1) if variable.sort == WEIGHT else (1, 1)
+        environment[variable] = grid[:, : keep[0], :, : keep[1]]
+    if any(FEATURES[variable.name].needs for variable in environment):
+        return Certificate("open")  # the model need not meet a derived feature's definition
+    shape = (1, CHANNELS, 1, PIXELS)
+    values = [evaluate(term, environment).expand(shape).reshape(-1) for term in (left, right)]
+    difference = (values[0] - values[1]).abs()
+    at = int(difference.argmax())
+    if float(difference[at]) > 1e-9 * max(1.0, float(values[0][at].abs())):
+        return Certificate("refuted", named, (float(values[0][at]), float(values[1][at])))
+    return Certificate("open")
+
+
+def _looks_around(node: Term) -> bool:
+    """Whether the function looks at more than one pixel or channel: it takes one sort alone, a Map or a Weight."""
+    signature = node.head.signature
+    return len(node.arguments) == 1 and sum(signature((sort,)) is not None for sort in RANKS) == 1
+
+
+def _index(variable: Variable, cell: tuple[int, int]) -> tuple[int, ...]:
+    return cell if variable.sort == MAP else cell[:1] if variable.sort == WEIGHT else ()
+
+
+def _linear(function: Function, shape: tuple[int, int, int]) -> torch.Tensor | None:
+    """The function's matrix, (inputs, *result), if its kernel is linear: read off unit vectors, checked on others."""
+    size = shape[0] * shape[1] * shape[2]
+    matrix = function.kernel(torch.eye(size, dtype=torch.float64).reshape(size, *shape))
+    generator = torch.Generator().manual_seed(0)
+    probe = torch.randn(16, size, generator=generator, dtype=torch.float64)
+    expected = (probe @ matrix.reshape(size, -1)).reshape(16, *matrix.shape[1:])
+    exact = torch.allclose(function.kernel(probe.reshape(16, *shape)), expected, rtol=1e-12, atol=1e-12)
+    return matrix if exact else None
+
+
+def _number(value: z3.ExprRef) -> float:
+    exact = value.approx(20) if z3.is_algebraic_value(value) else value
+    return float(exact.as_fraction())
