@@ -60,13 +60,13 @@ class Racer:
         looks = len(self.looks) - 1
         return (
             f"racing by a paired t test at {looks} looks and the exact bound: {saved}; a term no worse than the leader "
-            f"is dropped with probability at most {self.alpha:g}, approximately (t test, Bonferroni over the looks)"
+            f"and the thresholds is dropped with probability at most {self.alpha:g}, approximately (Bonferroni)"
         )
 
     def run(
         self, oracle: CamOracle, heat: list[HeatMaps], metric: Metric, known: Scores, leader: Scores | None
     ) -> Scores:
-        """Score candidates against a leader.
+        """Score candidates against a leader, or a threshold that they must not be worse than.
 
         Args:
             oracle: scores heat maps.

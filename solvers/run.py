@@ -175,6 +175,7 @@ class Run:
 
     def _judge(self, proposals: list[Proposal]) -> None:
         """Pass a batch through the oracles, in order of their price."""
+        before = self.oracle.forwards
         entries = [_Entry(self._count + position, proposal) for position, proposal in enumerate(proposals)]
         self._count += len(entries)
         for entry in entries:
@@ -185,6 +186,7 @@ class Run:
             if entry.candidate is None:
                 assert entry.twin is not None
                 entry.candidate = self._duplicate(entry, self._by_map[entry.twin])
+        self.spending.forwards += self.oracle.forwards - before
         self._conclude([(entry, entry.candidate) for entry in entries if entry.candidate is not None])
 
     def _screen(self, entry: _Entry) -> None:
@@ -220,9 +222,7 @@ class Run:
             if not heat:
                 break
             known = np.stack([self._known(one, metric) for one in heat])
-            before = self.oracle.forwards
             found = self.racer.run(self.oracle, heat, metric, known, self._rival(symbol))
-            self.spending.forwards += self.oracle.forwards - before
             self.full_passes += metric.passes(self.oracle.subject.network.size) * found.size
             for entry, row in zip(alive, found, strict=True):
                 entry.scores[symbol] = row
@@ -232,11 +232,13 @@ class Run:
             entry.candidate = self._by_map[entry.heat.key] = self._scored(entry)
 
     def _rival(self, symbol: OracleFunction) -> Scores | None:
-        """The leader's scores, where losing to it on this metric alone means losing."""
+        """The best scores such that losing to them on this metric alone means losing: a threshold's or the leader's."""
         goals, leader = self.problem.goals, self.archive.leader
-        if leader is None or not goals or goals[0].metric != symbol or not self.problem.is_ordered:
-            return None
-        return leader.scores[symbol]
+        rivals = self.objectives.thresholds(symbol)
+        if leader is not None and goals and goals[0].metric == symbol and self.problem.is_ordered:
+            rivals.append(leader.scores[symbol])
+        sign = 1 if self.problem.metric(symbol).direction == "min" else -1
+        return min(rivals, key=lambda scores: sign * float(scores.mean(dtype=np.float64)), default=None)
 
     def _known(self, heat: HeatMaps, metric: Metric) -> Scores:
         """What the journal knows of these maps, NaN for the rest."""

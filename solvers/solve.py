@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -22,6 +22,7 @@ from sygus.errors import SycamError
 from sygus.export.sygus import answer_text, term_text
 from sygus.export.tables import Row, table_as_json
 from sygus.oracles.cam import CamOracle, Saliency, domains, probes
+from sygus.oracles.certificate import Certificate, certify
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import QUICK, Method, expression_method, find_methods, methods
 from sygus.oracles.objective import CamProblem
@@ -31,6 +32,7 @@ from sygus.saliency.metrics import Metric
 from sygus.saliency.metrics.metric import subject_of
 from sygus.saliency.networks import load_network
 from sygus.statistics import Mean
+from sygus.terms import Term
 
 JOURNAL = "journal.sqlite"
 
@@ -56,6 +58,7 @@ class Solution:
         racing: what racing saved, and the probability statement it stands on.
         accounting: proposals by fate, combinations, passes, seconds.
         protocol: versions, fingerprints and options.
+        certificates: the terms that behave like the answer with what Z3 says of it; None where it was not asked.
     """
 
     problem: CamProblem
@@ -66,6 +69,7 @@ class Solution:
     racing: str
     accounting: Mapping[str, Any]
     protocol: Mapping[str, Any]
+    certificates: list[tuple[Term, Certificate]] | None = None
 
     @property
     def answer(self) -> str:
@@ -129,6 +133,7 @@ def solve(
     out: Path,
     report: Callable[[Progress], None] = lambda _: None,
     reuse: Sequence[Path] = (),
+    certify_aliases: bool = False,
 ) -> Solution:
     """Search for the best term.
 
@@ -141,6 +146,7 @@ def solve(
         out: an existing folder, for the journal.
         report: called after every batch.
         reuse: folders of other runs whose scores may be used; a score depends on nothing that its key does not hold.
+        certify_aliases: ask Z3 about every term that was pruned because it behaves like the answer.
 
     Raises:
         JournalError: the folder holds the journal of another run.
@@ -173,7 +179,14 @@ def solve(
         "seconds": round(spending.seconds, 2),
     }
     racing = racer.statement(spending.forwards, run.full_passes)
-    return Solution(problem, settings, run.archive.leader, run.archive.front(), ending, racing, accounting, protocol)
+    leader = run.archive.leader
+    certificates = None
+    if certify_aliases and leader is not None:
+        known = domains(nonnegative)
+        aliases = (alias for alias in strategy.aliases(leader.term, tell_apart) if alias is not leader.term)
+        certificates = [(alias, certify(leader.term, alias, known)) for alias in aliases]
+    front = run.archive.front()
+    return Solution(problem, settings, leader, front, ending, racing, accounting, protocol, certificates)
 
 
 INTERRUPTED = "interrupted"
@@ -267,6 +280,9 @@ def as_json(solution: Solution, rows: list[Row]) -> dict[str, Any]:
         "ending": solution.ending,
         "racing": solution.racing,
         "accounting": dict(solution.accounting),
+        "certificates": None
+        if solution.certificates is None
+        else [{"term": term_text(alias), **asdict(found)} for alias, found in solution.certificates],
         "table": table_as_json(rows),
         **solution.protocol,
     }

@@ -69,6 +69,7 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--out", metavar="DIR", help="Folder of the run; by default a new one under runs/.")
 @click.option("--resume", is_flag=True, help="Continue the run in --out.")
 @click.option("--reuse", multiple=True, metavar="RUN", help="Use the scores of another run too; may be repeated.")
+@click.option("--certify", is_flag=True, help="Ask Z3 to prove that what was pruned as equal to the answer is.")
 @click.option("--all", "listing", metavar="FILE", help="Write every distinct expression: .csv, .jsonl or .parquet.")
 @click.option("--format", "form", type=click.Choice(["sygus", "json", "latex"]), default="sygus", help="On stdout.")
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
@@ -76,7 +77,7 @@ def solve(file: str, form: str, **given: Any) -> None:
     """Search the grammar of FILE for the best expression."""
     from sygus.commands.solve import RunOptions, run_solve
 
-    names = ("out", "resume", "reuse", "listing", "quiet")
+    names = ("out", "resume", "reuse", "listing", "certify", "quiet")
     sys.exit(run_solve(file, RunOptions(form=form, **{name: given.pop(name) for name in names}), given))
 
 

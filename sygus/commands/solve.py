@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ class RunOptions:
         resume: continue the run in that folder.
         reuse: folders of other runs whose scores are used too.
         listing: a file for every distinct expression.
+        certify: ask Z3 about what was pruned as equal to the answer.
         quiet: nothing on stderr.
     """
 
@@ -58,6 +60,7 @@ class RunOptions:
     resume: bool = False
     reuse: Sequence[str] = ()
     listing: str | None = None
+    certify: bool = False
     quiet: bool = False
 
 
@@ -76,7 +79,8 @@ def run_solve(file: str, options: RunOptions, given: Mapping[str, Any]) -> int:
     subjects = load_subjects(settings, problem.references)
     goals = tuple(goal.label for goal in problem.goals)
     with ProgressDisplay(console, goals, options.quiet) as display:
-        solution = solve(problem, settings, subjects, folder, display, [Path(run) for run in options.reuse])
+        reuse = [Path(run) for run in options.reuse]
+        solution = solve(problem, settings, subjects, folder, display, reuse, options.certify)
     rows = table_of(solution, subjects)
     (folder / "solution.json").write_text(json.dumps(as_json(solution, rows), indent=1), encoding="utf-8")
     if options.listing is not None:
@@ -92,6 +96,10 @@ def run_solve(file: str, options: RunOptions, given: Mapping[str, Any]) -> int:
         console.print(f"LaTeX: {weight_equation(solution.best.term)}", markup=False, highlight=False, soft_wrap=True)
         _figure(solution, subjects, folder / "heatmaps.png")
     console.print(f"search ended: {solution.ending}", markup=False, highlight=False, soft_wrap=True)
+    if solution.certificates is not None:
+        counts = Counter(certificate.status for _, certificate in solution.certificates)
+        found = ", ".join(f"{counts[status]} {status}" for status in ("proved", "refuted", "open"))
+        console.print(f"terms pruned as equal to the answer, by Z3: {found} (see solution.json)", soft_wrap=True)
     console.print(solution.racing, markup=False, highlight=False, soft_wrap=True)
     console.print(accounting_line(solution), markup=False, highlight=False, soft_wrap=True)
     console.print(f"run: {folder}", markup=False, highlight=False, soft_wrap=True)

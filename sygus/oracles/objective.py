@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sygus.elaborate import load_definitions
 from sygus.errors import OptionError, TypeCheckError
-from sygus.oracles.cam import CamOracle, Saliency, body_of, check_parameters, feature_variables, saliency_of
+from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, check_parameters, feature_variables, saliency_of
 from sygus.oracles.methods import methods
 from sygus.problem import Problem, Target
 from sygus.saliency.metrics import Metric, chosen_metric, find_metric, known_metrics
@@ -237,7 +237,7 @@ class Objectives:
     def __init__(self, problem: CamProblem, oracle: CamOracle) -> None:
         self.problem = problem
         self.oracle = oracle
-        self._fixed: dict[Term, float] = {}
+        self._fixed: dict[Term, Scores] = {}
 
     def values(self, candidate: Term, means: Means) -> tuple[float, ...]:
         """The objectives of a candidate, in the file's order and units."""
@@ -258,7 +258,8 @@ class Objectives:
                 return _scalar(self.weight(candidate, head.keyword))
             if isinstance(head, OracleFunction):
                 function = node.arguments[0].head
-                return _scalar(means[head] if isinstance(function, SynthFunction) else self._mean(node))
+                mine = isinstance(function, SynthFunction)
+                return _scalar(means[head] if mine else float(self._scores(node).mean(dtype="float64")))
             return _scalar(0.0)  # a function named as an oracle's argument; the oracle's own visit reads it
 
         return fold(root, visit)
@@ -271,13 +272,24 @@ class Objectives:
             raise ValueError(f"the grammar does not derive {candidate!r}")
         return derivation.weight(keyword, problem.weights[keyword])
 
-    def _mean(self, node: Term) -> float:
-        """The mean score of a defined function, such as a baseline in a constraint."""
+    def thresholds(self, symbol: OracleFunction) -> list[Scores]:
+        """The scores, (N,), of the functions that a constraint says the candidate may not be worse than by a metric."""
+        no_worse = ("<=", "<") if self.problem.metric(symbol).direction == "min" else (">=", ">")
+        found = []
+        for constraint in self.problem.problem.constraints:
+            if constraint.head.name in no_worse and len(constraint.arguments) == 2:
+                candidate, other = constraint.arguments
+                if _metric_alone(candidate) == symbol == other.head and _metric_alone(other) is None:
+                    found.append(self._scores(other))
+        return found
+
+    def _scores(self, node: Term) -> Scores:
+        """The scores of a defined function, such as a baseline in a constraint."""
         if node not in self._fixed:
             metric = self.problem.metric(node.head)
             everything = torch.arange(len(self.oracle.subject.targets))
             heat = self.oracle.heat_maps([body_of(node.arguments[0].head)])
-            self._fixed[node] = float(self.oracle.score(heat, metric, everything).mean(dtype="float64"))
+            self._fixed[node] = self.oracle.score(heat, metric, everything)[0]
         return self._fixed[node]
 
 
