@@ -111,7 +111,7 @@ def test_the_network_is_left_as_it_was() -> None:
     network = load("shapes-vgg")
     before = {name: value.clone() for name, value in network.state_dict().items()}
     subjects = load_subjects(Settings(search_images=8, held_out_images=2, device="cpu"))
-    subjects.search.features  # noqa: B018 - measures
+    subjects.search.heat_maps([read_expression("(gap gradient)")])
     assert all(parameter.grad is None for parameter in network.parameters())
     assert not network.training
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())

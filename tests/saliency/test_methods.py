@@ -16,6 +16,7 @@ from sygus.oracles.methods import applicable_methods, methods
 from sygus.saliency.features import Measurements, measure
 from sygus.saliency.features.gradients import noise
 from sygus.saliency.heatmap import combine, unit_range
+from sygus.saliency.images import Preprocessing
 from sygus.saliency.methods import MAP_METHODS, input_level
 from sygus.saliency.methods.layers import layer_cam_of_layers
 from sygus.saliency.methods.masked import is_cam, score_cam, ss_cam
@@ -62,7 +63,7 @@ def toy() -> Measurements:
         layer="features",
         trunk=nn.Sequential(nn.Conv2d(3, 2, 1, bias=False)).requires_grad_(False),
         tail=tail,
-        size=(2, 2),
+        preprocessing=Preprocessing.square(2),
         classes=("a", "b"),
         nonnegative=True,
         fingerprint="toy",

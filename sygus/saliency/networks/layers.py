@@ -94,10 +94,10 @@ def observe(pipeline: nn.Module, pictures: Tensor, wanted: Callable[[nn.Module],
 def find_layer(pipeline: nn.Module, pictures: Tensor, name: str | None, grid: Grid) -> Layer:
     """The layer of this name, or the one found.
 
-    Found is: where tokens are normalised after the last convolution (a transformer), the last such normalisation
-    whose tokens of the grid the logits depend on, which is the first of the last block where a class token is read;
-    otherwise the last feature maps of more than one pixel that are not merely pooled. A network whose last feature
-    maps are max-pooled, as VGG, is explained before that pooling.
+    Found is the later of two. The last feature maps of more than one pixel that are not merely pooled: a network whose
+    last feature maps are max-pooled, as VGG, is explained before that pooling. And where tokens are normalised after
+    the last convolution (a transformer), the last such normalisation whose tokens of the grid the logits depend on:
+    where a class token is read, the first of the last block, as patches do not reach the logits after its attention.
 
     Args:
         pipeline: with the model at :data:`MODEL`.
@@ -113,7 +113,7 @@ def find_layer(pipeline: nn.Module, pictures: Tensor, name: str | None, grid: Gr
     with torch.no_grad():
         calls, _ = observe(pipeline, pictures, lambda _: True)
     inside = [call for call in calls if call.path.startswith(f"{MODEL}.")]
-    found = _tokens(pipeline, pictures, inside, grid) or _last_maps(inside, len(pictures))
+    found = _later(inside, _tokens(pipeline, pictures, inside, grid), _last_maps(inside, pictures, grid))
     if found is None:
         raise OptionError("--layer: no layer of the network gives feature maps", "name the layer to explain")
     return _layer(found, calls, len(pictures), grid)
@@ -159,10 +159,22 @@ def _similar(name: str, known: list[str]) -> str:
     )
 
 
-def _last_maps(calls: list[Call], batch: int) -> Call | None:
-    """The last call that gives maps of more than one pixel which are no pooled ones."""
+def _later(calls: list[Call], one: Call | None, other: Call | None) -> Call | None:
+    """Which of two runs ended last."""
+    if one is None or other is None:
+        return one or other
+    last = max(i for i, call in enumerate(calls) if call.path == one.path)
+    return one if last > calls.index(other) else other
+
+
+def _last_maps(calls: list[Call], pictures: Tensor, grid: Grid) -> Call | None:
+    """The last call that gives maps of more than one pixel which are no pooled ones.
+
+    Attention among tokens, (B, heads, T, T) or (B, heads, T, C), is no map.
+    """
     pooled: set[int] = set()
-    last = None
+    tokens = {call.output.shape[1] for call in calls if _is_norm(call.module) and _has_tokens(call.output, grid)}
+    last, batch = None, len(pictures)
     for call in calls:
         output = call.output[0] if isinstance(call.output, tuple | list) and call.output else call.output
         if not isinstance(output, Tensor):
@@ -170,13 +182,9 @@ def _last_maps(calls: list[Call], batch: int) -> Call | None:
         if isinstance(call.module, _POOLING) or (isinstance(call.module, _PASSING) and id(call.given) in pooled):
             pooled.add(id(output))
         if output.ndim == 4 and len(output) == batch and output.is_floating_point() and id(output) not in pooled:
-            height, width = output.shape[1:3] if _is_channels_last(output, call.module) else output.shape[2:]
-            last = call if height * width > 1 else last
+            _, height, width = view_of(output, batch, call.path, call.module, grid).shape
+            last = call if height * width > 1 and not tokens & {height, width} else last
     return last
-
-
-def _is_channels_last(output: Tensor, module: nn.Module) -> bool:
-    return view_of(output, len(output), "", module, None).kind == "channels-last"
 
 
 def _is_norm(module: nn.Module) -> bool:

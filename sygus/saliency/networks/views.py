@@ -147,6 +147,6 @@ def view_of(output: Any, batch: int, layer: str, module: nn.Module, grid: Grid) 
 
 def _channels_last(value: Tensor, module: nn.Module) -> bool:
     """LayerNorm normalises the last dimension; and of square pictures, the equal dimensions are the pixels."""
-    if type(module) is nn.LayerNorm:
-        return tuple(module.normalized_shape) == tuple(value.shape[-1:])
+    if isinstance(module, nn.LayerNorm) and tuple(module.normalized_shape) in ((value.shape[1],), (value.shape[3],)):
+        return value.shape[3] == module.normalized_shape[0] != value.shape[1]
     return value.shape[1] == value.shape[2] != value.shape[3]
