@@ -45,7 +45,7 @@ class Outcome:
         fate: what became of it.
         objectives: one number per objective of the problem, in its direction; empty unless scored.
         images: how many pictures the numbers stand on.
-            feasible: whether the constraints hold; None where that was not settled.
+        feasible: whether the constraints hold; None where that was not settled.
     """
 
     fate: Fate

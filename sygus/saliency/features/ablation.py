@@ -16,7 +16,7 @@ SMALLEST = 1e-8
 """A logit nearer to zero is replaced by this, with its sign."""
 
 
-def ablation(network: Network, activation: Tensor, targets: Tensor) -> Tensor:
+def ablation(network: Network, activation: Tensor, targets: Tensor, pictures: Tensor) -> Tensor:
     """w_k = (y - y_k) / y, y_k the logit with channel k set to 0 (Desai and Ramaswamy 2020, WACV, equation 4).
 
     Only the tail runs; where it is pooling and one linear layer, y - y_k = W_k · GAP(A_k) is known without it.
@@ -26,22 +26,25 @@ def ablation(network: Network, activation: Tensor, targets: Tensor) -> Tensor:
         network: the classifier.
         activation: (N, K, h, w).
         targets: (N,).
+        pictures: (N, 3, H, W) that the activation is of.
 
     Returns:
         (N, K) float32.
     """
-    targets = targets.to(activation.device)
-    clean = network.tail_logits(activation).float().gather(1, targets[:, None])
+    targets, pictures = targets.to(activation.device), pictures.to(activation.device)
+    clean = network.tail_logits(activation, pictures).gather(1, targets[:, None])
     head = linear_head(network, activation)
     if head is not None:
         drop = head.weight.detach().float()[targets] * activation.mean((-2, -1))
     else:
-        drop = _ablated(network, activation, targets, clean)
+        drop = _ablated(network, activation, targets, pictures, clean)
     sign = torch.where(clean < 0, -1.0, 1.0)
     return drop / torch.where(clean.abs() < SMALLEST, SMALLEST * sign, clean)
 
 
-def _ablated(network: Network, activation: Tensor, targets: Tensor, clean: Tensor) -> Tensor:
+def _ablated(
+    network: Network, activation: Tensor, targets: Tensor, pictures: Tensor, clean: Tensor
+) -> Tensor:
     """Y - y_k by running the tail on every activation without its channel k, (N, K)."""
     drop = torch.zeros(activation.shape[:2], device=activation.device)
     rows, channels = (activation != 0).any(-1).any(-1).nonzero(as_tuple=True)
@@ -50,6 +53,6 @@ def _ablated(network: Network, activation: Tensor, targets: Tensor, clean: Tenso
     for row, channel in track(blocks, len(blocks), "ablation of channels"):
         without = activation[row]
         without[torch.arange(len(row), device=row.device), channel] = 0
-        logit = network.tail_logits(without).float().gather(1, targets[row][:, None])
+        logit = network.tail_logits(without, pictures[row]).gather(1, targets[row][:, None])
         drop[row, channel] = (clean[row] - logit)[:, 0]
     return drop

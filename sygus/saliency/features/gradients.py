@@ -38,7 +38,8 @@ def smooth_gradients(
     pictures = pictures.to(network.device)
     sums: list[Tensor] = []
     for draw in track(draws, n, "gradients of noisy pictures"):
-        gradient = network.gradient(network.activation(pictures + draw), targets)[1].float()
+        noisy = pictures + draw
+        gradient = network.gradient(network.activation(noisy), targets, noisy)[1]
         powers = (gradient, gradient.square(), gradient**3)
         sums = [a + b for a, b in zip(sums, powers, strict=True)] if sums else list(powers)
     first, second, third = (value / n for value in sums)

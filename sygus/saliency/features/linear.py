@@ -27,7 +27,7 @@ def linear_head(network: Network, activation: Tensor) -> nn.Linear | None:
     """
     tail = network.tail
     layer = _pooled_linear(tail) if isinstance(tail, nn.Module) else None
-    if layer is None or layer.in_features != activation.shape[1]:
+    if layer is None or network.needs_pictures or layer.in_features != activation.shape[1]:
         return None
     generator = torch.Generator().manual_seed(0)
     probe = torch.randn(_CHECKS, *activation.shape[1:], generator=generator).to(activation)

@@ -89,14 +89,14 @@ class Measurements(Mapping[str, Tensor]):
             case "activation":
                 return {name: self._activation}
             case "gradient" | "logit":
-                logit, gradient = network.gradient(self._activation, targets)
+                logit, gradient = network.gradient(self._activation, targets, self.pictures)
                 return {"gradient": gradient.float(), "logit": logit.float().view(per_image)}
             case "probability":
                 return {name: _open_unit(self._clean_probability().view(per_image))}
             case "score":
                 return {name: scores(network, self.pictures, targets, self._activation).view(per_channel)}
             case "ablation":
-                return {name: ablation(network, self._activation, targets).view(per_channel)}
+                return {name: ablation(network, self._activation, targets, self.pictures).view(per_channel)}
             case "classifier":
                 return {name: classifier_weights(network, self._activation)[targets].view(per_channel)}
             case "opticam":

@@ -65,7 +65,7 @@ def _drawn(measured: Measurements, title: str, attribute: Callable[[Tensor, int]
 
 
 def _forward(network: Network) -> Callable[[Tensor], Tensor]:
-    return lambda pictures: network.tail(network.trunk(pictures))
+    return network.classify
 
 
 @method("smoothgrad", "SmoothGrad", "Smilkov et al. 2017, arXiv 1706.03825", check=_needs_captum)
