@@ -89,7 +89,7 @@ def test_the_closed_form_of_ablation_is_what_the_tail_gives(subject: Subject, mo
     measured = Measurements(subject.network, subject.images.pictures, subject.targets)
     closed = measured["ablation"].flatten(1)
     monkeypatch.setattr(ablation, "linear_head", lambda *_: None)
-    by_tail = ablation.ablation(subject.network, measured["activation"], subject.targets)
+    by_tail = ablation.ablation(subject.network, measured["activation"], subject.targets, subject.pictures)
     torch.testing.assert_close(closed, by_tail, atol=1e-5, rtol=0)
 
 

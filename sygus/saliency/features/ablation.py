@@ -42,9 +42,7 @@ def ablation(network: Network, activation: Tensor, targets: Tensor, pictures: Te
     return drop / torch.where(clean.abs() < SMALLEST, SMALLEST * sign, clean)
 
 
-def _ablated(
-    network: Network, activation: Tensor, targets: Tensor, pictures: Tensor, clean: Tensor
-) -> Tensor:
+def _ablated(network: Network, activation: Tensor, targets: Tensor, pictures: Tensor, clean: Tensor) -> Tensor:
     """Y - y_k by running the tail on every activation without its channel k, (N, K)."""
     drop = torch.zeros(activation.shape[:2], device=activation.device)
     rows, channels = (activation != 0).any(-1).any(-1).nonzero(as_tuple=True)
