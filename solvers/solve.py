@@ -102,7 +102,11 @@ def load_subjects(settings: Settings, references: Mapping[str, Saliency] | None 
     """
     network = load_network(settings.network, settings.torch_device(), settings.layer)
     split = load_images(
-        settings.images, search=settings.search_images, held_out=settings.held_out_images, seed=settings.seed
+        settings.images,
+        search=settings.search_images,
+        held_out=settings.held_out_images,
+        seed=settings.seed,
+        preprocessing=network.preprocessing,
     )
     target = cast("Literal['predicted', 'label']", settings.target)
     named = {name: method.saliency for name, method in methods().items()} if references is None else references

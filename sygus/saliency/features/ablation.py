@@ -16,7 +16,7 @@ SMALLEST = 1e-8
 """A logit nearer to zero is replaced by this, with its sign."""
 
 
-def ablation(network: Network, activation: Tensor, targets: Tensor, pictures: Tensor) -> Tensor:
+def ablation(network: Network, activation: Tensor, targets: Tensor, pictures: Tensor | None = None) -> Tensor:
     """w_k = (y - y_k) / y, y_k the logit with channel k set to 0 (Desai and Ramaswamy 2020, WACV, equation 4).
 
     Only the tail runs; where it is pooling and one linear layer, y - y_k = W_k · GAP(A_k) is known without it.
@@ -26,12 +26,12 @@ def ablation(network: Network, activation: Tensor, targets: Tensor, pictures: Te
         network: the classifier.
         activation: (N, K, h, w).
         targets: (N,).
-        pictures: (N, 3, H, W) that the activation is of.
+        pictures: (N, 3, H, W) that the activation is of; needed where the network's tail needs them.
 
     Returns:
         (N, K) float32.
     """
-    targets, pictures = targets.to(activation.device), pictures.to(activation.device)
+    targets = targets.to(activation.device)
     clean = network.tail_logits(activation, pictures).gather(1, targets[:, None])
     head = linear_head(network, activation)
     if head is not None:
@@ -42,7 +42,7 @@ def ablation(network: Network, activation: Tensor, targets: Tensor, pictures: Te
     return drop / torch.where(clean.abs() < SMALLEST, SMALLEST * sign, clean)
 
 
-def _ablated(network: Network, activation: Tensor, targets: Tensor, pictures: Tensor, clean: Tensor) -> Tensor:
+def _ablated(network: Network, activation: Tensor, targets: Tensor, pictures: Tensor | None, clean: Tensor) -> Tensor:
     """Y - y_k by running the tail on every activation without its channel k, (N, K)."""
     drop = torch.zeros(activation.shape[:2], device=activation.device)
     rows, channels = (activation != 0).any(-1).any(-1).nonzero(as_tuple=True)
@@ -51,6 +51,7 @@ def _ablated(network: Network, activation: Tensor, targets: Tensor, pictures: Te
     for row, channel in track(blocks, len(blocks), "ablation of channels"):
         without = activation[row]
         without[torch.arange(len(row), device=row.device), channel] = 0
-        logit = network.tail_logits(without, pictures[row]).gather(1, targets[row][:, None])
+        shown = None if pictures is None else pictures[row.to(pictures.device)]
+        logit = network.tail_logits(without, shown).gather(1, targets[row][:, None])
         drop[row, channel] = (clean[row] - logit)[:, 0]
     return drop

@@ -377,12 +377,12 @@ def subject_of(network: Network, images: ImageSet, target: Literal["predicted", 
     """The network's view of the pictures; the class explained is what it predicts, or the true label.
 
     Raises:
-        OptionError: the pictures do not fit the network.
+        OptionError: the pictures do not fit the network, or their labels do not.
     """
     if tuple(images.pictures.shape[-2:]) != network.size:
         height, width = network.size
         raise OptionError(f"--images: the pictures of {images.name} have the wrong size", f"make them {height}x{width}")
     logits = network.logits(images.pictures)
-    targets = logits.argmax(1) if target == "predicted" else images.labels.to(logits.device)
+    targets = logits.argmax(1) if target == "predicted" else images.labels_for(logits.shape[1]).to(logits.device)
     probability = torch.softmax(logits.float(), 1).gather(1, targets[:, None])[:, 0]
     return Subject(network, images, targets, probability)

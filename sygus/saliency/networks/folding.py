@@ -17,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from sygus.saliency.networks.classifier import Leaf
 from sygus.saliency.networks.split import deviation
+from sygus.saliency.networks.tracing import forgotten_with
 
 TOLERANCE = 1e-5
 """Of the largest logit: how far the folded copy may be from the network."""
@@ -69,7 +70,7 @@ class _Tracer(fx.Tracer):
     """Stops at torch's modules and at convolutions of any make, as those with another padding."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, (Leaf, *_CONVOLUTIONS)) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, (Leaf, *_NORMS, *_CONVOLUTIONS)) or super().is_leaf_module(m, module_qualified_name)
 
 
 class _Fold:
@@ -80,7 +81,7 @@ class _Fold:
 
     def apply(self, module: nn.Module) -> nn.Module:
         """The module, or what replaces it."""
-        if not any(type(part) in _NORMS for part in module.modules()):
+        if all(_after_norm(part) is None for part in module.modules()):
             return module
         try:
             graph = _Tracer().trace(module)
@@ -89,14 +90,14 @@ class _Fold:
                 module._modules[name] = self.apply(child)
             return module
         before = self.count
-        traced = fx.GraphModule(module, graph).eval()
+        traced = forgotten_with(fx.GraphModule(module, graph)).eval()
         for node in list(traced.graph.nodes):
             self._fold(node, traced)
         if self.count == before:
             return module
         traced.delete_all_unused_submodules()
         traced.recompile()
-        return traced
+        return forgotten_with(traced)
 
     def _fold(self, node: fx.Node, traced: fx.GraphModule) -> None:
         """Fold the batch normalisation at a node into the convolution that feeds it alone."""
@@ -111,14 +112,30 @@ class _Fold:
         replaced = fuse_conv_bn_eval(convolution, norm).requires_grad_(False)
         parent, _, name = str(before.target).rpartition(".")
         setattr(traced.get_submodule(parent), name, replaced)
-        node.replace_all_uses_with(before)
-        traced.graph.erase_node(node)
+        rest = _after_norm(norm)
+        if rest:
+            traced.add_submodule(str(node.target), nn.Sequential(*rest).eval())
+        else:
+            node.replace_all_uses_with(before)
+            traced.graph.erase_node(node)
         self.count += 1
+
+
+def _after_norm(module: nn.Module) -> tuple[nn.Module, ...] | None:
+    """What a batch normalisation does after it has normalised: nothing, or timm's dropout and activation.
+
+    None for every other module.
+    """
+    if type(module) in _NORMS:
+        return ()
+    if type(module).__name__ == "BatchNormAct2d" and isinstance(module, nn.BatchNorm2d):
+        return tuple(module.children())
+    return None
 
 
 def _foldable(norm: Any, convolution: Any) -> bool:
     return (
-        type(norm) in _NORMS
+        _after_norm(norm) is not None
         and isinstance(convolution, _CONVOLUTIONS)
         and norm.running_mean is not None
         and not norm.training

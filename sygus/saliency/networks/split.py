@@ -119,8 +119,8 @@ def _check_gradient(halves: SplitNetwork, layer: Layer, pictures: Tensor) -> Non
         activation = halves.trunk(pictures)
     leaf = activation.detach().requires_grad_()
     with torch.enable_grad():
-        logits = halves.logits(leaf.clone(), pictures)
-    if not logits.requires_grad or torch.autograd.grad(logits.sum(), leaf, allow_unused=True)[0] is None:
+        total = halves.logits(leaf.clone(), pictures).sum()
+    if not total.requires_grad or torch.autograd.grad(total, leaf, allow_unused=True)[0] is None:
         raise OptionError(
             f"--layer: the logits have no gradient with respect to '{layer.name}'",
             "choose a layer on the way to the logits; the model must not switch gradients off after it",

@@ -7,7 +7,9 @@ lowers modules to operators, whose numbers differ from the model's in the last b
 
 from __future__ import annotations
 
+import linecache
 import operator
+import weakref
 from typing import Any
 
 import torch
@@ -190,8 +192,13 @@ def _module(pipeline: nn.Module, graph: fx.Graph, own: dict[str, nn.Module], nam
     graph.lint()
     targets = {str(node.target) for node in graph.nodes if node.op in ("call_module", "get_attr")}
     attributes = {target: own[target] if target in own else operator.attrgetter(target)(pipeline) for target in targets}
-    module = fx.GraphModule(attributes, graph, name)
-    module.eval()
+    return forgotten_with(fx.GraphModule(attributes, graph, name)).eval()
+
+
+def forgotten_with(module: fx.GraphModule) -> fx.GraphModule:
+    """The module; when it dies, torch's entry for the source of its present graph goes too."""
+    file = module.forward.__code__.co_filename
+    weakref.finalize(module, linecache.cache.pop, file, None).atexit = False
     return module
 
 
