@@ -1,8 +1,9 @@
 """Linear imputation of missing pixels (Rong et al. 2022, ROAD), by coarse-to-fine relaxation.
 
 A missing pixel equals the weighted mean of its neighbours, so all of them together solve a sparse linear system. A
-pyramid of averages gives the start and a few sweeps most of the rest: on the embedded pictures ROAD's score differs
-from that of the solved system by 0.003 a picture, less than its own noise does. Sweeps work pixel by pixel, so what a picture becomes does not depend on what it is batched with, as it would with inner products over a batch.
+pyramid of averages gives the start and a few sweeps most of the rest: on the embedded pictures ROAD differs from its
+value for the solved system by 0.003 a picture. Sweeps work pixel by pixel, so what a picture becomes does not depend
+on what it is batched with, as it would with inner products over a batch.
 """
 
 from __future__ import annotations
