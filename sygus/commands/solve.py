@@ -14,30 +14,28 @@ import click
 from rich.console import Console
 
 from solvers.journal import Journal
+from solvers.record import FOUND, Proposals, record_of
 from solvers.settings import Settings, resolve
 from solvers.solve import (
-    FOUND,
     INTERRUPTED,
     JOURNAL,
     Solution,
-    Subjects,
-    as_json,
     load_subjects,
     prepare,
     solve,
-    table_of,
 )
 from solvers.strategy import Fate
 from sygus.display import ProgressDisplay, accounting_line, front_table, score_table
 from sygus.elaborate import load_problem
 from sygus.errors import OptionError
-from sygus.export.figures import rows_of_heat_maps
+from sygus.export.figures import heat_map_figure
 from sygus.export.latex import weight_equation
 from sygus.export.listing import check_listing, write_listing
-from sygus.oracles.methods import expression_method, find_methods
+from sygus.export.record import Record
 from sygus.oracles.objective import CamProblem
 from sygus.resources import read_problem
 
+FIGURE_METHODS = ("Grad-CAM", "Grad-CAM++", FOUND)
 FIGURE_PICTURES = 4
 
 
@@ -81,20 +79,24 @@ def run_solve(file: str, options: RunOptions, given: Mapping[str, Any]) -> int:
     with ProgressDisplay(console, goals, options.quiet) as display:
         reuse = [Path(run) for run in options.reuse]
         solution = solve(problem, settings, subjects, folder, display, reuse, options.certify)
-    rows = table_of(solution, subjects)
-    (folder / "solution.json").write_text(json.dumps(as_json(solution, rows), indent=1), encoding="utf-8")
+    with Journal(folder / JOURNAL) as journal:
+        proposals = journal.proposals()
+    record, gallery = record_of(solution, subjects, proposals)
+    record.write(folder)
+    gallery.write(folder)
     if options.listing is not None:
-        write_listing(_distinct(folder, goals), Path(options.listing))
+        write_listing(_distinct(proposals, goals), Path(options.listing))
     (folder / "answer.sy").write_text(solution.answer + "\n", encoding="utf-8")
     if solution.front:
         console.print(front_table(solution))
     metrics = list(problem.metrics.values())
     if metrics:
         search, held_out = len(subjects.search.subject.images), len(subjects.held_out.subject.images)
-        console.print(score_table(rows, metrics, f"{search} search pictures", f"{held_out} held-out pictures"))
+        console.print(score_table(record.table, metrics, f"{search} search pictures", f"{held_out} held-out pictures"))
     if solution.best is not None:
         console.print(f"LaTeX: {weight_equation(solution.best.term)}", markup=False, highlight=False, soft_wrap=True)
-        _figure(solution, subjects, folder / "heatmaps.png")
+    if solution.best is not None and metrics:
+        heat_map_figure(record, gallery, FIGURE_METHODS, FIGURE_PICTURES, folder / "heatmaps.png")
     console.print(f"search ended: {solution.ending}", markup=False, highlight=False, soft_wrap=True)
     if solution.certificates is not None:
         counts = Counter(certificate.status for _, certificate in solution.certificates)
@@ -103,7 +105,7 @@ def run_solve(file: str, options: RunOptions, given: Mapping[str, Any]) -> int:
     console.print(solution.racing, markup=False, highlight=False, soft_wrap=True)
     console.print(accounting_line(solution), markup=False, highlight=False, soft_wrap=True)
     console.print(f"run: {folder}", markup=False, highlight=False, soft_wrap=True)
-    click.echo(_output(solution, rows, options.form))
+    click.echo(_output(solution, record, options.form))
     if solution.ending == INTERRUPTED:
         console.print(
             f"resume: sycam-sygus {file} --out {folder} --resume (with the same options)", markup=False, soft_wrap=True
@@ -113,10 +115,8 @@ def run_solve(file: str, options: RunOptions, given: Mapping[str, Any]) -> int:
     return 3 if solution.best is None and spent else 0
 
 
-def _distinct(folder: Path, goals: tuple[str, ...]) -> list[dict[str, Any]]:
+def _distinct(rows: Proposals, goals: tuple[str, ...]) -> list[dict[str, Any]]:
     """Every expression that was scored, in full or in part; a pruned one has no objectives."""
-    with Journal(folder / JOURNAL) as journal:
-        rows = journal.proposals()
     return [
         {"id": row["id"], "term": row["term"], "nodes": row["size"], "fate": row["fate"], "images": row["images"]}
         | dict.fromkeys(goals)
@@ -127,9 +127,9 @@ def _distinct(folder: Path, goals: tuple[str, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def _output(solution: Solution, rows: list[Any], form: str) -> str:
+def _output(solution: Solution, record: Record, form: str) -> str:
     if form == "json":
-        return json.dumps(as_json(solution, rows), indent=1)
+        return json.dumps(record.as_json(), indent=1)
     if form == "latex" and solution.best is not None:
         return weight_equation(solution.best.term)
     return solution.answer
@@ -155,21 +155,3 @@ def _folder(problem: CamProblem, settings: Settings, out: str | None, resume: bo
     if resume and not there:
         raise OptionError(f"--resume: there is no run in '{out}'", "leave --resume out to begin one")
     return prepare(folder)
-
-
-def _figure(solution: Solution, subjects: Subjects, path: Path) -> None:
-    """The first held-out pictures, none chosen, with the heat maps of Grad-CAM, Grad-CAM++ and the found expression.
-
-    Over each column stands its mean score on all held-out pictures.
-    """
-    assert solution.best is not None
-    oracle = subjects.held_out
-    columns = [*find_methods("gradcam,gradcam++"), expression_method("found", FOUND, solution.best.term)]
-    (metric,) = list(solution.problem.metrics.values())[:1]
-    scores = [method.score(oracle, metric) for method in columns]
-    count = len(oracle.subject.images)
-    titles = [f"{m.title}\n{s.mean():.1f}{metric.unit} on {count}" for m, s in zip(columns, scores, strict=True)]
-    captions = [[f"{metric.name} {s[row]:.1f}{metric.unit}" for s in scores] for row in range(FIGURE_PICTURES)]
-    maps = [method.saliency(oracle)[:FIGURE_PICTURES] for method in columns]
-    pictures = oracle.subject.images.pictures[:FIGURE_PICTURES]
-    rows_of_heat_maps(pictures, titles, maps, captions, path)
