@@ -130,6 +130,23 @@ def explain(**given: Any) -> None:
     run_explain(ExplainOptions(**given))
 
 
+@main.command(name="export")
+@click.argument("run")
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(["sygus", "latex", "latex-document", "json", "sympy", "torch"]),
+    required=True,
+    help="latex: the formula; latex-document: with symbols, table and protocol; torch: a Python file of its own.",
+)
+@click.option("--out", metavar="FILE", help="Where to; by default stdout.")
+def export_(run: str, form: str, out: str | None) -> None:
+    """Give the result of RUN, the folder of a run or its solution.json, in another form."""
+    from sygus.commands.export import run_export
+
+    run_export(run, form, out)
+
+
 @main.command(name="list")
 @click.argument("kind")
 def list_(kind: str) -> None:

@@ -2,6 +2,37 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+_SYMBOLS = {
+    "×": r"\times",
+    "⊙": r"\odot",
+    "Σ": r"\Sigma",
+    "α": r"\alpha",
+    "δ": r"\delta",
+    "σ": r"\sigma",
+    "∂": r"\partial",
+    "≤": r"\le",
+    "≥": r"\ge",
+    "→": r"\to",
+    "↓": r"\downarrow",
+    "↑": r"\uparrow",
+    "∞": r"\infty",
+    "·": r"\cdot",
+    "…": r"\ldots",
+    "‖": r"\|",
+    "∈": r"\in",
+    "∩": r"\cap",
+    "η": r"\eta",
+    "₊": "{}_+",
+    "²": "{}^2",
+    "³": "{}^3",
+}
+"""What feature and metric descriptions write, and LaTeX's text fonts lack."""
+
+_ACCENTS = ("0300", "0301", "0302", "0303", "0304", "0306", "0307", "0308", "030A", "030B", "030C", "0327")
+"""The accents that LaTeX's oldest fonts, which are everywhere, can put on letters."""
+
 _LATEX = str.maketrans(
     {character: f"\\{character}" for character in "&%$#_{}"}
     | {
@@ -11,7 +42,7 @@ _LATEX = str.maketrans(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
-        "×": r"$\times$",
+        **{letter: f"${command}$" for letter, command in _SYMBOLS.items()},
         "\n": " ",
         "\t": " ",
     }
@@ -20,9 +51,11 @@ _LATEX = str.maketrans(
 
 def latex_text(text: str) -> str:
     """The text for LaTeX's text mode; characters that its standard fonts lack are shown by their code point."""
-    shown = "".join(c if c.isascii() or c in "×" or (c.isalpha() and ord(c) < 0x180) else _code(c) for c in text)
-    return "".join(c for c in shown if c.isprintable() or c in "\n\t").translate(_LATEX)
+    return "".join(map(_shown, text)).translate(_LATEX)
 
 
-def _code(character: str) -> str:
-    return f"(U+{ord(character):04X})"
+def _shown(character: str) -> str:
+    letter, _, accent = unicodedata.decomposition(character).partition(" ")
+    latin = accent in _ACCENTS and chr(int(letter, 16)).isascii()
+    known = character.isprintable() and (character.isascii() or latin or character in _SYMBOLS)
+    return character if known or character in "\n\t" else f"(U+{ord(character):04X})"

@@ -115,6 +115,10 @@ def table_as_csv(rows: Sequence[Row], metrics: Sequence[Scale]) -> str:
     return text.getvalue()
 
 
+CONTROL_NOTE = "a control: it explains nothing, and shows what the metric rewards"
+"""What the mark of a control means."""
+
+
 def table_as_latex(rows: Sequence[Row], metrics: Sequence[Scale]) -> str:
     """Booktabs tables, a line for each method, the best of each column in bold; a control is marked with an asterisk.
 
@@ -122,7 +126,7 @@ def table_as_latex(rows: Sequence[Row], metrics: Sequence[Scale]) -> str:
     """
     blocks = [metrics[start : start + BLOCK] for start in range(0, len(metrics), BLOCK)]
     text = "\n\n\\medskip\n".join(_latex_block(rows, block) for block in blocks)
-    note = "\n% * a control: it explains nothing, and shows what the metric rewards" if _has_controls(rows) else ""
+    note = f"\n% * {CONTROL_NOTE}" if _has_controls(rows) else ""
     return f"% needs \\usepackage{{booktabs}}{note}\n{text}\n"
 
 
