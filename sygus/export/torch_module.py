@@ -86,29 +86,34 @@ def _runtime() -> tuple[str, str]:
 
 def _body(expression: Term) -> str:
     """A statement for each sub-term; equal ones are computed once."""
-    lines = ['        activation = features["activation"]']
-    names: dict[Term, str] = {}
+    lines: list[str] = []
+    taken: dict[str, None] = {}
+
+    def feature(name: str) -> str:
+        if name not in taken:
+            taken[name] = None
+            lines.append(f'{name} = features["{name}"]')
+        return name
 
     def visit(node: Term, arguments: list[str]) -> str:
         head = node.head
         if isinstance(head, Variable):
-            if head.name != "activation" and node not in names:
-                lines.append(f'        {head.name} = features["{head.name}"]')
-            return names.setdefault(node, head.name)
+            return feature(head.name)
         if isinstance(head, Literal):
-            value = f"activation.new_tensor({float(head.value)!r})" if not isinstance(head.value, bool) else None
-            text = value or f"torch.tensor({head.value}, device=activation.device)"
+            if isinstance(head.value, bool):
+                text = f"torch.tensor({head.value}, device={feature('activation')}.device)"
+            else:
+                text = f"{feature('activation')}.new_tensor({float(head.value)!r})"
         else:
             assert isinstance(head, Function), f"{head.name} was not expanded"
             assert head.source is not None, f"{head.name} has no source"
             text = head.source(*arguments)
-        name = f"x{sum(known.startswith('x') for known in names.values()) + 1}"
-        lines.append(f"        {name} = {text}")
-        names[node] = name
+        name = f"x{len(lines) - len(taken) + 1}"
+        lines.append(f"{name} = {text}")
         return name
 
     result = fold(expand(expression), visit)
-    return "\n".join([*lines, f"        return {result}"])
+    return "\n".join(f"        {line}" for line in [*lines, f"return {result}"])
 
 
 def _plain(text: str) -> str:
