@@ -31,6 +31,7 @@ class Settings:
         layer: the layer explained; None for the network's default.
         images: name of the image set.
         search_images, held_out_images: how many pictures to search on, and to hold out.
+        strict: whether a picture that cannot be read is an error; otherwise it is skipped and named.
         target: explain the class ``predicted``, or the true ``label``.
         strategy: who proposes.
         budget: what may be spent.
@@ -46,6 +47,7 @@ class Settings:
     images: str = "shapes"
     search_images: int = 96
     held_out_images: int = 192
+    strict: bool = False
     target: str = "predicted"
     strategy: str = "enumerate"
     budget: str = "size=7,time=100s"
@@ -103,7 +105,7 @@ def resolve(problem: Problem, given: Mapping[str, Any]) -> tuple[Settings, list[
     Raises:
         OptionError: a bad value; of the file's, with its position.
     """
-    kinds: dict[str, Callable[[str], Any]] = {f.name: int if "int" in str(f.type) else str for f in fields(Settings)}
+    kinds: dict[str, Callable[[str], Any]] = {f.name: _READERS.get(str(f.type), str) for f in fields(Settings)}
     chosen: dict[str, Any] = {}
     notes = []
     for keyword, setting in problem.options.items():
@@ -119,14 +121,31 @@ def resolve(problem: Problem, given: Mapping[str, Any]) -> tuple[Settings, list[
         try:
             chosen[name] = kinds[name](setting.value)
             Settings(**{name: chosen[name]})
-        except ValueError:
-            raise OptionError(f"{where}: :{keyword} is '{setting.value}'", "give a whole number") from None
+        except ValueError as error:
+            raise OptionError(f"{where}: :{keyword} is '{setting.value}'", str(error)) from None
         except OptionError as error:
             raise OptionError(f"{where}: {error.message}", error.hint) from None
     return Settings(**(chosen | {name: value for name, value in given.items() if value is not None})), notes
 
 
 _OTHER_OPTIONS = {"constants"}  # read while the grammar is built
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("give a whole number") from None
+
+
+def _truth(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("give true or false")
+    return text == "true"
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {"int": _whole, "bool": _truth}
+"""Of option values that are no text, by the type they are read as."""
 
 
 def _choice(option: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -107,11 +107,22 @@ def load_subjects(settings: Settings, references: Mapping[str, Saliency] | None 
         held_out=settings.held_out_images,
         seed=settings.seed,
         preprocessing=network.preprocessing,
+        strict=settings.strict,
     )
     target = cast("Literal['predicted', 'label']", settings.target)
     named = {name: method.saliency for name, method in methods().items()} if references is None else references
     search, held_out = (CamOracle(subject_of(network, part, target), named) for part in (split.search, split.held_out))
     return Subjects(search, held_out)
+
+
+def subject_notes(subjects: Subjects) -> list[str]:
+    """How the network was split, folded and fed, and which pictures were skipped, in words."""
+    network, parts = subjects.search.subject.network, (subjects.search.subject.images, subjects.held_out.subject.images)
+    notes = [f"{network.name}: {'; '.join(network.notes)}"]
+    skipped = [picture for part in parts for picture in part.skipped]
+    if skipped:
+        notes.append(f"{len(skipped)} pictures cannot be read and are skipped: {'; '.join(skipped)}")
+    return notes + list(dict.fromkeys(note for part in parts for note in part.notes))
 
 
 def prepare(out: Path) -> Path:
@@ -214,6 +225,7 @@ def describe(problem: CamProblem, settings: Settings, subjects: Subjects) -> dic
             "search images": subject.images.fingerprint,
             "held-out images": subjects.held_out.subject.images.fingerprint,
         },
+        "notes": subject_notes(subjects),
         "versions": {
             name: version(name)
             for name in ("sycam-sygus", "torch", "numpy", "scipy", "sympy", "z3-solver", "lark", "safetensors")

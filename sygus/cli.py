@@ -49,6 +49,7 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--images", metavar="D", help="Image set (sycam-sygus list images)."),
         click.option("--search-images", type=int, metavar="N", help="Pictures to search on."),
         click.option("--held-out-images", type=int, metavar="N", help="Other pictures to report on."),
+        click.option("--strict", is_flag=True, default=None, help="A picture that cannot be read is an error."),
         click.option("--target", metavar="T", help="Class explained: predicted or label."),
         click.option("--seed", type=int, metavar="N", help="Seed of the pictures and of the search."),
         click.option("--device", metavar="D", help="auto, cpu, cuda or mps."),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 from rich.console import Console
 
 from solvers.settings import Settings
-from solvers.solve import Subjects, compare, is_slow, load_subjects
+from solvers.solve import Subjects, compare, is_slow, load_subjects, subject_notes
 from sygus.display import score_table, wide_table
 from sygus.errors import OptionError
 from sygus.export.sygus import number_text
@@ -30,6 +30,8 @@ def run_evaluate(names: str, metric_names: str, expression: str | None, form: st
     wanted = None if metric_names.strip() == "all" else _chosen(metric_names)
     own = [] if expression is None else [expression_method("expression", "expression", read_expression(expression))]
     subjects = load_subjects(settings)
+    for note in subject_notes(subjects):
+        click.echo(f"note: {note}", err=True)
     chosen = applicable_methods(names, subjects.search, lambda text: click.echo(f"note: {text}", err=True)) + own
     metrics = _applicable(subjects) if wanted is None else wanted
     for metric in metrics:
@@ -39,11 +41,7 @@ def run_evaluate(names: str, metric_names: str, expression: str | None, form: st
     def skip(method: Method, metric: Metric) -> bool:
         return not named and method not in own and is_slow(method, metric)
 
-    for method in chosen:
-        left_out = [metric.name for metric in metrics if skip(method, metric)]
-        if left_out:
-            reason = "each explains many times; name method and metric to compute it"
-            click.echo(f"note: {method.title} is not scored by {', '.join(left_out)}: {reason}", err=True)
+    _report_skipped(chosen, metrics, skip)
     rows = compare(subjects, chosen, metrics, skip)
     _report_black_maps(rows)
     match form:
@@ -59,6 +57,14 @@ def run_evaluate(names: str, metric_names: str, expression: str | None, form: st
                 for metric in metrics:
                     value = number_text(rows[-1].search[metric.name].value)
                     click.echo(f"{metric.name} on the search pictures: {value}")
+
+
+def _report_skipped(chosen: list[Method], metrics: list[Metric], skip: Callable[[Method, Metric], bool]) -> None:
+    for method in chosen:
+        left_out = [metric.name for metric in metrics if skip(method, metric)]
+        if left_out:
+            reason = "each explains many times; name method and metric to compute it"
+            click.echo(f"note: {method.title} is not scored by {', '.join(left_out)}: {reason}", err=True)
 
 
 def _print_table(rows: list[Row], metrics: list[Metric], subjects: Subjects) -> None:

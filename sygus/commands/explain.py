@@ -48,9 +48,10 @@ def run_explain(options: ExplainOptions) -> None:
     own = []
     if options.expression is not None:
         own.append(expression_method("expression", "expression", read_expression(options.expression)))
-    network = load_network(settings.network, settings.torch_device(), settings.layer)
+    network = load_network(settings.network, settings.torch_device(), settings.layer).for_few(len(options.images))
+    click.echo(f"note: {network.name}: {'; '.join(network.notes)}", err=True)
     target = None if options.target is None else _class_of(network, options.target)
-    images = read_pictures(options.images, network)
+    images = read_pictures(options.images, network.preprocessing)
     probabilities = torch.softmax(network.logits(images.pictures).float(), 1)
     predicted = probabilities.argmax(1)
     targets = predicted if target is None else torch.full_like(predicted, target)

@@ -23,6 +23,7 @@ from solvers.solve import (
     load_subjects,
     prepare,
     solve,
+    subject_notes,
 )
 from solvers.strategy import Fate
 from sygus.display import ProgressDisplay, accounting_line, front_table, score_table
@@ -75,6 +76,8 @@ def run_solve(file: str, options: RunOptions, given: Mapping[str, Any]) -> int:
         check_listing(Path(options.listing))
     folder = _folder(problem, settings, options.out, options.resume)
     subjects = load_subjects(settings, problem.references)
+    for note in subject_notes(subjects):
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     goals = tuple(goal.label for goal in problem.goals)
     with ProgressDisplay(console, goals, options.quiet) as display:
         reuse = [Path(run) for run in options.reuse]

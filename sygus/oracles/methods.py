@@ -13,8 +13,9 @@ from sygus.errors import OptionError
 from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, features_of, saliency_of
 from sygus.resources import read_problem
 from sygus.saliency.features import FEATURES
-from sygus.saliency.methods import MAP_METHODS, MapMethod
+from sygus.saliency.methods import MAP_METHODS, VARIANTS, MapMethod
 from sygus.saliency.metrics import Evaluation, Metric
+from sygus.saliency.options import read_call, split_calls
 from sygus.terms import Term
 
 
@@ -109,18 +110,31 @@ ALL, QUICK = "all", "quick"
 
 
 def find_methods(names: str) -> list[Method]:
-    """The methods of a comma-separated list of names, :data:`ALL` or :data:`QUICK`.
+    """The methods of a comma-separated list of names, with options as ``sscam(n=8)``; or :data:`ALL` or :data:`QUICK`.
 
     Raises:
-        OptionError: an unknown one.
+        OptionError: an unknown one, or a wrong option.
     """
     known = methods()
-    wanted = list(known) if names in (ALL, QUICK) else [name.strip() for name in names.split(",")]
-    for name in wanted:
-        if name not in known:
-            hint = f"known methods: {ALL}, {QUICK}, {', '.join(known)}"
-            raise OptionError(f"--methods: unknown method '{name}'", hint)
-    return [known[name] for name in wanted if names != QUICK or known[name].quick]
+    if names in (ALL, QUICK):
+        return [method for method in known.values() if names == ALL or method.quick]
+    try:
+        return [_found(name) for name in split_calls(names)]
+    except OptionError as error:
+        raise OptionError(f"--methods: {error.message}", error.hint) from None
+
+
+def _found(text: str) -> Method:
+    """The method of a name, perhaps with options."""
+    known, (name, given) = methods(), read_call(text, "method")
+    if name not in known:
+        raise OptionError(f"unknown method '{name}'", f"known methods: {ALL}, {QUICK}, {', '.join(known)}")
+    if not given:
+        return known[name]
+    entry = MAP_METHODS.get(name) or VARIANTS.get(name)
+    if entry is None:
+        raise OptionError(f"the method '{name}' has no option '{next(iter(given))}'", "its options: none")
+    return _map_method(entry.configured(given))
 
 
 def applicable_methods(names: str, oracle: CamOracle, note: Callable[[str], None]) -> list[Method]:

@@ -1,10 +1,13 @@
 """Every method against an independent reference: hand-worked numbers, plain loops, numpy."""
 
 import gc
+import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -14,13 +17,11 @@ from sygus.errors import OptionError
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.methods import applicable_methods, methods
 from sygus.saliency.features import Measurements, measure
+from sygus.saliency.features.cache import Cache
 from sygus.saliency.features.gradients import noise
-from sygus.saliency.heatmap import combine, unit_range
+from sygus.saliency.heatmap import unit_range
 from sygus.saliency.images import Preprocessing
-from sygus.saliency.methods import MAP_METHODS, input_level
-from sygus.saliency.methods.layers import layer_cam_of_layers
-from sygus.saliency.methods.masked import is_cam, score_cam, ss_cam
-from sygus.saliency.methods.optimised import extremal_perturbation, opti_cam
+from sygus.saliency.methods import MAP_METHODS, VARIANTS, input_level
 from sygus.saliency.networks import Network
 from sygus.saliency.networks.shapes import ShapesNetwork, load
 
@@ -121,7 +122,7 @@ def test_score_cam_one_channel_at_a_time(oracle: CamOracle) -> None:
         torch.testing.assert_close(oracle.measured["score"][row].flatten(), u, atol=2e-5, rtol=0)
         expected = saliency_by_numpy(torch.softmax(u, 0).numpy(), activation, subject.network.size)
         torch.testing.assert_close(methods()["scorecam"].saliency(oracle)[row], expected, atol=1e-4, rtol=0)
-    torch.testing.assert_close(score_cam(oracle.measured), methods()["scorecam"].saliency(oracle))
+    torch.testing.assert_close(VARIANTS["scorecam"](oracle.measured), methods()["scorecam"].saliency(oracle))
 
 
 @pytest.mark.parametrize("kind", ["sscam", "iscam"])
@@ -138,7 +139,7 @@ def test_noisy_and_partial_masks_one_at_a_time(oracle: CamOracle, kind: str) -> 
             u[channel] -= model(torch.zeros_like(picture))[0, target]
     expected = saliency_by_numpy(torch.softmax(u, 0).numpy(), activation, subject.network.size)
     measured = measure(subject.network, picture, subject.targets[:1])
-    found = ss_cam(measured, n=2) if kind == "sscam" else is_cam(measured, n=2)
+    found = MAP_METHODS[kind](measured, n=2)
     torch.testing.assert_close(found[0], expected, atol=1e-3, rtol=0)
 
 
@@ -156,21 +157,21 @@ def test_opti_cam_by_torchs_adam(oracle: CamOracle) -> None:
         loss.backward()
         adam.step()
     expected = saliency_by_numpy(torch.softmax(u.detach(), 0).numpy(), activation[0], subject.network.size)
-    found = opti_cam(measure(subject.network, picture, subject.targets[:1]), steps=8)[0]
+    found = VARIANTS["opticam"](measure(subject.network, picture, subject.targets[:1]), steps=8)[0]
     torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
 
 
 def test_a_batch_of_opti_cam_is_its_pictures(oracle: CamOracle) -> None:
     subject = oracle.subject
-    together = opti_cam(oracle.measured, steps=3)
-    alone = opti_cam(measure(subject.network, subject.images.pictures[1:2], subject.targets[1:2]), steps=3)
+    together = VARIANTS["opticam"](oracle.measured, steps=3)
+    alone = VARIANTS["opticam"](measure(subject.network, subject.images.pictures[1:2], subject.targets[1:2]), steps=3)
     torch.testing.assert_close(alone[0], together[1], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("loss", ["mask", "diff", "iomask", "iodiff"])
 @pytest.mark.parametrize("normalisation", ["range", "max", "sigmoid"])
 def test_opti_cams_options_never_give_nan(loss: str, normalisation: str) -> None:
-    found = opti_cam(toy(), loss=loss, normalisation=normalisation, steps=3)  # type: ignore[arg-type]
+    found = VARIANTS["opticam"](toy(), loss=loss, normalisation=normalisation, steps=3)
     assert found.isfinite().all()
 
 
@@ -191,14 +192,110 @@ def test_relatives_agree_on_a_pooled_linear_head() -> None:
         torch.testing.assert_close(maps[name], maps["cam"], atol=2e-5, rtol=0)
 
 
+@pytest.mark.parametrize("name", list(VARIANTS))
+def test_with_its_options_by_default_a_variant_is_the_expression(oracle: CamOracle, name: str) -> None:
+    if name == "layercam":
+        pytest.skip("over one layer tanh lifts the map, several are another method")
+    expected = methods()[name].saliency(oracle)
+    torch.testing.assert_close(VARIANTS[name](oracle.measured), expected, atol=1e-5, rtol=0)
+
+
 def test_layer_cam_over_layers(oracle: CamOracle) -> None:
-    measured = oracle.measured
-    maps = combine(measured["gradient"].relu(), measured["activation"])
-    scaled = torch.tanh(2 * maps / maps.amax((-2, -1), keepdim=True))
-    expected = unit_range(
-        interpolate(scaled[:, None], oracle.subject.network.size, mode="bilinear", align_corners=False)[:, 0]
-    )
-    torch.testing.assert_close(layer_cam_of_layers([measured, measured]), expected)
+    """Both layers by plain autograd, picture by picture."""
+    model, subject = plain(oracle), oracle.subject
+    layers = {"shapes-vgg": ("features.5", "features.8"), "shapes-resnet": ("features.3", "features")}[
+        subject.network.name
+    ]
+    found = VARIANTS["layercam"](oracle.measured, layers=layers)
+    for row in range(COUNT):
+        picture, target = subject.images.pictures[row : row + 1], int(subject.targets[row])
+        kept: dict[str, Tensor] = {}
+
+        def keep(module: nn.Module, _: object, out: Tensor, kept: dict[str, Tensor] = kept) -> Tensor:
+            kept[next(name for name in layers if model.get_submodule(name) is module)] = out
+            return out.clone()
+
+        hooks = [model.get_submodule(name).register_forward_hook(keep) for name in layers]
+        logit = model.requires_grad_(True)(picture)[0, target]
+        for hook in hooks:
+            hook.remove()
+        gradients = torch.autograd.grad(logit, [kept[name] for name in layers])
+        fused = torch.zeros(subject.network.size)
+        for name, gradient in zip(layers, gradients, strict=True):
+            maps = (gradient.relu() * kept[name].detach()).sum(1).relu()
+            scaled = torch.tanh(2 * maps / maps.max())[None]
+            up = interpolate(scaled, subject.network.size, mode="bilinear", align_corners=False)[0, 0]
+            fused = torch.maximum(fused, up)
+        expected = (fused - fused.min()) / (fused.max() - fused.min())
+        torch.testing.assert_close(found[row], expected, atol=2e-4, rtol=0)
+
+
+@pytest.mark.parametrize("numerator", ["D1", "D2"])
+def test_smooth_grad_cam_plus_plus_by_plain_autograd(oracle: CamOracle, numerator: str) -> None:
+    model, subject = plain(oracle).double().requires_grad_(True), oracle.subject
+    picture, target = subject.images.pictures[:1], int(subject.targets[0])
+    deviation = torch.tensor(subject.network.deviation).view(-1, 1, 1)
+    powers = []
+    for draw in noise(3, tuple(picture.shape[1:]), 0.2, 5) * deviation:
+        activation = model.features(model.normalise((picture + draw).double()))
+        (gradient,) = torch.autograd.grad(model.head(activation)[0, target], activation)
+        powers.append(torch.stack([gradient[0], gradient[0] ** 2, gradient[0] ** 3]))
+    first, second, third = torch.stack(powers).mean(0)
+    clean = model.features(model.normalise(picture.double()))[0].detach()
+    above = first if numerator == "D1" else second
+    alpha = above / (2 * second + clean.sum((1, 2), keepdim=True) * third)
+    weights = torch.where(second > 0, alpha * first.relu(), 0).sum((1, 2))
+    expected = saliency_by_numpy(weights.numpy(), clean, subject.network.size)
+    measured = measure(subject.network, picture, subject.targets[:1])
+    found = VARIANTS["smoothgradcam++"](measured, n=3, sigma=0.2, seed=5, numerator=numerator)
+    torch.testing.assert_close(found[0], expected.float(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        ("sscam(n=2,noisy=input)", "SS-CAM(n=2,noisy=input)"),
+        ("scorecam(score=prob,channel_softmax=false)", "Score-CAM(channel_softmax=false,score=prob)"),
+        ("extremal(steps=3)", "Extremal perturbation(steps=3)"),
+        ("opticam(loss=iomask,steps=2)", "Opti-CAM(loss=iomask,steps=2)"),
+    ],
+)
+def test_options_of_methods_by_name(oracle: CamOracle, names: str, title: str) -> None:
+    (method,) = applicable_methods(names, oracle, lambda _: None)
+    assert method.title == title
+    maps = method.saliency(oracle)
+    assert maps.shape == (COUNT, *oracle.subject.network.size)
+    assert bool(((maps >= 0) & (maps <= 1)).all())
+
+
+@pytest.mark.parametrize(
+    ("names", "fragment"),
+    [
+        ("sscam(n=0)", "'n' of the method 'sscam' is '0'"),
+        ("gradcam(n=2)", "'gradcam' has no option 'n'"),
+        ("scorecam(loss=diff)", "no option 'loss'"),
+        ("layercam(layers=nowhere)", "nowhere"),
+        ("sscam(n)", "cannot read 'n'"),
+    ],
+)
+def test_wrong_options_of_methods(oracle: CamOracle, names: str, fragment: str) -> None:
+    with pytest.raises(OptionError, match=fragment.replace("(", r"\(")):
+        applicable_methods(names, oracle, lambda _: None)[0].saliency(oracle)
+
+
+def test_maps_of_slow_methods_are_kept_on_disk(
+    oracle: CamOracle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = oracle.subject
+
+    def measured() -> Measurements:
+        return Measurements(subject.network, subject.images.pictures, subject.targets, cache=Cache(tmp_path))
+
+    first = MAP_METHODS["iscam"](measured(), n=2)
+    other = MAP_METHODS["iscam"](measured(), n=1)
+    monkeypatch.setattr(Network, "logits", lambda *_: pytest.fail("drawn again"))
+    assert torch.equal(MAP_METHODS["iscam"](measured(), n=2), first)
+    assert not torch.equal(first, other)
 
 
 FAST = [name for name in methods() if name not in ("sscam", "iscam", "extremal", "smoothgrad", "intgrad", "opticam")]
@@ -221,12 +318,55 @@ def test_a_batch_is_its_pictures(oracle: CamOracle, name: str) -> None:
     torch.testing.assert_close(chosen.saliency(alone)[0], together[1], atol=1e-6, rtol=0)
 
 
-def test_extremal_perturbation_preserves_the_area(oracle: CamOracle) -> None:
-    subject = oracle.subject
+def test_extremal_perturbation_by_plain_autograd(oracle: CamOracle) -> None:
+    """The same ascent written out: points by distance, scipy's Gaussian, one graph for the whole objective."""
+    model, subject = plain(oracle), oracle.subject
+    picture, target, side = subject.images.pictures[0], int(subject.targets[0]), subject.network.size[0]
+    at = torch.arange(0, side, 7) + 3.0  # the middle of each cell of the grid
+    pixel = torch.arange(side).float()
+    distance = (pixel[:, None, None, None] - at[None, None, :, None]) ** 2
+    distance = (distance + (pixel[None, :, None, None] - at[None, None, None, :]) ** 2).sqrt()
+    kernel = torch.exp(-2 * (distance / 21 - 0.5).clamp(min=0) ** 2).flatten(2)
+    # The maximum runs over the square of cells within 28 pixels; those outside the picture count as 0.
+    cells = torch.arange(side) // 7
+    near = ((cells[:, None] - torch.arange(len(at))[None]).abs() <= 4).float()
+    inside = (near[:, None, :, None] * near[None, :, None, :]).flatten(2)
+    outside = 81 - inside.sum(-1)
+    blurred = [
+        gaussian_filter(picture.numpy(), (0, s, s), mode="nearest", radius=math.ceil(3 * s)) if s else picture
+        for s in (20 * (1 - level / 7) for level in range(8))
+    ]
+    pyramid = torch.stack([torch.as_tensor(level) for level in blurred])
+    reference = (torch.arange(side * side) >= round(0.9 * side * side)).float()
+    grid, speed = torch.ones(len(at), len(at)), torch.zeros(len(at), len(at))
+
+    def smooth(grid: Tensor) -> Tensor:
+        values = kernel * grid.flatten()
+        weights = torch.exp(20 * values) * inside
+        return (weights * values).sum(-1) / (weights.sum(-1) + outside)
+
+    for t in range(3):
+        leaf = grid.clone().requires_grad_()
+        mask = smooth(leaf)
+        low = (mask * 7).floor().clamp(max=6).long()
+        share = mask * 7 - low
+        shown = sum(
+            pyramid[level] * torch.where(low == level, 1 - share, torch.where(low + 1 == level, share, 0))
+            for level in range(8)
+        )
+        logit = model(shown.flip(-1)[None] if t % 2 == 0 else shown[None])[0, target]
+        objective = logit - 300 * 1.0035**t * ((mask.flatten().sort().values - reference) ** 2).mean()
+        (slope,) = torch.autograd.grad(objective, leaf)
+        speed = 0.9 * speed + slope
+        grid = (grid + 0.01 * speed).clamp(0, 1)
+    expected = smooth(grid)
+    expected = (expected - expected.min()) / (expected.max() - expected.min())
     measured = measure(subject.network, subject.images.pictures[:1], subject.targets[:1])
-    found = extremal_perturbation(measured, steps=4, rate=0.1)
-    assert found.isfinite().all()
-    assert 0 <= found.min() <= found.max() <= 1
+    found = MAP_METHODS["extremal"](measured, steps=3)[0]
+    assert expected.std() > 0.05
+    # All points of the grid begin at 1, so that pixels are tied and rounding decides how sort orders them.
+    torch.testing.assert_close(found, expected, atol=2e-2, rtol=0)
+    assert (found - expected).abs().mean() < 2e-3
 
 
 def test_named_methods_that_do_not_apply_are_errors_and_groups_leave_them_out(oracle: CamOracle) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 
 import torch
@@ -71,6 +71,22 @@ class Measurements(Mapping[str, Tensor]):
     def fingerprint(self) -> bytes:
         """Of the pictures and the targets."""
         return self.pictures.cpu().contiguous().numpy().tobytes() + self.targets.cpu().numpy().tobytes()
+
+    def kept(self, name: str, compute: Callable[[], Tensor]) -> Tensor:
+        """What is computed of these pictures under a name, kept on disk where there is a cache."""
+        if self._cache is None:
+            return compute()
+        key = self._cache.key(self.network, self.fingerprint, (name,))
+        return self._cache.remember(key, ("kept",), self.network.device, lambda: {"kept": compute()})["kept"]
+
+    def at(self, layer: str) -> Measurements:
+        """The features of the same pictures at another layer of the network.
+
+        Raises:
+            OptionError: the network has no such layer, or it cannot be explained.
+        """
+        network = self.network.at(layer)
+        return Measurements(network, self.pictures, self.targets, cache=self._cache, probability=self._probability)
 
     def _found(self, name: str) -> Mapping[str, Tensor]:
         feature = FEATURES[name]

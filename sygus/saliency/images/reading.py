@@ -28,9 +28,13 @@ def read_record(record: Record, preprocessing: Preprocessing) -> tuple[Tensor, T
     """
     image = _colours(_load(record.file))
     placement = preprocessing.placement(*image.size)
+    return pixels_of(image, placement), _mask(record, placement), placement.boxes(record.boxes)
+
+
+def pixels_of(image: Image.Image, placement: Placement) -> Tensor:
+    """The pixels (3, H, W) in [0, 1] of a picture of three 8-bit channels, placed."""
     pixels = torch.from_numpy(np.array(placement.picture(image)))
-    picture = pixels.permute(2, 0, 1).float().div_(255).contiguous()
-    return picture, _mask(record, placement), placement.boxes(record.boxes)
+    return pixels.permute(2, 0, 1).float().div_(255).contiguous()
 
 
 def _mask(record: Record, placement: Placement) -> Tensor | None:

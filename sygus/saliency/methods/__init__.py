@@ -3,7 +3,17 @@
 Each module registers its own.
 """
 
-from sygus.saliency.methods import input_level, layers, masked, optimised, simple
-from sygus.saliency.methods.method import MAP_METHODS, MapMethod, method
+from sygus.saliency.methods import gradients, input_level, masked, optimised, simple
+from sygus.saliency.methods.method import MAP_METHODS, VARIANTS, MapMethod, method
 
-__all__ = ["MAP_METHODS", "MapMethod", "input_level", "layers", "masked", "method", "optimised", "simple"]
+__all__ = [
+    "MAP_METHODS",
+    "VARIANTS",
+    "MapMethod",
+    "gradients",
+    "input_level",
+    "masked",
+    "method",
+    "optimised",
+    "simple",
+]

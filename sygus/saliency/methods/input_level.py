@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from sygus.saliency.features import Measurements
 from sygus.saliency.heatmap import unit_range
 from sygus.saliency.methods.method import method
 from sygus.saliency.networks import Network
+from sygus.saliency.options import number, whole
 from sygus.saliency.progress import track
 
 
@@ -68,8 +70,14 @@ def _forward(network: Network) -> Callable[[Tensor], Tensor]:
     return network.classify
 
 
-@method("smoothgrad", "SmoothGrad", "Smilkov et al. 2017, arXiv 1706.03825", check=_needs_captum)
-def smooth_grad(measured: Measurements, *, n: int = 16, sigma: float = 0.3, seed: int = 0) -> Tensor:
+@method(
+    "smoothgrad",
+    "SmoothGrad",
+    "Smilkov et al. 2017, arXiv 1706.03825",
+    check=_needs_captum,
+    options={"n": whole(16, 1), "sigma": number(0.3, 0, math.inf), "seed": whole(0, 0)},
+)
+def smooth_grad(measured: Measurements, *, n: int, sigma: float, seed: int) -> Tensor:
     """The mean gradient of the logit over n noisy pictures x + N(0, σ²), σ in units of the network's normalisation."""
     captum, network = _captum(), measured.network
     tunnel = captum.NoiseTunnel(captum.Saliency(_forward(network)))
@@ -87,8 +95,14 @@ def smooth_grad(measured: Measurements, *, n: int = 16, sigma: float = 0.3, seed
     return _drawn(measured, "SmoothGrad", attribute)
 
 
-@method("intgrad", "Integrated gradients", "Sundararajan et al. 2017, arXiv 1703.01365", check=_needs_captum)
-def integrated_gradients(measured: Measurements, *, steps: int = 50) -> Tensor:
+@method(
+    "intgrad",
+    "Integrated gradients",
+    "Sundararajan et al. 2017, arXiv 1703.01365",
+    check=_needs_captum,
+    options={"steps": whole(50, 1)},
+)
+def integrated_gradients(measured: Measurements, *, steps: int) -> Tensor:
     """X ⊙ the mean gradient on the line from black to x, by Gauss-Legendre quadrature of so many steps."""
     integral = _captum().IntegratedGradients(_forward(measured.network))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -12,6 +13,7 @@ from sygus.saliency.features.gradients import noise
 from sygus.saliency.features.masking import Baseline, Masked, Score, once, scores
 from sygus.saliency.heatmap import combine, saliency
 from sygus.saliency.methods.method import method
+from sygus.saliency.options import Options, choice, number, truth, whole
 
 Noisy = Literal["mask", "input"]
 
@@ -35,10 +37,16 @@ def _drawn(
     return saliency(combine(weights[:, :, None, None], activation), network.size)
 
 
-def score_cam(
-    measured: Measurements, *, score: Score = "logit", baseline: Baseline = "black", channel_softmax: bool = True
-) -> Tensor:
-    """Score-CAM with its options (Wang et al. 2020, arXiv 1910.01279); the method ``scorecam`` is an expression.
+_SCORED: Options = {
+    "score": choice("logit", "prob"),
+    "baseline": choice("black", "none"),
+    "channel_softmax": truth(True),
+}
+
+
+@method("scorecam", "Score-CAM", "Wang et al. 2020, arXiv 1910.01279", options=_SCORED, variant=True)
+def score_cam(measured: Measurements, *, score: Score, baseline: Baseline, channel_softmax: bool) -> Tensor:
+    """L = ReLU(Σ_k w_k A_k), w = softmax_k(u), u_k = score(x ⊙ n(up(A_k))) - score(x_b).
 
     Args:
         measured: the pictures.
@@ -50,17 +58,28 @@ def score_cam(
     return _drawn(measured, once, title="Score-CAM", **settled)  # type: ignore[arg-type]
 
 
-@method("sscam", "SS-CAM", "Wang et al. 2020, arXiv 2006.14255")
+@method(
+    "sscam",
+    "SS-CAM",
+    "Wang et al. 2020, arXiv 2006.14255",
+    options={
+        "n": whole(35, 1),
+        "sigma": number(2.0, 0, math.inf),
+        "noisy": choice("mask", "input"),
+        "seed": whole(0, 0),
+        **_SCORED,
+    },
+)
 def ss_cam(
     measured: Measurements,
     *,
-    n: int = 35,
-    sigma: float = 2.0,
-    noisy: Noisy = "mask",
-    score: Score = "logit",
-    baseline: Baseline = "black",
-    channel_softmax: bool = True,
-    seed: int = 0,
+    n: int,
+    sigma: float,
+    noisy: Noisy,
+    score: Score,
+    baseline: Baseline,
+    channel_softmax: bool,
+    seed: int,
 ) -> Tensor:
     """As Score-CAM, u_k the mean over n masks n(up(A_k)) + N(0, σ²).
 
@@ -90,15 +109,8 @@ def ss_cam(
     return _drawn(measured, masked, title="SS-CAM", **settled)  # type: ignore[arg-type]
 
 
-@method("iscam", "IS-CAM", "Naidu et al. 2020, arXiv 2010.03023")
-def is_cam(
-    measured: Measurements,
-    *,
-    n: int = 10,
-    score: Score = "logit",
-    baseline: Baseline = "black",
-    channel_softmax: bool = True,
-) -> Tensor:
+@method("iscam", "IS-CAM", "Naidu et al. 2020, arXiv 2010.03023", options={"n": whole(10, 1), **_SCORED})
+def is_cam(measured: Measurements, *, n: int, score: Score, baseline: Baseline, channel_softmax: bool) -> Tensor:
     """As Score-CAM, u_k the mean over the masks i/n · n(up(A_k)), i = 1..n.
 
     Args:

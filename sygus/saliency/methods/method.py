@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from sygus.saliency.features import Measurements
 from sygus.saliency.networks import Network
+from sygus.saliency.options import Options, Value, called, read_options
 
 Draw = Callable[..., Tensor]
 """From the features of some pictures, and options by keyword, to S (N, H, W) in [0, 1]."""
@@ -26,12 +27,14 @@ class MapMethod:
     """A method and its metadata.
 
     Attributes:
-        name: how options name it.
+        name: how options name it, with those of its own that were set.
         title: how papers and tables write it.
         source: the paper.
         quick: whether it costs a few passes a picture and applies to every network.
         draw: the decorated function.
         check: raises OptionError where the method does not apply to a network.
+        options: what may be set.
+        chosen: their values.
     """
 
     name: str
@@ -40,38 +43,81 @@ class MapMethod:
     quick: bool
     draw: Draw
     check: Check
+    options: Options
+    chosen: Mapping[str, Value]
 
     @property
     def doc(self) -> str:
         """The formula, and the options."""
         return inspect.cleandoc(self.draw.__doc__ or "")
 
-    def __call__(self, measured: Measurements, **options: object) -> Tensor:
-        """S (N, H, W) of every picture.
+    def configured(self, given: Mapping[str, str]) -> MapMethod:
+        """This method with options set.
+
+        Raises:
+            OptionError: an option it does not have, or a value it does not take.
+        """
+        chosen = {**self.chosen, **read_options(f"method '{self.name}'", self.options, given)}
+        name = called(self.name, self.options, chosen)
+        return replace(self, name=name, title=self.title + name.removeprefix(self.name), chosen=chosen)
+
+    def __call__(self, measured: Measurements, **options: Value) -> Tensor:
+        """S (N, H, W) of every picture; those of a slow method are kept on disk.
+
+        Args:
+            measured: the pictures.
+            options: in place of the values chosen.
 
         Raises:
             OptionError: the method does not apply to the network.
         """
         self.check(measured.network)
-        return self.draw(measured, **options)
+        chosen = {**self.chosen, **options}
+        if self.quick:
+            return self.draw(measured, **chosen)
+        return measured.kept(f"{self.name} {sorted(chosen.items())}", lambda: self.draw(measured, **chosen))
 
 
 MAP_METHODS: dict[str, MapMethod] = {}
 """Every method that is no expression, by name."""
 
+VARIANTS: dict[str, MapMethod] = {}
+"""Methods that are expressions, as functions with options, by the name of the expression.
+
+With the options by default function and expression are the same, and the expression runs.
+"""
+
 
 def method(
-    name: str, title: str, source: str, *, quick: bool = False, check: Check = applies_everywhere
+    name: str,
+    title: str,
+    source: str,
+    *,
+    quick: bool = False,
+    check: Check = applies_everywhere,
+    options: Options | None = None,
+    variant: bool = False,
 ) -> Callable[[Draw], Draw]:
-    """Register the decorated function as a method; see :class:`MapMethod` for the arguments.
+    """Register the decorated function as a method.
 
-    A picture's map must not depend on the other pictures.
+    A picture's map must not depend on the other pictures. See :class:`MapMethod` for the arguments.
+
+    Args:
+        name: how options name it.
+        title: how papers and tables write it.
+        source: the paper.
+        quick: whether it costs a few passes a picture and applies to every network.
+        check: raises OptionError where the method does not apply to a network.
+        options: what may be set; the function takes each by keyword.
+        variant: whether it is an expression of ``grammars/methods.sy`` with options.
     """
+    register, settable = VARIANTS if variant else MAP_METHODS, options or {}
 
-    def register(draw: Draw) -> Draw:
-        if name in MAP_METHODS:
+    def enter(draw: Draw) -> Draw:
+        if name in register:
             raise ValueError(f"there are two methods '{name}'; use another name")
-        MAP_METHODS[name] = MapMethod(name, title, source, quick, draw, check)
+        chosen = {option: entry.default for option, entry in settable.items()}
+        register[name] = MapMethod(name, title, source, quick, draw, check, settable, chosen)
         return draw
 
-    return register
+    return enter

@@ -6,28 +6,31 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, pad, pixel_shuffle, unfold
+from torch.nn.functional import conv2d, fold, pad, pixel_shuffle, pixel_unshuffle, unfold
 
 from sygus.saliency.features import Measurements
 from sygus.saliency.features.opticam import Loss, Normalisation, optimal_weights
 from sygus.saliency.heatmap import combine, saliency, unit_range
 from sygus.saliency.methods.method import method
 from sygus.saliency.networks import Network
+from sygus.saliency.options import choice, number, whole
 from sygus.saliency.progress import track
 
 
-def opti_cam(
-    measured: Measurements,
-    *,
-    loss: Loss = "mask",
-    normalisation: Normalisation = "range",
-    steps: int = 100,
-    rate: float = 0.1,
-) -> Tensor:
-    """Opti-CAM with its options (Zhang et al. 2024, arXiv 2301.07002); the method ``opticam`` is an expression.
-
-    See :func:`sygus.saliency.features.opticam.optimal_weights` for the options.
-    """
+@method(
+    "opticam",
+    "Opti-CAM",
+    "Zhang et al. 2024, arXiv 2301.07002",
+    options={
+        "loss": choice("mask", "diff", "iomask", "iodiff"),
+        "normalisation": choice("range", "max", "sigmoid"),
+        "steps": whole(100, 1),
+        "rate": number(0.1, 0, math.inf),
+    },
+    variant=True,
+)
+def opti_cam(measured: Measurements, *, loss: Loss, normalisation: Normalisation, steps: int, rate: float) -> Tensor:
+    """L = Σ_k softmax(u*)_k ReLU(A_k); see :func:`sygus.saliency.features.opticam.optimal_weights` for the options."""
     network, activation = measured.network, measured["activation"]
     weights = optimal_weights(
         network,
@@ -49,18 +52,32 @@ COLDNESS = 20.0
 """Of the smooth maximum that makes masks smooth."""
 
 
-@method("extremal", "Extremal perturbation", "Fong et al. 2019, arXiv 1910.08485")
+@method(
+    "extremal",
+    "Extremal perturbation",
+    "Fong et al. 2019, arXiv 1910.08485",
+    options={
+        "area": number(0.1, 0, 1),
+        "steps": whole(800, 1),
+        "step": whole(7, 1),
+        "sigma": number(21.0, 0, math.inf),
+        "rate": number(0.01, 0, math.inf),
+        "momentum": number(0.9, 0, 1),
+        "levels": whole(8, 2),
+        "blur": number(20.0, 0, math.inf),
+    },
+)
 def extremal_perturbation(
     measured: Measurements,
     *,
-    area: float = 0.1,
-    steps: int = 800,
-    step: int = 7,
-    sigma: float = 21.0,
-    rate: float = 0.01,
-    momentum: float = 0.9,
-    levels: int = 8,
-    blur: float = 20.0,
+    area: float,
+    steps: int,
+    step: int,
+    sigma: float,
+    rate: float,
+    momentum: float,
+    levels: int,
+    blur: float,
 ) -> Tensor:
     """The smooth mask of a given area that preserves the most of the logit.
 
@@ -110,16 +127,15 @@ def _slope(
     mirror: bool,
 ) -> Tensor:
     """The gradient of reward and area term with respect to the grid."""
-    leaf = grid.detach().requires_grad_()
+    leaf = smooth(grid).requires_grad_()
     with torch.enable_grad():
-        mask = smooth(leaf)
-        shown = _perturbed(pyramid, mask)
+        shown = _perturbed(pyramid, leaf)
         shown = shown.flip(-1) if mirror else shown
-        misfit = weight * (mask.flatten(1).sort(1).values - reference).square().mean(1).sum()
+        misfit = weight * (leaf.flatten(1).sort(1).values - reference).square().mean(1).sum()
     _, wanted = network.input_gradient(shown.detach(), targets)
-    (reward,) = torch.autograd.grad(shown, leaf, wanted.to(shown.dtype), retain_graph=True)
+    (reward,) = torch.autograd.grad(shown, leaf, wanted.to(shown.dtype))
     (excess,) = torch.autograd.grad(misfit, leaf)
-    return reward - excess
+    return smooth.gradient(grid, reward - excess)
 
 
 class _SmoothMask:
@@ -137,11 +153,38 @@ class _SmoothMask:
         self.kernel = kernel.view(step * step, -1)
 
     def __call__(self, grid: Tensor) -> Tensor:
-        near = unfold(grid[:, None], 2 * self.radius + 1, padding=self.radius)  # (n, points, cells)
-        weighed = near[:, None] * self.kernel[None, :, :, None]  # (n, pixels of a cell, points, cells)
-        pooled = (torch.softmax(COLDNESS * weighed, 2) * weighed).sum(2)
+        """The smooth maximum Σ_i s_i v_i, s = softmax_i(c v), of the points v_i near each pixel times the kernel."""
+        near = self._near(grid)
+        pooled = torch.stack([self._pooled(near, kernel)[0] for kernel in self.kernel], 1)
         mask = pixel_shuffle(pooled.view(len(grid), -1, *self.grid), self.step)[:, 0]
         return mask[:, : self.size[0], : self.size[1]]
+
+    def gradient(self, grid: Tensor, slope: Tensor) -> Tensor:
+        """The gradient with respect to the grid of Σ slope · mask: ∂ mask / ∂ v_i = s_i (1 + c (v_i - mask)).
+
+        One pixel of the cells at a time, in tensors that stay in the processor's cache; torch's own derivative keeps
+        those of all pixels.
+        """
+        near = self._near(grid)
+        bottom, right = (rows * self.step - side for rows, side in zip(self.grid, self.size, strict=True))
+        slopes = pixel_unshuffle(pad(slope[:, None], (0, right, 0, bottom)), self.step).flatten(2)
+        found = torch.zeros_like(near)
+        for pixel, kernel in enumerate(self.kernel):
+            pooled, values, shares = self._pooled(near, kernel)
+            values = (values - pooled[:, None]).mul_(COLDNESS).add_(1).mul_(shares)
+            found += values.mul_(slopes[:, pixel, None]).mul_(kernel[:, None])
+        return fold(found, self.grid, 2 * self.radius + 1, padding=self.radius)[:, 0]
+
+    def _near(self, grid: Tensor) -> Tensor:
+        """The points near each cell, (n, points, cells)."""
+        return unfold(grid[:, None], 2 * self.radius + 1, padding=self.radius)
+
+    def _pooled(self, near: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of one pixel of all cells: the smooth maximum (n, cells), and v and s (n, points, cells)."""
+        values = near * kernel[:, None]
+        shares = (values * COLDNESS).exp_()  # v <= 1, so nothing overflows
+        shares /= shares.sum(1, keepdim=True)
+        return (shares * values).sum(1), values, shares
 
 
 def _pyramid(pictures: Tensor, levels: int, blur: float) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor
 from sygus.saliency.features import Measurements
 from sygus.saliency.heatmap import combine, saliency
 from sygus.saliency.methods.method import method
+from sygus.saliency.options import whole
 
 
 @method("fakecam", "Fake-CAM", "Poppi et al. 2021, arXiv 2104.10252", quick=True)
@@ -20,8 +21,8 @@ def fake_cam(measured: Measurements) -> Tensor:
     return mask
 
 
-@method("randomcam", "Random-CAM", "the floor of every table", quick=True)
-def random_cam(measured: Measurements, *, seed: int = 0) -> Tensor:
+@method("randomcam", "Random-CAM", "the floor of every table", quick=True, options={"seed": whole(0, 0)})
+def random_cam(measured: Measurements, *, seed: int) -> Tensor:
     """w_k ~ U(-1, 1), from ``seed`` and the picture's pixels, so that it does not depend on its place in a batch."""
     activation = measured["activation"]
     rows = []

@@ -14,7 +14,7 @@ from torch.nn.functional import conv2d, pad
 
 from sygus.saliency.metrics.imputation import impute
 from sygus.saliency.metrics.metric import Evaluation, Size, metric
-from sygus.saliency.metrics.options import number, whole
+from sygus.saliency.options import number, whole
 
 BLOCK = 256
 """Pictures that are built at a time: bounds the memory."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sygus.saliency.metrics.metric import Evaluation, metric
-from sygus.saliency.metrics.options import reference
+from sygus.saliency.options import reference
 
 
 @metric("average-drop", direction="min", unit="%", low=0, high=100, passes=1)

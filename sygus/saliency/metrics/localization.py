@@ -16,7 +16,7 @@ from torch.nn.functional import grid_sample
 
 from sygus.saliency.metrics.boxes import Boxes, boxes_by_threshold, largest_boxes, overlap
 from sygus.saliency.metrics.metric import Evaluation, metric
-from sygus.saliency.metrics.options import choice, number
+from sygus.saliency.options import choice, number
 
 
 @metric("localization-error", direction="min", low=0, high=1, needs=("region",), invariances=("gain", "mirror"))

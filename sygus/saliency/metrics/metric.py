@@ -14,8 +14,8 @@ from torch import Tensor
 
 from sygus.errors import OptionError
 from sygus.saliency.images import Box, ImageSet
-from sygus.saliency.metrics.options import Options, Value, value_text
 from sygus.saliency.networks import Network
+from sygus.saliency.options import Options, Value, called, read_options
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,20 +284,8 @@ class Metric:
         Raises:
             OptionError: an option it does not have, or a value it does not take.
         """
-        chosen = dict(self.chosen)
-        for name, text in given.items():
-            if name not in self.options:
-                known = ", ".join(f"{n}: {o.expected}" for n, o in self.options.items()) or "none"
-                raise OptionError(f"the metric '{self.family}' has no option '{name}'", f"its options: {known}")
-            option = self.options[name]
-            try:
-                chosen[name] = option.read(text)
-            except ValueError:
-                message = f"the option '{name}' of the metric '{self.family}' is '{text}'"
-                raise OptionError(message, f"give {option.expected}") from None
-        set_ = [f"{n}={value_text(v)}" for n, v in sorted(chosen.items()) if v != self.options[n].default]
-        name = f"{self.family}({','.join(set_)})" if set_ else self.family
-        return replace(self, name=name, chosen=chosen)
+        chosen = {**self.chosen, **read_options(f"metric '{self.family}'", self.options, given)}
+        return replace(self, name=called(self.family, self.options, chosen), chosen=chosen)
 
 
 METRICS: dict[str, Metric] = {}

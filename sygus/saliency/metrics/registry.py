@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import re
 from functools import cache
 from importlib.metadata import entry_points
 
 from sygus.errors import OptionError
 from sygus.saliency.metrics.metric import METRICS, Metric
+from sygus.saliency.options import read_call, split_calls
 
 GROUP = "sycam_sygus.metrics"
 """The entry point group in which packages offer modules, or functions, with metrics."""
-
-_NAMED = re.compile(r"(?P<name>[^()\s]+)(?:\((?P<options>[^()]*)\))?")
 
 
 @cache
@@ -38,19 +36,11 @@ def find_metric(name: str) -> Metric:
     Raises:
         OptionError: there is none, or an option is wrong.
     """
-    match = _NAMED.fullmatch(name.strip())
-    if match is None:
-        raise OptionError(f"cannot read the metric '{name}'", "write a name, or name(option=value,…)")
+    family, given = read_call(name, "metric")
     metrics = known_metrics()
-    if match["name"] not in metrics:
-        raise OptionError(f"unknown metric '{match['name']}'", f"known metrics: {', '.join(metrics)}")
-    given = {}
-    for part in filter(None, (match["options"] or "").split(",")):
-        option, equals, value = (text.strip() for text in part.partition("="))
-        if not equals:
-            raise OptionError(f"cannot read '{part}' in the metric '{name}'", "write option=value")
-        given[option] = value
-    return metrics[match["name"]].configured(given)
+    if family not in metrics:
+        raise OptionError(f"unknown metric '{family}'", f"known metrics: {', '.join(metrics)}")
+    return metrics[family].configured(given)
 
 
 def chosen_metric(name: str) -> Metric:
@@ -81,4 +71,4 @@ def chosen_metrics(names: str) -> list[Metric]:
     Raises:
         OptionError: an unknown one.
     """
-    return [chosen_metric(name) for name in re.split(r",(?![^()]*\))", names)]
+    return [chosen_metric(name) for name in split_calls(names)]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sygus.saliency.metrics.coherence import pearson
 from sygus.saliency.metrics.metric import Evaluation, metric
-from sygus.saliency.metrics.options import Option, choice, number
+from sygus.saliency.options import Option, choice, number
 
 THRESHOLDS = tuple(step / 20 for step in range(1, 20))
 """Over which ``t=mean`` averages: 0.05, 0.10, …, 0.95."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import torch
@@ -66,6 +66,7 @@ class Network:
         chunk: how many pictures pass at once.
         whole: the unsplit network; used as long as trunk and tail are those it was made with.
         notes: how it was split and folded and how the chunk was chosen, in words.
+        classifier: what was split, where it may be split again.
     """
 
     name: str
@@ -83,6 +84,27 @@ class Network:
     chunk: Chunk = field(default_factory=Chunk)
     whole: Whole | None = None
     notes: tuple[str, ...] = ()
+    classifier: Classifier | None = None
+
+    def at(self, layer: str) -> Network:
+        """The same classifier split at another layer.
+
+        Raises:
+            OptionError: there is no such layer, or it cannot be explained.
+        """
+        if layer == self.layer:
+            return self
+        if self.classifier is None:
+            raise OptionError(f"--layer: '{self.name}' was split by hand and has no layer but '{self.layer}'")
+        return make_network(self.classifier, self.name, self.device, layer)
+
+    def for_few(self, count: int) -> Network:
+        """The same network for so many pictures: its passes are no larger, since they are filled up to their size.
+
+        Scores may differ in the last bits from those of larger passes.
+        """
+        size = min(self.chunk.size, 1 << max(count - 1, 0).bit_length())
+        return replace(self, chunk=Chunk(size, f"enough for {count}")) if size < self.chunk.size else self
 
     @property
     def size(self) -> tuple[int, int]:
@@ -263,6 +285,7 @@ def make_network(classifier: Classifier, name: str, device: torch.device, layer:
             f"passes without gradients are {fast.reason}",
             f"{chunk.size} pictures in a pass, {chunk.reason}",
         ),
+        classifier=replace(classifier, model=model, owned=True),
     )
 
 
