@@ -71,6 +71,7 @@ def record_of(solution: Solution, subjects: Subjects, proposals: Proposals) -> t
         held_out=_pictures(subjects.held_out),
         problem=solution.protocol["problem"] | {"text": problem.problem.text},
         **{name: solution.protocol[name] for name in ("settings", "fingerprints", "versions", "machine")},
+        notes=tuple(solution.protocol["notes"]),
     )
     return record, Gallery.of(subjects.held_out.subject.images.pictures, maps)
 

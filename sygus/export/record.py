@@ -101,6 +101,7 @@ class Record:
         search, held_out: the pictures.
         problem: file, its text and its SHA-256.
         settings, fingerprints, versions, machine: what the result depends on.
+        notes: how the network was split and fed, which pictures were skipped.
     """
 
     answer: str
@@ -123,6 +124,7 @@ class Record:
     fingerprints: Mapping[str, str]
     versions: Mapping[str, str]
     machine: Mapping[str, Any]
+    notes: tuple[str, ...]
 
     @property
     def baselines(self) -> tuple[Row, ...]:
@@ -207,6 +209,7 @@ class Record:
             fingerprints=top.at("fingerprints").mapping(_Node.text),
             versions=top.at("versions").mapping(_Node.text),
             machine=top.at("machine").mapping(_Node.plain),
+            notes=top.at("notes").items(_Node.text),
         )
         _check(record, file)
         return record

@@ -72,6 +72,11 @@ def is_best(row: Row, rows: Sequence[Row], part: Part, metric: Scale) -> bool:
     return mean is not None and not row.control and mean.value == best
 
 
+def arrow(metric: Scale) -> str:
+    """↓ where lower is better, ↑ where higher is."""
+    return "↓" if metric.direction == "min" else "↑"
+
+
 LEFT_OUT = "-"
 
 
