@@ -74,12 +74,21 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--all", "listing", metavar="FILE", help="Write every distinct expression: .csv, .jsonl or .parquet.")
 @click.option("--format", "form", type=click.Choice(["sygus", "json", "latex"]), default="sygus", help="On stdout.")
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
-def solve(file: str, form: str, **given: Any) -> None:
-    """Search the grammar of FILE for the best expression."""
+@click.option("--verbose", is_flag=True, help="On stderr also each new best, settings, versions and duplicates.")
+def solve(file: str, form: str, quiet: bool, verbose: bool, **given: Any) -> None:
+    r"""Search the grammar of FILE for the best expression.
+
+    \b
+    sycam-sygus gradcam_plus                                      a shipped grammar, on the embedded pictures
+    sycam-sygus my.sy --network torchvision:resnet50 --images ~/pictures
+    sycam-sygus my.sy --budget size=9,time=10m --out runs/mine
+    sycam-sygus my.sy --budget size=9,time=10m --out runs/mine --resume
+    """
+    from solvers.job import JobOptions
     from sygus.commands.solve import RunOptions, run_solve
 
-    names = ("out", "resume", "reuse", "listing", "certify", "quiet")
-    sys.exit(run_solve(file, RunOptions(form=form, **{name: given.pop(name) for name in names}), given))
+    job = JobOptions(**{name: given.pop(name) for name in ("out", "resume", "reuse", "listing", "certify")})
+    sys.exit(run_solve(file, RunOptions(form, quiet, verbose, job), given))
 
 
 @main.command()
@@ -129,6 +138,23 @@ def explain(**given: Any) -> None:
     from sygus.commands.explain import ExplainOptions, run_explain
 
     run_explain(ExplainOptions(**given))
+
+
+@main.command(name="export")
+@click.argument("run")
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(["sygus", "latex", "latex-document", "json", "sympy", "torch"]),
+    required=True,
+    help="latex: the formula; latex-document: with symbols, table and protocol; torch: a Python file of its own.",
+)
+@click.option("--out", metavar="FILE", help="Where to; by default stdout.")
+def export_(run: str, form: str, out: str | None) -> None:
+    """Give the result of RUN, the folder of a run or its solution.json, in another form."""
+    from sygus.commands.export import run_export
+
+    run_export(run, form, out)
 
 
 @main.command(name="list")

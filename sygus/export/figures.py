@@ -9,6 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from sygus.export.gallery import Gallery
+from sygus.export.record import Record
+
 COLOURS = "viridis"
 """The colour map of heat maps: even in brightness, readable with every kind of colour vision."""
 
@@ -44,3 +47,26 @@ def rows_of_heat_maps(
         axis.set_yticks([])
         axis.spines[:].set_visible(False)
     figure.savefig(path, dpi=150)
+
+
+def heat_map_figure(record: Record, gallery: Gallery, methods: Sequence[str], count: int, path: Path) -> None:
+    """The first pictures of the gallery, none chosen, with the heat maps of some methods.
+
+    Over each column stands the method's mean score on all held-out pictures, under each map its score on the picture.
+
+    Args:
+        record: of the run, which has a metric.
+        gallery: the same run's.
+        methods: their titles; those that the run does not have are left out.
+        count: how many pictures.
+        path: where to.
+    """
+    measure = record.measures[0]
+    rows = {row.title: row for row in record.table if row.title in gallery.maps}
+    chosen = [rows[title] for title in methods if title in rows]
+    means = [row.held_out[measure.name] for row in chosen]
+    titles = [f"{r.title}\n{m.value:.1f}{measure.unit} on {m.images}" for r, m in zip(chosen, means, strict=True)]
+    shown = range(min(count, len(gallery.pictures)))
+    captions = [[f"{measure.name} {mean.scores[index]:.1f}{measure.unit}" for mean in means] for index in shown]
+    maps = [gallery.maps[row.title] / 255 for row in chosen]
+    rows_of_heat_maps(gallery.pictures[: len(shown)] / 255, titles, maps, captions, path)
