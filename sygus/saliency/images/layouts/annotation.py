@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -47,4 +48,6 @@ def _annotated(element: ElementTree.Element) -> Annotated:
     if name is None or any(value is None for value in values):
         raise ValueError("an object lacks its name or a corner of its box")
     left, top, right, bottom = (float(value) for value in values if value is not None)
+    if not all(map(isfinite, (left, top, right, bottom))):
+        raise ValueError("a corner of a box is not finite")
     return Annotated(name.strip(), (left, top, right, bottom), (element.findtext("difficult") or "0").strip() == "1")
