@@ -32,6 +32,8 @@ def read_annotation(path: Path) -> list[Annotated]:
         if path.stat().st_size > _LARGEST:
             raise Unreadable(f"{path.name} is too large for an annotation")
         text = path.read_bytes()
+        if b"\0" in text:  # where the test for declarations would see none
+            raise Unreadable(f"{path.name} is no annotation: it is not written in UTF-8")
         if b"<!" in text.replace(b"<!--", b""):  # entities can be made to fill the memory
             raise Unreadable(f"{path.name} declares a document type, which annotations do not")
         root = ElementTree.fromstring(text)  # noqa: S314 - small, and without declarations
