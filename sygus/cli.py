@@ -157,6 +157,16 @@ def export_(run: str, form: str, out: str | None) -> None:
     run_export(run, form, out)
 
 
+@main.command()
+@click.argument("run")
+@click.option("--out", metavar="FILE", help="Where to; by default report.html beside the record.")
+def report(run: str, out: str | None) -> None:
+    """Write RUN, the folder of a run, as one HTML page with tables, tests, plots and a gallery of heat maps."""
+    from sygus.commands.report import run_report
+
+    run_report(run, out)
+
+
 @main.command(name="list")
 @click.argument("kind")
 def list_(kind: str) -> None:
