@@ -26,7 +26,6 @@ from sygus.terms import (
 )
 from sygus.theories import Function, Theory
 from sygus.theories.bitvectors import width_of
-from sygus.theories.cam import CAM
 from sygus.typecheck import fail, negated
 
 DEFAULT_CONSTANTS = {REAL: "0.5 1 2 3", INT: "0 1 -1 2", BOOL: "true false", STRING: ""}
@@ -81,7 +80,7 @@ def default_grammar(theory: Theory, function: SynthFunction, position: Position)
     productions: dict[Nonterminal, list[Production]] = {n: [] for n in nonterminals.values()}
     for parameter in function.parameters:
         productions[nonterminals[parameter.sort]].append(Production(leaf(parameter), (), {}, position))
-    if theory is not CAM:
+    if theory.name != "CAM":
         for sort, nonterminal in nonterminals.items():
             productions[nonterminal].append(Production(term(AnyConstant(0, sort), (), sort), (), {}, position))
     for head, arguments, result in _applications(theory, sorts):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from functools import reduce
 from itertools import combinations
 
-import sympy
-import torch
 import z3
 
 from sygus.terms import BOOL, INT, REAL, Sort
@@ -23,6 +22,7 @@ from sygus.theories.function import (
     fixed,
     variadic,
 )
+from sygus.theories.libraries import array_library, sympy
 
 _NOT_COMPARED = ("Map", "Weight", "RegLan")
 """Values of CAM's sorts may be equal in some places only, which is no Bool; equality of languages is not decided."""
@@ -48,7 +48,7 @@ CORE = Theory.of(
         signature=fixed(BOOL, result=BOOL),
         sorts="Bool → Bool",
         doc="Negation.",
-        kernel=torch.logical_not,
+        kernel=lambda a: ~a,
         z3=lambda _, a: z3.Not(a),
         sympy=lambda a: sympy.Not(a),
         latex=lambda a: Latex(rf"\lnot {a.within(ATOM)}", ATOM),
@@ -59,7 +59,7 @@ CORE = Theory.of(
         signature=variadic((BOOL,)),
         sorts="Bool… → Bool",
         doc="Conjunction.",
-        kernel=lambda *xs: reduce(torch.logical_and, xs),
+        kernel=lambda *xs: reduce(operator.and_, xs),
         z3=lambda _, *xs: z3.And(*xs),
         sympy=lambda *xs: sympy.And(*xs),
         latex=apart(r" \land ", CONNECTIVE),
@@ -72,7 +72,7 @@ CORE = Theory.of(
         signature=variadic((BOOL,)),
         sorts="Bool… → Bool",
         doc="Disjunction.",
-        kernel=lambda *xs: reduce(torch.logical_or, xs),
+        kernel=lambda *xs: reduce(operator.or_, xs),
         z3=lambda _, *xs: z3.Or(*xs),
         sympy=lambda *xs: sympy.Or(*xs),
         latex=apart(r" \lor ", CONNECTIVE),
@@ -85,7 +85,7 @@ CORE = Theory.of(
         signature=variadic((BOOL,)),
         sorts="Bool Bool… → Bool",
         doc="Implication; of several arguments, from the right.",
-        kernel=lambda *xs: reduce(lambda b, a: torch.logical_or(torch.logical_not(a), b), reversed(xs)),
+        kernel=lambda *xs: reduce(lambda b, a: ~a | b, reversed(xs)),
         z3=lambda _, *xs: reduce(lambda b, a: z3.Implies(a, b), reversed(xs)),
         sympy=lambda *xs: reduce(lambda b, a: sympy.Implies(a, b), reversed(xs)),
         latex=apart(r" \Rightarrow ", CONNECTIVE),
@@ -96,7 +96,7 @@ CORE = Theory.of(
         signature=variadic((BOOL,)),
         sorts="Bool Bool… → Bool",
         doc="Exclusive disjunction: an odd number of arguments holds.",
-        kernel=lambda *xs: reduce(torch.logical_xor, xs),
+        kernel=lambda *xs: reduce(operator.xor, xs),
         z3=lambda _, *xs: reduce(z3.Xor, xs),
         sympy=lambda *xs: sympy.Xor(*xs),
         latex=apart(r" \oplus ", CONNECTIVE),
@@ -109,7 +109,7 @@ CORE = Theory.of(
         signature=_equal,
         sorts="σ σ… → Bool",
         doc="Equality of values of one sort; of several arguments, all equal.",
-        kernel=lambda *xs: reduce(torch.logical_and, [xs[0] == x for x in xs[1:]]),
+        kernel=lambda *xs: reduce(operator.and_, [xs[0] == x for x in xs[1:]]),
         z3=lambda _, *xs: z3.And(*[xs[0] == x for x in xs[1:]]),
         sympy=lambda *xs: sympy.And(*[sympy.Eq(xs[0], x) for x in xs[1:]]),
         latex=apart(" = ", RELATION),
@@ -121,7 +121,7 @@ CORE = Theory.of(
         signature=_equal,
         sorts="σ σ… → Bool",
         doc="Whether no two of several values of one sort are equal.",
-        kernel=lambda *xs: reduce(torch.logical_and, [a != b for a, b in combinations(xs, 2)]),
+        kernel=lambda *xs: reduce(operator.and_, [a != b for a, b in combinations(xs, 2)]),
         z3=lambda _, *xs: z3.And(*[a != b for a, b in combinations(xs, 2)]),
         sympy=lambda *xs: sympy.And(*[sympy.Ne(a, b) for a, b in combinations(xs, 2)]),
         latex=apart(r" \ne ", RELATION),
@@ -133,7 +133,7 @@ CORE = Theory.of(
         signature=_conditional,
         sorts="Bool σ σ → σ",
         doc="The second argument where the first holds, else the third.",
-        kernel=torch.where,
+        kernel=lambda c, a, b: array_library(c, a, b).where(c, a, b),
         z3=lambda _, c, a, b: z3.If(c, a, b),
         sympy=lambda c, a, b: sympy.Piecewise((a, c), (b, True)),
         latex=lambda c, a, b: Latex(

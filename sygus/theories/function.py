@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-import sympy
-import torch
 import z3
 
 from sygus.terms import INT, Sort
+from sygus.theories.libraries import sympy
 
 Index: TypeAlias = int | str
 """An index of an identifier such as ``(_ extract 7 0)``."""
@@ -60,9 +59,10 @@ class Function:
         signature: argument sorts to result sort, or None where ill-sorted.
         sorts: the signature in words, for messages and the manual.
         doc: what it computes, one sentence.
-        kernel: torch, vectorised. In the theory CAM a Map has shape (..., K, h, w), a Weight (..., K, 1, 1) and
-            every other sort (..., 1, 1, 1), so smaller ranks broadcast into larger ones; in the others values have
-            shape (..., points) and hold what :mod:`sygus.theories.sorts` says. Constants have no dimensions.
+        kernel: vectorised, of torch's tensors; outside CAM of NumPy's arrays as well. In the theory CAM a Map has
+            shape (..., K, h, w), a Weight (..., K, 1, 1) and every other sort (..., 1, 1, 1), so smaller ranks
+            broadcast into larger ones; in the others values have shape (..., points) and hold what
+            :mod:`sygus.theories.sorts` says. Constants have no dimensions.
         z3: the value at one pixel of one channel; reductions introduce a fresh constant with what is known of it.
         sympy: for canonical forms and names; guards of total division are not represented.
         latex: as the papers write it.
@@ -76,7 +76,7 @@ class Function:
     signature: Signature
     sorts: str
     doc: str
-    kernel: Callable[..., torch.Tensor]
+    kernel: Callable[..., Any]
     z3: Callable[..., z3.ExprRef]
     sympy: Callable[..., sympy.Basic]
     latex: Callable[..., Latex]
@@ -265,4 +265,4 @@ def code(pattern: str) -> Callable[..., str]:
 
 def opaque(name: str) -> Callable[..., Any]:
     """An uninterpreted SymPy function of this name."""
-    return sympy.Function(name)  # type: ignore[no-any-return]
+    return lambda *arguments: sympy.Function(name)(*arguments)

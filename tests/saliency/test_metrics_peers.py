@@ -99,9 +99,11 @@ def test_deletion_and_insertion_as_torchcam_has_them(oracle: CamOracle, maps: Te
 
     evaluation, rank = oracle.evaluation(maps, torch.arange(PICTURES), GRADCAM), ranks(maps)
 
-    def revealed(rows: Tensor, steps: Tensor) -> Tensor:
-        shown = rank[rows] < (steps * rank[0].numel() // STEPS)[:, None, None]
-        return evaluation.pictures[rows] * shown[:, None]
+    bounds = torch.arange(STEPS + 1) * rank[0].numel() // STEPS
+
+    def revealed(rows: slice, steps: slice) -> Tensor:
+        shown = rank[rows, None] < bounds[steps, None, None]
+        return evaluation.pictures[rows, None] * shown[:, :, None]
 
     curve = probabilities_after(evaluation, revealed, STEPS + 1).double()
     assert torch.trapezoid(curve, dx=1 / STEPS).mean().item() == pytest.approx(insertion, abs=1e-5)

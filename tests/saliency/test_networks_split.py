@@ -1,7 +1,5 @@
 """Splitting any module at a layer: the halves compute what the module computes, and so do their gradients."""
 
-import gc
-import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +16,6 @@ from toy_models import (
     EXAMPLES,
     SIDE,
     SPLITTABLE,
-    Branching,
     Example,
     Residual,
     Transformer,
@@ -281,68 +278,6 @@ def test_outputs_without_logits_name_the_option() -> None:
     example = next(e for e in EXAMPLES if e.name == "tuple")
     with pytest.raises(OptionError, match="tuple, in which nothing is named 'logits'; describe it with output="):
         make(model_of(example))
-
-
-def test_the_users_module_is_left_as_it_was() -> None:
-    for maker in (Residual, Branching, Transformer):
-        model = maker().train()
-        parameter = next(model.parameters())
-        parameter.requires_grad_(True)
-        before = {name: value.clone() for name, value in model.state_dict().items()}
-        network = make(model)
-        x = pictures(3)
-        network.gradient(network.activation(x), torch.tensor([0, 1, 2]), x)
-        network.logits(x)
-        assert model.training
-        assert all(module.training for module in model.modules())
-        assert all(value.requires_grad and value.grad is None for value in model.parameters())
-        assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
-        assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
-        whole = network.whole
-        assert whole is not None
-        assert not any(module._forward_hooks for module in whole.exact.modules())
-        assert torch.backends.mha.get_fastpath_enabled()
-
-
-def test_frozen_networks_have_gradients() -> None:
-    model = Residual().requires_grad_(False)
-    with torch.no_grad():
-        network = make(model)
-        x = pictures(2)
-        _, gradient = network.gradient(network.activation(x), torch.tensor([0, 1]), x)
-    assert bool((gradient != 0).any())
-
-
-def test_the_fingerprint_tells_weights_layers_and_grids_apart() -> None:
-    torch.manual_seed(0)
-    one, other = Residual(), Residual()
-    prints = [make(one).fingerprint, make(other).fingerprint, make(one, "second").fingerprint]
-    prints.append(make(one, mean=(0.1, 0.1, 0.1)).fingerprint)
-    assert len(set(prints)) == 4
-    assert make(one).fingerprint == prints[0]
-
-
-@pytest.mark.parametrize("maker", [chain, Branching], ids=["fx", "hook"])
-def test_200_networks_and_gradients_leave_nothing_behind(maker: Any) -> None:
-    model, x, targets = maker(), pictures(2), torch.tensor([0, 1])
-
-    def once() -> weakref.ref[nn.Module]:
-        network = make(model)
-        network.gradient(network.activation(x), targets, x)
-        assert network.whole is not None
-        return weakref.ref(network.whole.exact)
-
-    for _ in range(5):
-        once()
-    gc.collect()
-    before = len(gc.get_objects())
-    for count in range(200):
-        left = once()
-        if count % 50 == 49:
-            gc.collect()
-            assert left() is None
-    gc.collect()
-    assert len(gc.get_objects()) - before < 200
 
 
 def test_examples_have_different_names() -> None:

@@ -57,7 +57,7 @@ class Network:
         preprocessing: what it expects of the geometry of pictures, masks and boxes.
         classes: the names of the classes.
         nonnegative: whether the activation is nonnegative by construction.
-        fingerprint: of the architecture, the weights and the layer.
+        fingerprint: of the architecture, the weights, the layer, and coarsely of the answers.
         device: where it computes.
         deviation: what its normalisation divides each colour by; a unit of noise on pictures.
         needs_pictures: whether the logits depend on the pictures by a way around the layer (a skip connection, a class
@@ -263,7 +263,9 @@ def make_network(classifier: Classifier, name: str, device: torch.device, layer:
     found = find_layer(whole, probe_pictures(2, size).to(device), layer or classifier.layer, grid)
     halves = split(whole, found, size, device)
     fast = folded(whole, _laid_out(probe_pictures(_FOLD_CHECK, size).to(device)))
-    classes = _class_names(classifier, whole(_laid_out(probe_pictures(1, size).to(device))).shape[1])
+    with torch.no_grad():
+        answers = whole(_laid_out(probe_pictures(2, size).to(device)))
+    classes = _class_names(classifier, answers.shape[1])
     chunk = chunk_for(size, device, lambda count: _timed_pass(fast.module, count, size, device))
     return Network(
         name=name,
@@ -273,7 +275,7 @@ def make_network(classifier: Classifier, name: str, device: torch.device, layer:
         preprocessing=classifier.preprocessing,
         classes=classes,
         nonnegative=found.view.kind == "maps" and is_nonnegative(whole.get_submodule(found.path)),
-        fingerprint=_fingerprint(whole, f"{found.path}/{found.calls}/{found.view}/{classifier.preprocessing}"),
+        fingerprint=_fingerprint(whole, f"{found.path}/{found.calls}/{found.view}/{classifier.preprocessing}", answers),
         device=device,
         deviation=classifier.deviation,
         needs_pictures=halves.needs_pictures,
@@ -316,9 +318,19 @@ def _class_names(classifier: Classifier, count: int) -> tuple[str, ...]:
     return tuple(classifier.classes)
 
 
-def _fingerprint(module: nn.Module, layer: str) -> str:
-    digest = hashlib.sha256(f"{layer}/{module}".encode())
+def _fingerprint(module: nn.Module, layer: str, answers: Tensor) -> str:
+    digest = hashlib.sha256(f"{layer}/{module}/{_coarse(answers)}".encode())
     for key, value in (*module.named_parameters(), *module.named_buffers()):
         digest.update(key.encode())
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()[:16]
+
+
+def _coarse(answers: Tensor) -> list[float]:
+    """A number for each picture of logits (B, classes), which tells code apart that no module shows, as ``output=``.
+
+    It is rounded, so that the last bits, which differ between machines, do not count.
+    """
+    scaled = nn.functional.normalize(answers.double().cpu())
+    directions = torch.randn(answers.shape[1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return [round(value, 2) for value in (scaled @ directions).tolist()]
