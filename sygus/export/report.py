@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from latex2mathml.converter import convert
 from markupsafe import Markup, escape
 from matplotlib import colormaps
@@ -65,7 +65,7 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
     shown -= set() if comparisons else {"significance"}
     shown -= set() if plots["front"] or plots["curve"] else {"search"}
     style, script = (_asset(name) for name in ("report.css", "report.js"))
-    page: str = _template().render(
+    page: str = template("report.html").render(
         record=record,
         title=f"{Path(record.problem.get('file', 'run')).stem} on {record.settings.get('network', 'a network')}",
         summary=_summary(record),
@@ -88,8 +88,13 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
     return page
 
 
+def template(name: str) -> Template:
+    """A template of this package's pages; what it shows is escaped."""
+    return _environment().get_template(name)
+
+
 @cache
-def _template() -> Any:
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -103,7 +108,7 @@ def _template() -> Any:
         "picture": _picture,
     }
     environment.tests["same_as"] = lambda one, other: one is other
-    return environment.get_template("report.html")
+    return environment
 
 
 def _asset(name: str) -> str:
@@ -139,13 +144,13 @@ def _formula(record: Record) -> Mapping[str, Any]:
     equations = weight_equations(term)
     lines = [f"{left} = {right}" for left, right in ((equations.left, equations.right), *equations.parts)]
     used = dict.fromkeys(node.head.name for node in subterms(expand(term)) if isinstance(node.head, Variable))
-    symbols = [(_mathml(FEATURES[name].latex), FEATURES[name].doc) for name in used]
+    symbols = [(mathml(FEATURES[name].latex), FEATURES[name].doc) for name in used]
     if any(r"\frac{1}{Z}" in line for line in lines):
-        symbols.append((_mathml("Z"), "The number of pixels of a feature map."))
-    return {"equations": [_mathml(line) for line in lines], "guarded": equations.is_guarded, "symbols": symbols}
+        symbols.append((mathml("Z"), "The number of pixels of a feature map."))
+    return {"equations": [mathml(line) for line in lines], "guarded": equations.is_guarded, "symbols": symbols}
 
 
-def _mathml(latex: str) -> Markup:
+def mathml(latex: str) -> Markup:
     """MathML, which the converter builds as a tree and so escapes, with the LaTeX for who cannot show it."""
     text: str = convert(latex, display="block")
     return Markup(text.replace("<math ", f'<math alttext="{escape(latex)}" ', 1))  # noqa: S704 - see above
@@ -205,8 +210,13 @@ def _png(values: NDArray[np.uint8]) -> str:
     palette = (colormaps[COLOURS](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
     coloured = Image.frombytes("P", values.shape[::-1], values.tobytes())
     coloured.putpalette(palette.tobytes())
+    return png_data(coloured)
+
+
+def png_data(image: Image.Image) -> str:
+    """A picture as the address of itself."""
     buffer = io.BytesIO()
-    coloured.save(buffer, "PNG", optimize=True)
+    image.save(buffer, "PNG", optimize=True)
     return _data(buffer.getvalue(), "image/png")
 
 
