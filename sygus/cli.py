@@ -131,10 +131,26 @@ def evaluate(methods: str, metrics: str, expression: str | None, form: str, **gi
 @click.option("--methods", default="gradcam,gradcam++,layercam", show_default=True, help="Names separated by commas.")
 @click.option("--expression", metavar="E", help="An expression to draw too, as evaluate takes it.")
 @click.option("--target", metavar="CLASS", help="Class explained, by name or number; by default the one predicted.")
-@click.option("--out", metavar="DIR", default="explained", show_default=True, help="Folder of the figure.")
+@click.option("--out", metavar="DIR", default="explained", show_default=True, help="Folder of the figures.")
 @click.option("--device", metavar="D", help="auto, cpu, cuda or mps.")
+@click.option("--alpha", type=float, default=0.6, show_default=True, help="Opacity of the maps, from 0 to 1.")
+@click.option(
+    "--colours", metavar="C", default="viridis", show_default=True, help="viridis, cividis, inferno, magma or plasma."
+)
+@click.option(
+    "--grid/--single",
+    default=True,
+    show_default=True,
+    help="One figure, a row for each picture; or an overlay for each picture and method, of the network's size.",
+)
 def explain(**given: Any) -> None:
-    """Draw the heat maps of IMAGES: files, or shapes:3 for picture 3 of the embedded set."""
+    r"""Draw the heat maps of IMAGES: files, or shapes:3 for picture 3 of the embedded set.
+
+    \b
+    sycam-sygus explain shapes:0 shapes:1 --methods gradcam,scorecam
+    sycam-sygus explain cat.jpg --network torchvision:resnet50 --expression @runs/mine/answer.sy
+    sycam-sygus explain *.png --single --alpha 0.4 --colours cividis --out overlays
+    """
     from sygus.commands.explain import ExplainOptions, run_explain
 
     run_explain(ExplainOptions(**given))
@@ -145,16 +161,33 @@ def explain(**given: Any) -> None:
 @click.option(
     "--to",
     "form",
-    type=click.Choice(["sygus", "latex", "latex-document", "json", "sympy", "torch"]),
+    type=click.Choice(["sygus", "latex", "latex-document", "json", "sympy", "torch", "figures"]),
     required=True,
-    help="latex: the formula; latex-document: with symbols, table and protocol; torch: a Python file of its own.",
+    help="latex: the formula; latex-document: with symbols, table and protocol; torch: a Python file of its own; "
+    "figures: PDF and PNG, into a folder.",
 )
 @click.option("--out", metavar="FILE", help="Where to; by default stdout.")
 def export_(run: str, form: str, out: str | None) -> None:
-    """Give the result of RUN, the folder of a run or its solution.json, in another form."""
+    r"""Give the result of RUN, the folder of a run or its solution.json, in another form.
+
+    \b
+    sycam-sygus export runs/mine --to latex
+    sycam-sygus export runs/mine --to torch --out found.py
+    sycam-sygus export runs/mine --to figures --out figures
+    """
     from sygus.commands.export import run_export
 
     run_export(run, form, out)
+
+
+@main.command()
+@click.argument("run")
+@click.option("--out", metavar="FILE", help="Where to; by default report.html beside the record.")
+def report(run: str, out: str | None) -> None:
+    """Write RUN, the folder of a run, as one HTML page with tables, tests, plots and a gallery of heat maps."""
+    from sygus.commands.report import run_report
+
+    run_report(run, out)
 
 
 @main.command(name="list")
