@@ -93,7 +93,7 @@ def signatures(values: Tensor) -> tuple[Tensor, Tensor]:
     rows = values.reshape(len(values), -1)
     finite = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
     if rows.is_floating_point():
-        finite = rows.sum(1).isfinite()
+        finite = rows.isfinite().all(1)
         bits = torch.where(rows.abs() < SMALLEST, 0.0, rows).view(torch.int64)
         dropped = 52 - _KEPT_BITS
         rows = (bits + (1 << (dropped - 1))) >> dropped
@@ -139,10 +139,17 @@ def canonical(root: Term) -> sympy.Expr:
         if isinstance(head, Function):
             return head.sympy(*arguments)
         if isinstance(head, Literal):
-            return sympy.sympify(head.value) if isinstance(head.value, bool) else sympy.Rational(str(head.value))
+            return _symbolic_literal(head)
         return sympy.Symbol(head.name, real=True)
 
     return fold(expand(root), visit)
+
+
+def _symbolic_literal(literal: Literal) -> sympy.Basic:
+    """A number where it is one, a truth value, or of a string a symbol that no variable can be named like."""
+    if isinstance(literal.value, bool):
+        return sympy.sympify(literal.value)
+    return sympy.Symbol(literal.name) if isinstance(literal.value, str) else sympy.Rational(str(literal.value))
 
 
 def symbolic_key(root: Term) -> int:
