@@ -71,15 +71,48 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--resume", is_flag=True, help="Continue the run in --out.")
 @click.option("--reuse", multiple=True, metavar="RUN", help="Use the scores of another run too; may be repeated.")
 @click.option("--certify", is_flag=True, help="Ask Z3 to prove that what was pruned as equal to the answer is.")
-@click.option("--all", "listing", metavar="FILE", help="Write every distinct expression: .csv, .jsonl or .parquet.")
+@click.option(
+    "--all",
+    "listing",
+    metavar="FILE",
+    is_flag=False,
+    flag_value="",
+    help="Write every distinct expression: .csv, .jsonl or .parquet. Without FILE, for logics other than CAM: print "
+    "every answer, smallest first.",
+)
+@click.option("--next", "count", type=click.IntRange(1), metavar="N", help="Print N answers (not in CAM).")
+@click.option("--time", "seconds", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds (not in CAM).")
+@click.option("--size", type=click.IntRange(1), metavar="N", help="Nodes of the largest answer (not in CAM).")
+@click.option("--depth", type=click.IntRange(1), metavar="N", help="Depth of the deepest answer (not in CAM).")
 @click.option("--format", "form", type=click.Choice(["sygus", "json", "latex"]), default="sygus", help="On stdout.")
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
 def solve(file: str, form: str, **given: Any) -> None:
     """Search the grammar of FILE for the best expression."""
+    from sygus.commands.synthesise import run_ordinary
+
+    status = run_ordinary(file, given | {"form": form})
+    if status is not None:
+        sys.exit(status)
     from sygus.commands.solve import RunOptions, run_solve
 
+    for name in ("count", "seconds", "size", "depth"):
+        given.pop(name)
     names = ("out", "resume", "reuse", "listing", "certify", "quiet")
     sys.exit(run_solve(file, RunOptions(form=form, **{name: given.pop(name) for name in names}), given))
+
+
+@main.command()
+@click.argument("file")
+@click.argument("answer")
+@click.option("--time", "seconds", default=60.0, show_default=True, metavar="S", help="Seconds that Z3 may take.")
+def verify(file: str, answer: str, seconds: float) -> None:
+    """Check ANSWER, a file with (define-fun …), against the constraints and the grammar of FILE.
+
+    Exit status 0 where it is correct, 1 where it is wrong or not decided.
+    """
+    from sygus.commands.synthesise import run_verify
+
+    sys.exit(run_verify(file, answer, seconds))
 
 
 @main.command()
