@@ -10,7 +10,7 @@ import z3
 
 from solvers.cegis.construction import COMPARISONS, FALSE, Construction
 from solvers.cegis.evaluation import Program, column
-from solvers.cegis.limits import Limits
+from solvers.cegis.limits import Limits, OutOfTimeError
 from solvers.cegis.specification import Point
 from solvers.cegis.unification import Tree, learn_tree
 from solvers.cegis.verifier import Encoder, read_point
@@ -81,6 +81,14 @@ def _parts(formula: Term) -> list[Term]:
     return found
 
 
+def is_cube(formula: Term) -> bool:
+    """Whether a formula is a conjunction of comparisons and Bool variables."""
+    literals = COMPARISONS | {"not", "distinct"}
+    return all(
+        not part.arguments or (part.head.name in literals and part.arguments[0].sort != BOOL) for part in _parts(formula)
+    )
+
+
 def _weakened(parts: list[Term], context: z3.BoolRef, encode: Encoder, limits: Limits) -> list[Term]:
     """Without the conjuncts that the context and the others imply, the largest tried first."""
     kept = list(parts)
@@ -103,8 +111,17 @@ def atoms(formulas: Sequence[Term], make: Construction) -> list[Term]:
     return list(found)
 
 
-def decision_trees(branches: Branches, make: Construction, limits: Limits, largest: int) -> Iterator[Choice]:
-    """A proved decision tree over the atoms, where greedy choice finds one of at most so many nodes."""
+def decision_trees(branches: Branches, make: Construction, limits: Limits, largest: int | None) -> Iterator[Choice]:
+    """A proved decision tree over the atoms, where greedy choice finds one, of at most so many nodes, in time."""
+    try:
+        yield from _decision_trees(branches, make, limits, largest)
+    except OutOfTimeError:
+        return
+
+
+def _decision_trees(
+    branches: Branches, make: Construction, limits: Limits, largest: int | None
+) -> Iterator[Choice]:
     encode = Encoder()
     formulas = [holds for _, holds in branches.choices]
     tests = [atom for atom in atoms(formulas, make) if atom not in (FALSE,)]
@@ -123,7 +140,7 @@ def decision_trees(branches: Branches, make: Construction, limits: Limits, large
         ]
         cover, holds = np.hstack([cover, new[0]]), np.hstack([holds, new[1]])
         tree = learn_tree(cover, sizes, holds, test_sizes, 1)
-        if tree is None or tree.size > largest:
+        if tree is None or (largest is not None and tree.size > largest):
             return
         claim = _build(tree, lambda i: formulas[i], tests, make)
         points = _counterexample(claim, branches.variables, encode, limits)

@@ -14,13 +14,13 @@ from fractions import Fraction
 
 import z3
 
-from solvers.cegis.conditions import Branches, decision_list, decision_trees
+from solvers.cegis.conditions import Branches, decision_list, decision_trees, is_cube
 from solvers.cegis.construction import COMPARISONS, FALSE, TRUE, Construction, Linear, linear
 from solvers.cegis.fitting import fit_all
 from solvers.cegis.limits import Limits
-from solvers.cegis.specification import Candidate, Specification
+from solvers.cegis.specification import Candidate, Point, Specification
 from solvers.cegis.strategies import InfeasibleError, Proposals, Strategy
-from solvers.cegis.verifier import Encoder, read_point
+from solvers.cegis.verifier import Encoder, read_point, verify
 from sygus.terms import BOOL, INT, REAL, Literal, SynthFunction, Term, Variable, leaf, substitute, subterms
 from sygus.theories.sorts import representation, z3_constant
 
@@ -44,6 +44,9 @@ class _Instantiation:
         self.formula = self.make.simplified(self.make.conjunction(formulas))
         heads = dict.fromkeys(node.head for node in subterms(self.formula))
         hidden = set(self.unknowns.values())
+        self.found: list[tuple[dict[Variable, Term], Term]] = []
+        self.solver = z3.SimpleSolver()
+        self.solver.set("arith.solver", 2)  # the older one: faster here, where many differences are compared
         self.variables = tuple(head for head in heads if isinstance(head, Variable) and head not in hidden)
 
     def branches(self) -> Branches:
@@ -52,26 +55,28 @@ class _Instantiation:
         Raises:
             InfeasibleError: no values at all serve some point.
         """
-        solver = z3.Solver()
-        found: list[tuple[dict[Variable, Term], Term]] = []
-        while True:
+        result = z3.sat
+        while result == z3.sat:
             self.limits.check()
-            solver.set("timeout", self.limits.milliseconds)
-            result = solver.check()
-            if result != z3.sat:
-                break
-            model = solver.model()
-            choice = self._choose(model)
-            holds = self.make.simplified(substitute(self.formula, {leaf(v): t for v, t in choice.items()}))
-            found.append((choice, holds))
-            solver.add(z3.Not(self.encode(holds)))
-        if result == z3.unknown:
-            self.limits.check()
-        return Branches(found, self.variables, complete=result == z3.unsat)
+            self.solver.set("timeout", min(int(1000 * PROOF_SECONDS), self.limits.milliseconds))
+            result = self.solver.check()
+            if result == z3.sat:
+                self.serve(read_point(self.variables, self.solver.model()))
+        return Branches(self.found, self.variables, complete=result == z3.unsat)
 
-    def _choose(self, model: z3.ModelRef) -> dict[Variable, Term]:
-        """Terms for all unknowns that serve the point of a model."""
-        point = read_point(self.variables, model)
+    def serve(self, point: Point) -> None:
+        """Add a choice of terms that serves a point.
+
+        Raises:
+            InfeasibleError: there is none.
+        """
+        choice = self._choose(point)
+        holds = self.make.simplified(substitute(self.formula, {leaf(v): t for v, t in choice.items()}))
+        self.found.append((choice, holds))
+        self.solver.add(z3.Not(self.encode(holds)))
+
+    def _choose(self, point: Point) -> dict[Variable, Term]:
+        """Terms for all unknowns that serve a point."""
         places = [
             (z3_constant(v.name, v.sort), representation(v.sort).z3_value(value)) for v, value in point.items()
         ]
@@ -99,23 +104,27 @@ class _Instantiation:
         values: z3.ModelRef | None,
     ) -> Term:
         """The first term with which the formula can still hold at the point."""
-        tried: set[Term] = set()
-        for term in self._terms(unknown, formula):
-            if term in tried:
-                continue
-            tried.add(term)
+        ground = z3.substitute(self.encode(formula), *places)
+        own = z3_constant(unknown.name, unknown.sort)
+        for term in dict.fromkeys(self._terms(unknown, formula)):
             self.limits.check()
-            filled = substitute(formula, {leaf(unknown): term})
-            solver = z3.Solver()
-            solver.set("timeout", self.limits.milliseconds)
-            solver.add(z3.substitute(self.encode(filled), *places))
-            if solver.check() == z3.sat:
+            value = z3.simplify(z3.substitute(self.encode(term), *places))
+            if self._possible(z3.simplify(z3.substitute(ground, (own, value)))):
                 return term
         if values is None:
             self.limits.check()
             raise _StuckError
         constant = values.eval(z3_constant(unknown.name, unknown.sort), model_completion=True)
         return self._literal(unknown, constant)
+
+    def _possible(self, claim: z3.BoolRef) -> bool:
+        """Whether a claim about the other unknowns can hold."""
+        if z3.is_true(claim) or z3.is_false(claim):
+            return z3.is_true(claim)
+        solver = z3.Solver()
+        solver.set("timeout", self.limits.milliseconds)
+        solver.add(claim)
+        return bool(solver.check() == z3.sat)
 
     def _literal(self, unknown: Variable, constant: z3.ExprRef) -> Term:
         value = representation(unknown.sort).read_z3(constant)
@@ -189,15 +198,42 @@ def propose(specification: Specification, limits: Limits) -> Proposals:
     run = _Instantiation(specification, limits, make)
     try:
         branches = run.branches()
+        while not branches.complete:
+            candidate = run.candidate(decision_list(branches, make, limits))
+            verdict = verify(specification, candidate, limits)
+            if verdict.counterexample is None:
+                yield from fit_all(specification, candidate, limits)
+                break
+            run.serve({v: verdict.counterexample[v] for v in run.variables})
+            branches = run.branches()
     except _StuckError:
         return
-    if not branches.complete:
-        return
+    yield from _joined(run, branches, limits)
+
+
+def _joined(run: _Instantiation, branches: Branches, limits: Limits) -> Proposals:
+    """The choices joined by conditions."""
+    specification, make = run.specification, run.make
+    if not all(is_cube(holds) for _, holds in branches.choices):
+        found = False
+        for bodies in decision_trees(branches, make, limits.part(TREE_SHARE * limits.left), None):
+            for candidate in fit_all(specification, run.candidate(bodies), limits):
+                found = True
+                yield candidate
+        if found:
+            return
     bodies = decision_list(branches, make, limits)
     yield from fit_all(specification, run.candidate(bodies), limits)
     largest = sum(body.size for body in bodies.values())
-    for smaller in decision_trees(branches, make, limits, largest):
-        yield from fit_all(specification, run.candidate(smaller), limits)
+    for bodies in decision_trees(branches, make, limits, largest):
+        yield from fit_all(specification, run.candidate(bodies), limits)
+
+
+PROOF_SECONDS = 0.4
+"""Seconds for a proof that no point is left, before the choices so far are tried."""
+
+TREE_SHARE = 0.4
+"""Of the time, for a decision tree that is tried before a list."""
 
 
 def _applies(specification: Specification) -> bool:
@@ -216,4 +252,5 @@ INSTANTIATION = Strategy(
     doc="single-invocation problems by quantifier instantiation, fitted to the grammar",
     applies=_applies,
     propose=propose,
+    share=4.0,
 )
