@@ -6,10 +6,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import z3
+
 from solvers.cegis.answer import Answer, Checked, Judgement, check
 from solvers.cegis.limits import Limits, OutOfTimeError
 from solvers.cegis.specification import Specification
 from solvers.cegis.strategies import InfeasibleError, Strategy, known_strategies
+from solvers.cegis.verifier import interrupted
 from sygus.errors import OptionError
 
 AUTO = "auto"
@@ -82,7 +85,9 @@ class Portfolio:
                     count += 1
                     yield Found(checked.answer, strategy.name, self.limits.spent)
                 ending = "nothing more to propose"
-            except OutOfTimeError:
+            except (OutOfTimeError, z3.Z3Exception) as error:
+                if isinstance(error, z3.Z3Exception) and limits.left:
+                    raise
                 self.out_of_time = True
                 ending = "out of time"
             except InfeasibleError as error:
@@ -98,9 +103,10 @@ class Portfolio:
 def best_answer(portfolio: Portfolio, patience: float) -> Found | None:
     """The smallest answer found within ``patience`` times the seconds to the first one, half a second at least."""
     best: Found | None = None
-    for found in portfolio.answers():
-        if best is None:
-            portfolio.limits.shorten(max(0.5, patience * portfolio.limits.spent))
-        if best is None or found.answer.size < best.answer.size:
-            best = found
+    with interrupted(portfolio.limits):
+        for found in portfolio.answers():
+            if best is None:
+                portfolio.limits.shorten(max(0.5, patience * portfolio.limits.spent))
+            if best is None or found.answer.size < best.answer.size:
+                best = found
     return best
