@@ -121,8 +121,26 @@ class Network:
 
     def probabilities(self, pictures: Tensor, targets: Tensor) -> Tensor:
         """softmax(f(x))_c for each picture (N, 3, H, W) and its target class (N,)."""
-        logits = self.logits(pictures)
-        return torch.softmax(logits.float(), 1).gather(1, targets.to(logits.device)[:, None])[:, 0]
+        return self._of_target(self.logits(pictures), targets)
+
+    def masked_probabilities(self, pictures: Tensor, index: Tensor, masks: Tensor, targets: Tensor) -> Tensor:
+        """softmax(f(x ⊙ S))_c, masked in pixel space; the masked pictures are made pass by pass, not all at once.
+
+        Args:
+            pictures: (N, 3, H, W), the clean ones.
+            index: which of them, (n,).
+            masks: S of each, (n, H, W).
+            targets: its class, (n,).
+
+        Returns:
+            (n,) float32.
+        """
+        pictures = pictures.to(self.device).contiguous(memory_format=torch.channels_last)
+
+        def shown(index: Tensor, masks: Tensor) -> Tensor:
+            return self._fast((pictures[index] * masks[:, None]).contiguous(memory_format=torch.channels_last))
+
+        return self._of_target(self._without_gradients(shown, index, masks), targets)
 
     def tail_logits(self, activation: Tensor, pictures: Tensor | None = None) -> Tensor:
         """The logits (N, classes) from the activation (N, K, h, w) on; only the tail runs.
@@ -162,6 +180,10 @@ class Network:
             logits: Tensor = whole.exact(pictures)
             return logits
         return self._from_activation(self.trunk(pictures), *((pictures,) if self.needs_pictures else ()))
+
+    @staticmethod
+    def _of_target(logits: Tensor, targets: Tensor) -> Tensor:
+        return torch.softmax(logits.float(), 1).gather(1, targets.to(logits.device)[:, None])[:, 0]
 
     @property
     def _own_whole(self) -> Whole | None:
