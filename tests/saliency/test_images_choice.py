@@ -201,6 +201,7 @@ def test_labels_for_a_network() -> None:
         ([0, NO_CLASS, NO_CLASS], tuple("abc"), 3, "the class of 2 of 3 pictures of these is unknown"),
         ([0, 2, 1], tuple("abc"), 4, "these is labelled with 3 classes, the network has 4"),
         ([0, 2, 1], tuple("abc"), 2, "these is labelled with 3 classes, the network has 2"),
+        ([0, 3, 1], tuple("abc"), 3, "these is labelled with 4 classes, the network has 3"),
         ([0, 9, 1], (), 8, "these is labelled with 10 classes, the network has 8"),
     ):
         with pytest.raises(OptionError) as error:
