@@ -293,15 +293,17 @@ def test_models_that_cannot_be_explained_are_errors(model: nn.Module, layer: str
 def test_compiled_models() -> None:
     """Of torch.compile the module behind is explained, nothing is compiled; TorchScript has none."""
     model, x = chain().eval(), pictures(2)
-    network = make(torch.compile(model))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated, and torch.compile still imports it
+        compiled = torch.compile(model)
+        scripted = (torch.jit.trace(model, x), nn.Sequential(torch.jit.script(model)))
+        network = make(compiled)
+        for one in scripted:
+            with pytest.raises(OptionError, match="compiled by TorchScript, which hides its layers; give the module"):
+                make(one)
     assert network.layer == "4"
     with torch.no_grad():
         torch.testing.assert_close(network.logits(x), model(x))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TorchScript is deprecated
-        for scripted in (torch.jit.trace(model, x), nn.Sequential(torch.jit.script(model))):
-            with pytest.raises(OptionError, match="compiled by TorchScript, which hides its layers; give the module"):
-                make(scripted)
 
 
 def test_outputs_without_logits_name_the_option() -> None:
