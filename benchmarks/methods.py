@@ -1,105 +1,164 @@
-"""What methods cost, as multiples of one plain forward pass of the same batch, beside torchcam where it imports.
+"""What methods cost, in plain forward passes of the same batch, beside torchcam and grad-cam where they import.
 
-python benchmarks/methods.py [--pictures 96] [--repeats 3] writes benchmarks/results/methods.json.
+Run ``python benchmarks/methods.py``. The unit is the user's own model on the whole batch, as loaded. Beside each
+peer's time stands the largest difference between its maps and ours, on one picture at a time.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import json
-import platform
-import statistics
-import time
 from collections.abc import Callable
-from pathlib import Path
+from importlib.util import find_spec
 from typing import Any
 
 import torch
+from harness import interleaved, report
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from solvers.settings import Settings
 from solvers.solve import load_subjects
+from sygus.oracles.cam import CamOracle
+from sygus.oracles.methods import methods
 from sygus.saliency.features import measure
-from sygus.saliency.networks.shapes import load
+from sygus.saliency.heatmap import unit_range
+from sygus.saliency.images import NO_CLASS, ImageSet
+from sygus.saliency.metrics import subject_of
+from sygus.saliency.networks import load_network
+from sygus.saliency.networks.families import load_classifier
 
-RESULTS = Path(__file__).parent / "results" / "methods.json"
 GRADIENT_FEATURES = ("activation", "gradient", "alpha", "logit")
+TARGETS = {"gradient features": 1.3, "Ablation-CAM": 2.0}
+PER_CHANNEL = 0.6
+"""The target of Score-CAM, a channel."""
+
+MOST_CHANNELS = 256
+"""Score-CAM runs a pass for each; with more it is left out."""
+
+SHAPES = ("shapes-vgg", "shapes-resnet")
+PRETRAINED = "efficientnet-lite0"
 
 
-def tasks(name: str, count: int) -> dict[str, Callable[[], Any]]:
-    """What is timed, by name; ``forward`` is the unit."""
-    subject = load_subjects(Settings(network=name, search_images=count, held_out_images=2, device="cpu")).search.subject
-    model, pictures = load(name), subject.images.pictures  # type: ignore[arg-type]
+def own(oracle: CamOracle, channels: int) -> dict[str, Callable[[], object]]:
+    """Ours, measured anew each time."""
+    subject = oracle.subject
+
+    def features(*names: str) -> Callable[[], object]:
+        def run() -> None:
+            measured = measure(subject.network, subject.images.pictures, subject.targets)
+            for name in names:
+                measured[name]
+
+        return run
+
+    found = {
+        "pass without gradients": lambda: subject.network.logits(subject.images.pictures),
+        "gradient features": features(*GRADIENT_FEATURES),
+        "Ablation-CAM": features("ablation"),
+    }
+    return found | ({"Score-CAM": features("score")} if channels <= MOST_CHANNELS else {})
+
+
+def peers(model: nn.Module, oracle: CamOracle) -> dict[str, tuple[str, Callable[[], Tensor]]]:
+    """Name of a peer's method to ours, and its maps (N, H, W) in [0, 1]."""
+    subject, layer = oracle.subject, "features"
+    pictures, classes = subject.images.pictures, subject.targets.tolist()
+    found: dict[str, tuple[str, Callable[[], Tensor]]] = {}
+    try:
+        torchcam = importlib.import_module("torchcam.methods")
+    except (ImportError, RuntimeError):
+        torchcam = None
+    try:
+        gradcam: Any = importlib.import_module("pytorch_grad_cam")
+        target: Any = importlib.import_module("pytorch_grad_cam.utils.model_targets").ClassifierOutputTarget
+    except (ImportError, RuntimeError):
+        gradcam = None
+
+    def by_torchcam(kind: str) -> Callable[[], Tensor]:
+        def run() -> Tensor:
+            with getattr(torchcam, kind)(model, target_layer=layer) as extractor:
+                (maps,) = extractor(classes, model(pictures))
+            up = interpolate(maps.detach()[:, None], subject.network.size, mode="bilinear", align_corners=False)
+            return unit_range(up[:, 0])
+
+        return run
+
+    def by_gradcam(kind: str) -> Callable[[], Tensor]:
+        def run() -> Tensor:
+            with getattr(gradcam, kind)(model=model, target_layers=[model.get_submodule(layer)]) as extractor:
+                return torch.from_numpy(extractor(pictures, [target(index) for index in classes]))
+
+        return run
+
+    for kind, name in (("GradCAM", "gradcam"), ("ScoreCAM", "scorecam")):
+        if torchcam is not None:
+            found[f"torchcam {kind}"] = (name, by_torchcam(kind))
+        if gradcam is not None:
+            found[f"grad-cam {kind}"] = (name, by_gradcam(kind))
+    return found
+
+
+def subject_of_benchmark(network: str, count: int) -> CamOracle:
+    """Pictures of shapes; for a network of another size noise, since time does not depend on what they show."""
+    if network in SHAPES:
+        return load_subjects(Settings(network=network, search_images=count, held_out_images=2, device="cpu")).search
+    split = load_network(network, torch.device("cpu"))
+    pictures = torch.rand(count, 3, *split.size, generator=torch.Generator().manual_seed(0))
+    unlabelled = torch.full((count,), NO_CLASS)
+    names = tuple(str(index) for index in range(count))
+    return CamOracle(subject_of(split, ImageSet("noise", pictures, unlabelled, None, ((),) * count, names)))
+
+
+def rows_of(network: str, count: int, repeats: int) -> list[dict[str, Any]]:
+    """The table's rows for a network."""
+    oracle = subject_of_benchmark(network, count)
+    pictures, channels = oracle.subject.images.pictures, oracle.measured["activation"].shape[1]
+    model: nn.Module = load_classifier(network).model.eval()  # laid out and unfolded, as its authors ship it
+    normalised = pictures if network in SHAPES else pictures * 2 - 1
 
     def forward() -> None:
         with torch.no_grad():
-            model(pictures)
+            model(normalised)
 
-    def features(*names: str) -> Callable[[], None]:
-        def run() -> None:
-            measured = measure(subject.network, pictures, subject.targets)
-            for feature in names:
-                measured[feature]
-
-        return run
-
-    found: dict[str, Callable[[], Any]] = {
-        "forward": forward,
-        "gradient features": features(*GRADIENT_FEATURES),
-        "Ablation-CAM": features("ablation"),
-        "Score-CAM": features("score"),
-    }
-    try:
-        torchcam = importlib.import_module("torchcam.methods")
-    except ImportError:
-        return found
-    theirs = load(name).requires_grad_(True)  # type: ignore[arg-type]
-
-    def reference(kind: str) -> Callable[[], None]:
-        def run() -> None:
-            with getattr(torchcam, kind)(theirs, target_layer="features") as extractor:
-                extractor(subject.targets.tolist(), theirs(pictures))
-
-        return run
-
-    return found | {f"torchcam {kind}": reference(kind) for kind in ("GradCAM", "ScoreCAM")}
-
-
-def ratios(name: str, count: int, repeats: int) -> dict[str, float]:
-    """Median seconds of each task over those of the forward pass, interleaved."""
-    timed = tasks(name, count)
-    seconds: dict[str, list[float]] = {task: [] for task in timed}
-    for _ in range(repeats):
-        for task, run in timed.items():
-            start = time.perf_counter()
-            run()
-            seconds[task].append(time.perf_counter() - start)
-    unit = statistics.median(seconds["forward"])
-    return {task: round(statistics.median(times) / unit, 3) for task, times in seconds.items()}
+    others = peers(model.requires_grad_(True), oracle) if network in SHAPES else {}
+    timed = {"forward": forward, **own(oracle, channels), **{name: run for name, (_, run) in others.items()}}
+    seconds = interleaved(timed, repeats)
+    rows = []
+    for name, taken in seconds.items():
+        ratio = taken / seconds["forward"]
+        target = TARGETS.get(name, PER_CHANNEL * channels if name == "Score-CAM" else None)
+        difference = None
+        if name in others:
+            ours, run = others[name]
+            difference = float((methods()[ours].saliency(oracle) - run()).abs().max())
+        rows.append(
+            {
+                "network": network,
+                "what": name,
+                "K": channels,
+                "passes": ratio,
+                "passes / K": ratio / channels,
+                "target": "" if target is None else f"{target:g}",
+                "largest difference of maps": "" if difference is None else f"{difference:.1e}",
+            }
+        )
+    return rows
 
 
 def main() -> None:
-    """Measure, print the table and write the results."""
+    """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=96)
+    parser.add_argument("--pictures", type=int, default=32)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    found = {name: ratios(name, options.pictures, options.repeats) for name in ("shapes-vgg", "shapes-resnet")}
-    for name, table in found.items():
-        print(name)
-        for task, ratio in table.items():
-            print(f"  {task:20} {ratio:8.2f}")
-    RESULTS.parent.mkdir(exist_ok=True)
-    machine = {"system": platform.system(), "processor": platform.machine(), "threads": torch.get_num_threads()}
-    versions = {"python": platform.python_version(), "torch": torch.__version__}
-    record: dict[str, Any] = {
-        "unit": "plain forward pass of the same batch",
-        "pictures": options.pictures,
-        "repeats": options.repeats,
-    }
-    RESULTS.write_text(
-        json.dumps(record | {"ratios": found, "machine": machine, "versions": versions}, indent=1) + "\n"
-    )
+    rows = [
+        row
+        for network in (*SHAPES, *([PRETRAINED] if find_spec("efficientnet_lite_pytorch") else []))
+        for row in rows_of(network, options.pictures, options.repeats)
+    ]
+    unit = f"plain forward passes of the same {options.pictures} pictures"
+    report("methods", f"cost in {unit}", rows, threads=torch.get_num_threads())
 
 
 if __name__ == "__main__":

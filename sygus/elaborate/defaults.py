@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import product
@@ -26,7 +27,6 @@ from sygus.terms import (
 )
 from sygus.theories import Function, Theory
 from sygus.theories.bitvectors import width_of
-from sygus.theories.cam import CAM
 from sygus.typecheck import fail, negated
 
 DEFAULT_CONSTANTS = {REAL: "0.5 1 2 3", INT: "0 1 -1 2", BOOL: "true false", STRING: ""}
@@ -51,15 +51,25 @@ def constants_of(sort: Sort, theory: Theory, setting: Setting | None, position: 
     words = (default if setting is None or sort == BOOL else setting.value).split()
     if sort == STRING:
         return [leaf(Literal(word, STRING)) for word in dict.fromkeys(words or [""])]
+    if not words:
+        where = position if setting is None else setting.position
+        fail(f"no constants of {sort} are given", where, f'write, for example, "{default}"')
     try:
         return list(dict.fromkeys(_constant(word, sort, theory, position) for word in words))
     except (ValueError, ZeroDivisionError):
         where = position if setting is None else setting.position
-        return fail(f"bad constants '{' '.join(words)}' of {sort}", where, f'write, for example, "{default}"')
+        shown = " ".join(words)[:100]
+        return fail(f"bad constants '{shown}' of {sort}", where, f'write, for example, "{default}"')
+
+
+_LONG = re.compile(r".{1001}|.*[eE][+-]?[0-9]{4}")
+"""Numbers that would take too much time or memory to write out."""
 
 
 def _constant(word: str, sort: Sort, theory: Theory, position: Position) -> Term:
     width = width_of(sort)
+    if _LONG.match(word):
+        raise ValueError(word)
     if sort == BOOL:
         return leaf(Literal(word == "true", BOOL))
     if width:
@@ -81,7 +91,7 @@ def default_grammar(theory: Theory, function: SynthFunction, position: Position)
     productions: dict[Nonterminal, list[Production]] = {n: [] for n in nonterminals.values()}
     for parameter in function.parameters:
         productions[nonterminals[parameter.sort]].append(Production(leaf(parameter), (), {}, position))
-    if theory is not CAM:
+    if theory.name != "CAM":
         for sort, nonterminal in nonterminals.items():
             productions[nonterminal].append(Production(term(AnyConstant(0, sort), (), sort), (), {}, position))
     for head, arguments, result in _applications(theory, sorts):

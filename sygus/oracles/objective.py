@@ -251,7 +251,8 @@ class Objectives:
         def visit(node: Term, arguments: list[Tensor]) -> Tensor:
             head = node.head
             if isinstance(head, Function):
-                return head.kernel(*arguments)
+                value: Tensor = head.kernel(*arguments)
+                return value
             if isinstance(head, Literal):
                 return _scalar(float(head.value))
             if isinstance(head, WeightSymbol):

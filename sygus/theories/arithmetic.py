@@ -11,12 +11,25 @@ from functools import reduce
 from itertools import pairwise
 from typing import Any
 
-import sympy
-import torch
 import z3
 
 from sygus.terms import BOOL, INT, REAL, Sort
-from sygus.theories.function import PRODUCT, SUM, Family, Function, Index, Latex, Theory, fixed, infix, variadic
+from sygus.theories.function import (
+    PRODUCT,
+    RELATION,
+    SUM,
+    Family,
+    Function,
+    Index,
+    Latex,
+    Theory,
+    added,
+    apart,
+    fixed,
+    infix,
+    variadic,
+)
+from sygus.theories.libraries import sympy
 
 
 def _comparable(given: tuple[Sort, ...]) -> Sort | None:
@@ -30,10 +43,11 @@ def _comparison(name: str, latex: str, doc: str, compare: Callable[[Any, Any], A
         signature=_comparable,
         sorts="Number Number… → Bool",
         doc=doc,
-        kernel=lambda *xs: reduce(torch.logical_and, [compare(a, b) for a, b in pairwise(xs)]),
+        kernel=lambda *xs: reduce(operator.and_, [compare(a, b) for a, b in pairwise(xs)]),
         z3=lambda _, *xs: z3.And(*[compare(a, b) for a, b in pairwise(xs)]),
         sympy=lambda *xs: sympy.And(*[compare(a, b) for a, b in pairwise(xs)]),
-        latex=infix(f" {latex} ", 0),
+        latex=apart(f" {latex} ", RELATION),
+        source=lambda *xs: " & ".join(f"({a} {name} {b})" for a, b in pairwise(xs)),
     )
 
 
@@ -69,15 +83,15 @@ def ring(sort: Sort) -> tuple[Function, ...]:
         )
 
     return (
-        operation("+", "Sum.", operator.add, infix(" + ", SUM), commutative=True, kernel=torch.add),
-        operation("*", "Product.", operator.mul, infix(r" \, ", PRODUCT), commutative=True, kernel=torch.mul),
-        operation("-", "Difference, from the left.", operator.sub, _difference, commutative=False, kernel=torch.sub),
+        operation("+", "Sum.", operator.add, added, commutative=True, kernel=operator.add),
+        operation("*", "Product.", operator.mul, infix(r" \, ", PRODUCT), commutative=True, kernel=operator.mul),
+        operation("-", "Difference, from the left.", operator.sub, _difference, commutative=False, kernel=operator.sub),
         Function(
             name="-",
             signature=lambda given: sort if given == (sort,) else None,
             sorts=f"{sort} → {sort}",
             doc="Negation.",
-            kernel=torch.neg,
+            kernel=operator.neg,
             z3=lambda _, a: -a,
             sympy=lambda a: -a,
             latex=lambda a: Latex(f"-{a.within(PRODUCT)}", SUM),

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial, reduce
 from typing import Any
 
-import torch
 import z3
 
 from sygus.terms import BOOL, Sort, bit_vector
@@ -27,6 +26,7 @@ from sygus.theories.function import (
     named,
     opaque,
 )
+from sygus.theories.libraries import converted
 
 
 def width_of(sort: Sort) -> int:
@@ -120,7 +120,7 @@ def _concatenation(arguments: tuple[Sort, ...], indices: tuple[Index, ...]) -> F
     if indices or len(widths) < 2 or not all(widths) or sum(widths) > bits.WIDEST:
         return None
 
-    def kernel(first: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+    def kernel(first: Any, *others: Any) -> Any:
         for width, other in zip(widths[1:], others, strict=True):
             first = (first << width) | other
         return first
@@ -156,7 +156,7 @@ def _inverted(name: str, doc: str, combine: Callable[[Any, Any], Any], symbol: s
     )
 
 
-def _signed(compare: Callable[[Any, Any], Any]) -> Callable[..., torch.Tensor]:
+def _signed(compare: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return lambda n, a, b: compare(bits.signed(n, a), bits.signed(n, b))
 
 
@@ -255,7 +255,7 @@ BITVECTORS = Theory.of(
     _alike(
         "bvcomp",
         "The bit 1 where the arguments are equal, else 0.",
-        lambda _, a, b: (a == b).long(),
+        lambda _, a, b: converted(a == b, "int64"),
         _equal_bit,
         named(r"\operatorname{comp}"),
         result=lambda _: bit_vector(1),

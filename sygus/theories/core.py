@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import operator
 from functools import reduce
 from itertools import combinations
 
-import sympy
-import torch
 import z3
 
 from sygus.terms import BOOL, INT, REAL, Sort
-from sygus.theories.function import Function, Latex, Theory, fixed, infix, variadic
+from sygus.theories.function import (
+    ATOM,
+    CONNECTIVE,
+    RELATION,
+    SUM,
+    Function,
+    Latex,
+    Theory,
+    apart,
+    code,
+    fixed,
+    variadic,
+)
+from sygus.theories.libraries import array_library, sympy
 
 _NOT_COMPARED = ("Map", "Weight", "RegLan")
 """Values of CAM's sorts may be equal in some places only, which is no Bool; equality of languages is not decided."""
@@ -36,20 +48,22 @@ CORE = Theory.of(
         signature=fixed(BOOL, result=BOOL),
         sorts="Bool → Bool",
         doc="Negation.",
-        kernel=torch.logical_not,
+        kernel=lambda a: ~a,
         z3=lambda _, a: z3.Not(a),
         sympy=lambda a: sympy.Not(a),
-        latex=lambda a: Latex(rf"\lnot {a.within(3)}"),
+        latex=lambda a: Latex(rf"\lnot {a.within(ATOM)}", ATOM),
+        source=code("~{0}"),
     ),
     Function(
         name="and",
         signature=variadic((BOOL,)),
         sorts="Bool… → Bool",
         doc="Conjunction.",
-        kernel=lambda *xs: reduce(torch.logical_and, xs),
+        kernel=lambda *xs: reduce(operator.and_, xs),
         z3=lambda _, *xs: z3.And(*xs),
         sympy=lambda *xs: sympy.And(*xs),
-        latex=infix(r" \land ", 0),
+        latex=apart(r" \land ", CONNECTIVE),
+        source=lambda *xs: " & ".join(xs),
         commutative=True,
         associative=True,
     ),
@@ -58,10 +72,11 @@ CORE = Theory.of(
         signature=variadic((BOOL,)),
         sorts="Bool… → Bool",
         doc="Disjunction.",
-        kernel=lambda *xs: reduce(torch.logical_or, xs),
+        kernel=lambda *xs: reduce(operator.or_, xs),
         z3=lambda _, *xs: z3.Or(*xs),
         sympy=lambda *xs: sympy.Or(*xs),
-        latex=infix(r" \lor ", 0),
+        latex=apart(r" \lor ", CONNECTIVE),
+        source=lambda *xs: " | ".join(xs),
         commutative=True,
         associative=True,
     ),
@@ -70,20 +85,22 @@ CORE = Theory.of(
         signature=variadic((BOOL,)),
         sorts="Bool Bool… → Bool",
         doc="Implication; of several arguments, from the right.",
-        kernel=lambda *xs: reduce(lambda b, a: torch.logical_or(torch.logical_not(a), b), reversed(xs)),
+        kernel=lambda *xs: reduce(lambda b, a: ~a | b, reversed(xs)),
         z3=lambda _, *xs: reduce(lambda b, a: z3.Implies(a, b), reversed(xs)),
         sympy=lambda *xs: reduce(lambda b, a: sympy.Implies(a, b), reversed(xs)),
-        latex=infix(r" \Rightarrow ", 0),
+        latex=apart(r" \Rightarrow ", CONNECTIVE),
+        source=lambda *xs: " | ".join([*(f"~{x}" for x in xs[:-1]), xs[-1]]),
     ),
     Function(
         name="xor",
         signature=variadic((BOOL,)),
         sorts="Bool Bool… → Bool",
         doc="Exclusive disjunction: an odd number of arguments holds.",
-        kernel=lambda *xs: reduce(torch.logical_xor, xs),
+        kernel=lambda *xs: reduce(operator.xor, xs),
         z3=lambda _, *xs: reduce(z3.Xor, xs),
         sympy=lambda *xs: sympy.Xor(*xs),
-        latex=infix(r" \oplus ", 0),
+        latex=apart(r" \oplus ", CONNECTIVE),
+        source=lambda *xs: " ^ ".join(xs),
         commutative=True,
         associative=True,
     ),
@@ -92,10 +109,11 @@ CORE = Theory.of(
         signature=_equal,
         sorts="σ σ… → Bool",
         doc="Equality of values of one sort; of several arguments, all equal.",
-        kernel=lambda *xs: reduce(torch.logical_and, [xs[0] == x for x in xs[1:]]),
+        kernel=lambda *xs: reduce(operator.and_, [xs[0] == x for x in xs[1:]]),
         z3=lambda _, *xs: z3.And(*[xs[0] == x for x in xs[1:]]),
         sympy=lambda *xs: sympy.And(*[sympy.Eq(xs[0], x) for x in xs[1:]]),
-        latex=infix(" = ", 0),
+        latex=apart(" = ", RELATION),
+        source=lambda *xs: " & ".join(f"({xs[0]} == {x})" for x in xs[1:]),
         commutative=True,
     ),
     Function(
@@ -103,10 +121,11 @@ CORE = Theory.of(
         signature=_equal,
         sorts="σ σ… → Bool",
         doc="Whether no two of several values of one sort are equal.",
-        kernel=lambda *xs: reduce(torch.logical_and, [a != b for a, b in combinations(xs, 2)]),
+        kernel=lambda *xs: reduce(operator.and_, [a != b for a, b in combinations(xs, 2)]),
         z3=lambda _, *xs: z3.And(*[a != b for a, b in combinations(xs, 2)]),
         sympy=lambda *xs: sympy.And(*[sympy.Ne(a, b) for a, b in combinations(xs, 2)]),
-        latex=infix(r" \ne ", 0),
+        latex=apart(r" \ne ", RELATION),
+        source=lambda *xs: " & ".join(f"({a} != {b})" for a, b in combinations(xs, 2)),
         commutative=True,
     ),
     Function(
@@ -114,11 +133,12 @@ CORE = Theory.of(
         signature=_conditional,
         sorts="Bool σ σ → σ",
         doc="The second argument where the first holds, else the third.",
-        kernel=torch.where,
+        kernel=lambda c, a, b: array_library(c, a, b).where(c, a, b),
         z3=lambda _, c, a, b: z3.If(c, a, b),
         sympy=lambda c, a, b: sympy.Piecewise((a, c), (b, True)),
         latex=lambda c, a, b: Latex(
-            rf"\begin{{cases}}{a.text} & {c.text}\\ {b.text} & \text{{otherwise}}\end{{cases}}", 0
+            rf"\begin{{cases}}{a.text} & \text{{if }} {c.text}\\ {b.text} & \text{{otherwise}}\end{{cases}}", SUM
         ),
+        source=code("torch.where({0}, {1}, {2})"),
     ),
 )

@@ -28,7 +28,7 @@ def evaluate(root: Term, environment: Environment, memo: dict[Term, torch.Tensor
     def visit(node: Term, arguments: list[torch.Tensor]) -> torch.Tensor:
         head = node.head
         if isinstance(head, Function):
-            return head.kernel(*arguments)
+            return head.kernel(*arguments) if arguments else torch.as_tensor(head.kernel())
         if isinstance(head, Literal):
             held = representation(head.sort)
             dtype = real if held.dtype.is_floating_point else held.dtype

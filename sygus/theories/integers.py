@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import operator
+from typing import Any
 
-import torch
 import z3
-from torch import Tensor
 
 from sygus.terms import INT
 from sygus.theories.arithmetic import COMPARISON, division, ring
 from sygus.theories.function import PRODUCT, Function, Latex, Theory, fixed, infix, opaque
+from sygus.theories.libraries import array_library, truncated_quotient
+
+Array = Any
+"""A tensor or an array of NumPy's."""
 
 
-def euclidean_quotient(a: Tensor, b: Tensor) -> Tensor:
+def euclidean_quotient(a: Array, b: Array) -> Array:
     """The q with a = b q + r and 0 ≤ r < |b|; 0 where b is 0.
 
     The standard leaves division by zero to the interpretation, and so does the Z3 form; the safety oracle sees to it
     that no such value is looked at.
     """
-    nonzero = torch.where(b == 0, 1, b)
-    quotient = torch.div(a, nonzero, rounding_mode="trunc")
+    library = array_library(a, b)
+    nonzero = library.where(b == 0, 1, b)
+    quotient = truncated_quotient(a, nonzero)
     below = (a - quotient * nonzero) < 0
-    quotient = torch.where(below, quotient - nonzero.sign(), quotient)
-    return torch.where(b == 0, 0, quotient)
+    quotient = library.where(below, quotient - library.sign(nonzero), quotient)
+    return library.where(b == 0, 0, quotient)
 
 
-def euclidean_remainder(a: Tensor, b: Tensor) -> Tensor:
+def euclidean_remainder(a: Array, b: Array) -> Array:
     """A minus b times the quotient: in [0, |b|), and a where b is 0."""
     return a - b * euclidean_quotient(a, b)
 
@@ -60,7 +64,7 @@ INTEGERS = Theory.of(
         signature=fixed(INT, result=INT),
         sorts="Int → Int",
         doc="The magnitude.",
-        kernel=torch.abs,
+        kernel=abs,
         z3=lambda _, a: z3.If(a >= 0, a, -a),
         sympy=abs,
         latex=lambda a: Latex(rf"\left|{a.text}\right|"),

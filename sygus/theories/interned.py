@@ -11,13 +11,12 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from sygus.terms import BOOL, INT, REGLAN, STRING, Sort
 from sygus.theories import regex
 from sygus.theories.function import Function, Latex, fixed, named, opaque, variadic
+from sygus.theories.libraries import array_library
 
 V = TypeVar("V", bound=Hashable)
 
@@ -62,26 +61,29 @@ def int64(value: int) -> int:
     return (value + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
-def lift(function: Callable[..., Any], decode: Sequence[Coder], encode: Coder, dtype: torch.dtype) -> Any:
+def lift(function: Callable[..., Any], decode: Sequence[Coder], encode: Coder, dtype: str) -> Any:
     """The kernel of a Python function.
 
     Args:
         function: of single values.
         decode: for each argument, from the number in a tensor to the value; the last one serves further arguments.
         encode: from the result to the number in a tensor.
-        dtype: of the result.
+        dtype: of the result, as torch and NumPy name it.
     """
 
-    def kernel(*arguments: Tensor) -> Tensor:
-        shape = np.broadcast_shapes(*(argument.shape for argument in arguments))
-        broadcast = [argument.expand(shape) for argument in arguments]
-        columns = [argument.reshape(-1).cpu().numpy() for argument in broadcast]
+    def kernel(*arguments: Any) -> Any:
+        library = array_library(*arguments)
+        arrays = [a if isinstance(a, np.ndarray | np.generic) else a.cpu().numpy() for a in arguments]
+        broadcast = np.broadcast_arrays(*arrays)
+        columns = [array.reshape(-1) for array in broadcast]
         rows, inverse = _distinct(columns)
         coders = [*decode, *[decode[-1]] * (len(columns) - len(decode))]
         values = [map(coder, column[rows].tolist()) for coder, column in zip(coders, columns, strict=True)]
         results = [encode(function(*combination)) for combination in zip(*values, strict=True)]
-        found = torch.tensor(results, dtype=dtype)[torch.from_numpy(inverse)]
-        return found.reshape(shape).to(arguments[0].device)
+        found = np.array(results, dtype)[inverse].reshape(broadcast[0].shape)
+        if library is np:
+            return found
+        return library.from_numpy(found).to(next(a.device for a in arguments if isinstance(a, library.Tensor)))
 
     return kernel
 
@@ -120,7 +122,7 @@ def python_function(
     """An entry that computes on Python values; further arguments have the last one's sort."""
     words = " ".join(map(str, sorts))
     plain = name.removeprefix("str.").replace("_", r"\_")
-    dtype = torch.bool if result == BOOL else torch.int64
+    dtype = "bool" if result == BOOL else "int64"
     decode = [_DECODE[sort] for sort in sorts]
     return Function(
         name=name,

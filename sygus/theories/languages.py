@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
-import torch
+import numpy as np
 import z3
 
 from sygus.terms import BOOL, REGLAN, STRING, Sort
@@ -21,7 +21,7 @@ def _constant(name: str, doc: str, language: regex.Language, encode: Callable[[]
         signature=fixed(result=REGLAN),
         sorts="RegLan",
         doc=doc,
-        kernel=lambda: torch.tensor(LANGUAGES.number(language)),
+        kernel=lambda: np.int64(LANGUAGES.number(language)),
         z3=lambda _: encode(),
         sympy=opaque(name),
         latex=lambda: Latex(latex),

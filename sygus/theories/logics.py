@@ -12,7 +12,6 @@ from functools import cache
 
 from sygus.terms import INT, REAL
 from sygus.theories.bitvectors import BITVECTORS
-from sygus.theories.cam import CAM
 from sygus.theories.core import CORE
 from sygus.theories.function import Theory
 from sygus.theories.integers import INTEGERS
@@ -43,6 +42,8 @@ _FEATURES = re.compile(r"(?:UF)?(?P<bits>BV)?(?P<strings>S)?(?P<arithmetic>[IR]D
 def find_logic(name: str) -> Theory | None:
     """The theory that a logic opens, None where the name says nothing that is known here."""
     if name == "CAM":
+        from sygus.theories.cam import CAM
+
         return CAM
     bare = name[len(_PREFIX.match(name)[0]) :]  # type: ignore[index]
     if bare in ("SAT", "UF", "CORE"):

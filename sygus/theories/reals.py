@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import operator
 
-import sympy
-import torch
 import z3
 
 from sygus.terms import BOOL, INT, REAL
 from sygus.theories.arithmetic import COMPARISON, division, ring
 from sygus.theories.function import PRODUCT, Function, Latex, Theory, fixed, named
+from sygus.theories.libraries import array_library, converted, sympy
 
 
 def _fraction(a: Latex, b: Latex) -> Latex:
@@ -25,7 +24,7 @@ REALS = Theory.of(
         "/",
         REAL,
         "Quotient, from the left. Legal only where the divisors are proved nonzero.",
-        kernel=torch.div,
+        kernel=operator.truediv,
         z3=operator.truediv,
         sympy=operator.truediv,
         latex=_fraction,
@@ -41,7 +40,7 @@ MIXED = Theory.of(
         signature=fixed(INT, result=REAL),
         sorts="Int → Real",
         doc="The integer as a real.",
-        kernel=lambda a: a.to(torch.float64),
+        kernel=lambda a: converted(a, "float64"),
         z3=lambda _, a: z3.ToReal(a),
         sympy=lambda a: a,
         latex=lambda a: a,
@@ -51,7 +50,7 @@ MIXED = Theory.of(
         signature=fixed(REAL, result=INT),
         sorts="Real → Int",
         doc="The largest integer that is at most the argument.",
-        kernel=lambda a: a.floor().to(torch.int64),
+        kernel=lambda a: converted(array_library(a).floor(a), "int64"),
         z3=lambda _, a: z3.ToInt(a),
         sympy=lambda a: sympy.floor(a),
         latex=lambda a: Latex(rf"\left\lfloor {a.text} \right\rfloor"),
@@ -61,7 +60,7 @@ MIXED = Theory.of(
         signature=fixed(REAL, result=BOOL),
         sorts="Real → Bool",
         doc="Whether the argument is an integer.",
-        kernel=lambda a: a == a.floor(),
+        kernel=lambda a: a == array_library(a).floor(a),
         z3=lambda _, a: z3.IsInt(a),
         sympy=lambda a: sympy.Eq(a, sympy.floor(a)),
         latex=named(r"\operatorname{isint}"),

@@ -18,12 +18,12 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-import torch
 import z3
 
 from sygus.terms import BOOL, INT, REGLAN, STRING, Sort
 from sygus.theories.bitvectors import width_of
 from sygus.theories.interned import LANGUAGES, STRINGS, int64
+from sygus.theories.libraries import torch
 from sygus.theories.strings import escape, unescape
 
 
@@ -32,7 +32,7 @@ class Representation:
     """The faces of the values of one sort.
 
     Attributes:
-        dtype: of tensors.
+        number: the type of the numbers in tensors and arrays, as torch and NumPy name it.
         encode: from a value to the number in a tensor.
         decode: back; of an Int beyond 64 bits and of a Real, what the tensor still holds of it.
         z3_sort: Z3's sort.
@@ -40,12 +40,18 @@ class Representation:
         read_z3: back, from a constant of a model.
     """
 
-    dtype: torch.dtype
+    number: str
     encode: Callable[[Any], bool | int | float]
     decode: Callable[[Any], Any]
     z3_sort: Callable[[], z3.SortRef]
     z3_value: Callable[[Any], z3.ExprRef]
     read_z3: Callable[[Any], Any]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of tensors."""
+        found: torch.dtype = getattr(torch, self.number)
+        return found
 
 
 def _same(value: Any) -> Any:
@@ -57,10 +63,10 @@ def _unreadable(value: Any) -> Any:
 
 
 _BOOL = Representation(
-    dtype=torch.bool, encode=_same, decode=_same, z3_sort=z3.BoolSort, z3_value=z3.BoolVal, read_z3=z3.is_true
+    number="bool", encode=_same, decode=_same, z3_sort=z3.BoolSort, z3_value=z3.BoolVal, read_z3=z3.is_true
 )
 _INT = Representation(
-    dtype=torch.int64,
+    number="int64",
     encode=int64,
     decode=_same,
     z3_sort=z3.IntSort,
@@ -68,7 +74,7 @@ _INT = Representation(
     read_z3=lambda value: value.as_long(),
 )
 _REAL = Representation(
-    dtype=torch.float64,
+    number="float64",
     encode=float,
     decode=Fraction,
     z3_sort=z3.RealSort,
@@ -76,7 +82,7 @@ _REAL = Representation(
     read_z3=lambda value: value.as_fraction(),
 )
 _STRING = Representation(
-    dtype=torch.int64,
+    number="int64",
     encode=STRINGS.number,
     decode=STRINGS.value,
     z3_sort=z3.StringSort,
@@ -84,7 +90,7 @@ _STRING = Representation(
     read_z3=lambda value: unescape(value.as_string()),
 )
 _REGLAN = Representation(
-    dtype=torch.int64,
+    number="int64",
     encode=LANGUAGES.number,
     decode=LANGUAGES.value,
     z3_sort=lambda: z3.ReSort(z3.StringSort()),
@@ -95,7 +101,7 @@ _REGLAN = Representation(
 
 def _bit_vector(width: int) -> Representation:
     return Representation(
-        dtype=torch.int64,
+        number="int64",
         encode=int64,
         decode=lambda number: number % (1 << width),
         z3_sort=lambda: z3.BitVecSort(width),

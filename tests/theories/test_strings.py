@@ -310,7 +310,7 @@ def test_each_combination_is_computed_once() -> None:
         calls.append((a, b))
         return a + b
 
-    kernel = lift(add, [int, int], int64, torch.int64)
+    kernel = lift(add, [int, int], int64, "int64")
     a, b = torch.arange(1000) % 3, torch.arange(1000) % 2
     assert kernel(a, b).tolist() == (a + b).tolist()
     assert len(calls) == 6

@@ -51,7 +51,7 @@ def _ablated(network: Network, activation: Tensor, targets: Tensor, pictures: Te
     for row, channel in track(blocks, len(blocks), "ablation of channels"):
         without = activation[row]
         without[torch.arange(len(row), device=row.device), channel] = 0
-        shown = None if pictures is None else pictures[row.to(pictures.device)]
+        shown = pictures[row.to(pictures.device)] if network.needs_pictures and pictures is not None else None
         logit = network.tail_logits(without, shown).gather(1, targets[row][:, None])
         drop[row, channel] = (clean[row] - logit)[:, 0]
     return drop

@@ -99,6 +99,14 @@ class Network:
             raise OptionError(f"--layer: '{self.name}' was split by hand and has no layer but '{self.layer}'")
         return make_network(self.classifier, self.name, self.device, layer)
 
+    def for_few(self, count: int) -> Network:
+        """The same network for so many pictures: its passes are no larger, since they are filled up to their size.
+
+        Scores may differ in the last bits from those of larger passes.
+        """
+        size = min(self.chunk.size, 1 << max(count - 1, 0).bit_length())
+        return replace(self, chunk=Chunk(size, f"enough for {count}")) if size < self.chunk.size else self
+
     @property
     def size(self) -> tuple[int, int]:
         """H, W of the pictures it takes."""

@@ -1,0 +1,1 @@
+"""Counterexample-guided inductive synthesis: ordinary SyGuS problems, with Z3 as the correctness oracle."""

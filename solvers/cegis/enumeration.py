@@ -1,0 +1,255 @@
+"""Bottom-up enumeration on points: the smallest term of each behaviour, a whole size at a time.
+
+The ordinary counterpart of :mod:`solvers.bank`, without probes, safety and torch: what two terms of a nonterminal have
+to share to count as one is their values on the points of the search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.cegis.evaluation import Program, Values
+from solvers.cegis.limits import Limits
+from solvers.cegis.samples import Samples
+from solvers.rows import Ints, Rows, contains
+from sygus.problem import Grammar, Production
+from sygus.terms import STRING, Hole, Nonterminal, Term
+from sygus.theories.sorts import representation
+
+BLOCK, SMALL_BLOCK = 1 << 18, 1 << 14
+"""Numbers computed at a time; those of functions computed one by one are fewer, so that time is kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """The terms of one nonterminal and size; row r of all arrays is one term.
+
+    Attributes:
+        rows: how they are made; a chain has the row that it renames as its child.
+        values: on the points, (n, points).
+    """
+
+    rows: Rows
+    values: Values
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Enumerator:
+    """The terms of a grammar by size, one for each behaviour on the points.
+
+    Args:
+        grammar: without ``(Constant σ)``.
+        samples: where terms are told apart.
+        limits: of time and memory.
+        without: productions to leave out.
+    """
+
+    def __init__(
+        self,
+        grammar: Grammar,
+        samples: Samples,
+        limits: Limits,
+        without: Callable[[Production], bool] = lambda _: False,
+    ) -> None:
+        self.productions = {n: [p for p in ps if not without(p)] for n, ps in grammar.productions.items()}
+        self.samples = samples
+        self.limits = limits
+        self.size = 0
+        self.full = False
+        self._width = max((len(p.holes) for ps in self.productions.values() for p in ps), default=0)
+        self._programs = {p: Program(p.template) for ps in self.productions.values() for p in ps if not p.is_chain}
+        self._levels: dict[tuple[Nonterminal, int], Level] = {}
+        self._seen: dict[Nonterminal, Ints] = {n: np.empty(0, np.int64) for n in self.productions}
+        self._terms: dict[tuple[Nonterminal, int, int], Term] = {}
+        self._bytes = 0
+        self._largest_gap = max((p.size for p in self._programs), default=1)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no larger term behaves in a new way: some sizes in a row brought nothing."""
+        gap = max((len(p.holes) for p in self._programs), default=1) * self._last_productive + self._largest_gap
+        return self.size > gap
+
+    @property
+    def _last_productive(self) -> int:
+        return max((size for (_, size), level in self._levels.items() if len(level)), default=0)
+
+    def grow(self) -> bool:
+        """Make the terms of the next size; False where memory does not suffice.
+
+        Raises:
+            OutOfTimeError: from the limits.
+        """
+        if self.full:
+            return False
+        size = self.size + 1
+        for nonterminal, productions in self.productions.items():
+            parts: list[Level] = []
+            for index, production in enumerate(productions):
+                if not production.is_chain:
+                    for part in self._combinations(nonterminal, index, production, size):
+                        parts.append(part)
+                        self._bytes += part.values.nbytes
+                        if self._bytes > self.limits.memory:
+                            self.full = True
+                            break
+                if self.full:
+                    break
+            self._store(nonterminal, size, parts)
+        self._close_chains(size)
+        self.size = size
+        return True
+
+    def level(self, nonterminal: Nonterminal, size: int) -> Level:
+        """The terms of a size that :meth:`grow` has reached."""
+        return self._levels[nonterminal, size]
+
+    def term(self, nonterminal: Nonterminal, size: int, row: int) -> Term:
+        """Build the term of one row."""
+        key = (nonterminal, size, row)
+        if key not in self._terms:
+            rows = self._levels[nonterminal, size].rows
+            production = self.productions[nonterminal][rows.production[row]]
+            children = [
+                self.term(hole, int(rows.child_sizes[row, i]), int(rows.children[row, i]))
+                for i, hole in enumerate(production.holes)
+            ]
+            self._terms[key] = production.instantiate(tuple(children))
+        return self._terms[key]
+
+    def _combinations(
+        self, nonterminal: Nonterminal, index: int, production: Production, size: int
+    ) -> Iterator[Level]:
+        """The new behaviours that one production makes of smaller terms, a block at a time."""
+        for sizes in self._splits(production, size):
+            for ranges in self._ranges(production, sizes):
+                self.limits.check()
+                part = self._evaluate(nonterminal, index, production, sizes, ranges)
+                if len(part):
+                    yield part
+
+    def _splits(self, production: Production, size: int) -> Iterator[tuple[int, ...]]:
+        """The sizes of what fills the holes; of a commutative production only the ascending ones."""
+        rest, holes = size - production.size, len(production.holes)
+        if holes == 0:
+            if rest == 0:
+                yield ()
+            return
+        for head in product(range(1, rest), repeat=holes - 1):
+            sizes = (*head, rest - sum(head))
+            if sizes[-1] < 1 or (production.is_commutative and sizes[0] > sizes[1]):
+                continue
+            if all(len(self._levels.get(key, ())) for key in zip(production.holes, sizes, strict=True)):
+                yield sizes
+
+    def _ranges(self, production: Production, sizes: tuple[int, ...]) -> Iterator[tuple[range, ...]]:
+        """Ranges of rows for each hole, whose product is small enough to compute at once."""
+        slow = any(nonterminal.sort == STRING for nonterminal in self.productions)
+        room = max(1, (SMALL_BLOCK if slow else BLOCK) // self.samples.points)
+        cuts: list[list[range]] = []
+        for hole, size in reversed(list(zip(production.holes, sizes, strict=True))):
+            count = len(self._levels[hole, size])
+            step = max(1, min(count, room))
+            room = max(1, room // step)
+            cuts.append([range(start, min(start + step, count)) for start in range(0, count, step)])
+        yield from product(*reversed(cuts))
+
+    def _evaluate(
+        self,
+        nonterminal: Nonterminal,
+        index: int,
+        production: Production,
+        sizes: tuple[int, ...],
+        ranges: tuple[range, ...],
+    ) -> Level:
+        holes = len(ranges)
+        environment: dict[object, Values] = dict(self.samples.inputs)
+        for i, hole in enumerate(production.holes):
+            part = self._levels[hole, sizes[i]].values[ranges[i].start : ranges[i].stop]
+            environment[Hole(i, hole)] = part[(None,) * i + (slice(None),) + (None,) * (holes - 1 - i)]
+        points = self.samples.points
+        values = self._programs[production](environment)
+        counts = tuple(len(r) for r in ranges)
+        values = np.broadcast_to(values, (*counts, points)).reshape(-1, points)
+        keys, usable = signatures(values)
+        fresh = usable & ~contains(self._seen[nonterminal], keys)
+        chosen = np.flatnonzero(fresh)
+        _, first = np.unique(keys[chosen], return_index=True)
+        chosen = chosen[np.sort(first)]
+        children = np.zeros((len(chosen), self._width), np.int64)
+        child_sizes = np.zeros_like(children)
+        if holes:
+            places = np.unravel_index(chosen, counts)
+            for i in range(holes):
+                children[:, i] = places[i] + ranges[i].start
+            child_sizes[:, :holes] = sizes
+        held = representation(nonterminal.sort).number
+        rows = Rows(np.full(len(chosen), index, np.int64), children, child_sizes, keys[chosen])
+        return Level(rows, values[chosen].astype(held, copy=False))
+
+    def _store(self, nonterminal: Nonterminal, size: int, parts: list[Level]) -> None:
+        rows = Rows.join([part.rows for part in parts], self._width)
+        held = representation(nonterminal.sort).number
+        empty = np.empty((0, self.samples.points), held)
+        values = np.concatenate([empty, *(part.values for part in parts)])
+        _, first = np.unique(rows.keys, return_index=True)
+        order = np.sort(first)
+        self._levels[nonterminal, size] = Level(rows[order], values[order])
+        self._seen[nonterminal] = np.union1d(self._seen[nonterminal], rows.keys)
+
+    def _close_chains(self, size: int) -> None:
+        """Take over the terms of this size along chain productions, until nothing is new."""
+        chains = [
+            (nonterminal, index, production.holes[0])
+            for nonterminal, productions in self.productions.items()
+            for index, production in enumerate(productions)
+            if production.is_chain
+        ]
+        taken = {chain: 0 for chain in chains}
+        changed = True
+        while changed:
+            changed = False
+            for chain in chains:
+                nonterminal, index, source = chain
+                level = self._levels[source, size]
+                start, taken[chain] = taken[chain], len(level)
+                new = start + np.flatnonzero(~contains(self._seen[nonterminal], level.rows.keys[start:]))
+                if not len(new):
+                    continue
+                changed = True
+                children = np.zeros((len(new), self._width), np.int64)
+                child_sizes = np.zeros_like(children)
+                children[:, 0], child_sizes[:, 0] = new, size
+                rows = Rows(np.full(len(new), index, np.int64), children, child_sizes, level.rows.keys[new])
+                own = self._levels[nonterminal, size]
+                joined = Rows.join([own.rows, rows], self._width)
+                self._levels[nonterminal, size] = Level(joined, np.concatenate([own.values, level.values[new]]))
+                self._seen[nonterminal] = np.union1d(self._seen[nonterminal], rows.keys)
+
+
+def signatures(values: Values) -> tuple[Ints, NDArray[np.bool_]]:
+    """A 64-bit key of each row, and whether its values are all finite; up to 63 Bools are their own key."""
+    count, points = values.shape
+    if values.dtype == np.bool_ and points < 64:
+        weights = np.left_shift(np.int64(1), np.arange(points, dtype=np.int64))
+        return (values * weights).sum(1, dtype=np.int64), np.ones(count, bool)
+    usable = np.isfinite(values).all(1) if values.dtype.kind == "f" else np.ones(count, bool)
+    if values.dtype.kind == "f":
+        values = values + 0.0  # of the two zeros one
+    words = values.view(np.uint64) if values.dtype.itemsize == 8 else values.astype(np.uint64)
+    generator = np.random.default_rng(points)
+    offsets, factors = (generator.integers(1 << 62, size=points, dtype=np.uint64) * 2 + 1 for _ in range(2))
+    mixed = (words + offsets) * np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= mixed >> np.uint64(29)
+    mixed *= factors
+    mixed ^= mixed >> np.uint64(32)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    keys = mixed.sum(1, dtype=np.uint64)
+    return keys.view(np.int64), usable

@@ -1,0 +1,199 @@
+"""Finitely many instances of a specification, on which candidates for one function are judged all at once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from solvers.cegis.evaluation import Program, Values, column
+from solvers.cegis.specification import Conjunct, Example, Point, Specification
+from sygus.terms import SynthFunction, Term, Variable, fold, leaf, term
+from sygus.theories.sorts import representation
+
+
+class Samples(ABC):
+    """Instances of the constraints.
+
+    Attributes:
+        inputs: the arguments that the function is applied to in the instances, by parameter, each of shape (points,).
+        separate: whether instance i looks at point i alone, so that different terms may serve different instances.
+    """
+
+    inputs: Mapping[Variable, Values]
+    separate: bool
+
+    @property
+    def points(self) -> int:
+        """How many arguments there are."""
+        return len(next(iter(self.inputs.values()))) if self.inputs else 1
+
+    @abstractmethod
+    def judge(self, values: Values) -> NDArray[np.bool_]:
+        """Which instances hold, of shape (n, instances), of terms whose values are given, of shape (n, points)."""
+
+
+class ExampleSamples(Samples):
+    """Inputs with outputs."""
+
+    separate = True
+
+    def __init__(self, function: SynthFunction, examples: Sequence[Example]) -> None:
+        self.outputs = column([example.output for example in examples], function.sort)
+        self.inputs = {
+            parameter: column([example.arguments[i] for example in examples], parameter.sort)
+            for i, parameter in enumerate(function.parameters)
+        }
+
+    @property
+    def points(self) -> int:
+        return len(self.outputs)
+
+    def judge(self, values: Values) -> NDArray[np.bool_]:
+        found: NDArray[np.bool_] = values == self.outputs
+        return found
+
+
+@dataclass(eq=False)
+class _Group:
+    """Conjuncts with the same applications, and the points at which they are looked at."""
+
+    applications: tuple[Term, ...]
+    conjuncts: list[Conjunct] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        return tuple(dict.fromkeys(variable for conjunct in self.conjuncts for variable in conjunct.variables))
+
+
+class InstanceSamples(Samples):
+    """The conjuncts at points, which are added as counterexamples are found.
+
+    Args:
+        specification: of one function, whose applications are not nested.
+    """
+
+    def __init__(self, specification: Specification) -> None:
+        (self.function,) = specification.functions
+        self.separate = specification.pointwise
+        groups: dict[tuple[Term, ...], _Group] = {}
+        for conjunct in specification.conjuncts:
+            if conjunct.applications:
+                group = groups.setdefault(conjunct.applications, _Group(conjunct.applications))
+                group.conjuncts.append(conjunct)
+        self._groups = list(groups.values())
+        self._programs = {
+            group: reduce_and([Program(_opaque(c.formula)) for c in group.conjuncts]) for group in self._groups
+        }
+        self.inputs = {}
+        self.add({}, None)
+
+    def add(self, point: Point, conjunct: Conjunct | None) -> bool:
+        """Look at a point in the group of a conjunct, or in all of them; whether it was new."""
+        added = False
+        for group in self._groups:
+            if conjunct is not None and conjunct not in group.conjuncts:
+                continue
+            full = {v: point.get(v, _ANY.get(v.sort.name, 0)) for v in group.variables}
+            if full not in group.points:
+                group.points.append(full)
+                added = True
+        self._prepare()
+        return added
+
+    def add_all(self, points: Iterable[Point]) -> None:
+        """Look at many points, in every group that has variables."""
+        new = list(points)
+        for group in self._groups:
+            variables = group.variables
+            if variables:
+                group.points += [{v: point[v] for v in variables} for point in new]
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._environments: list[dict[Any, Values]] = []
+        columns: dict[Variable, list[Values]] = {parameter: [] for parameter in self.function.parameters}
+        for group in self._groups:
+            count = len(group.points)
+            environment = {v: column([point[v] for point in group.points], v.sort) for v in group.variables}
+            self._environments.append(environment)
+            for application in group.applications:
+                for parameter, argument in zip(self.function.parameters, application.arguments, strict=True):
+                    columns[parameter].append(np.broadcast_to(Program(argument)(environment), (count,)))
+        self.inputs = {parameter: np.concatenate(parts) for parameter, parts in columns.items()}
+        self._total = sum(len(group.points) * len(group.applications) for group in self._groups)
+
+    @property
+    def points(self) -> int:
+        return self._total
+
+    def judge(self, values: Values) -> NDArray[np.bool_]:
+        verdicts, place = [], 0
+        for group, environment in zip(self._groups, self._environments, strict=True):
+            count = len(group.points)
+            known = dict(environment)
+            for application in group.applications:
+                known[_stand_in(application)] = values[:, place : place + count]
+                place += count
+            holds = self._programs[group](known)
+            verdicts.append(np.broadcast_to(holds, (len(values), count)))
+        return np.concatenate(verdicts, axis=1)
+
+
+_ANY: Mapping[str, Any] = {"Bool": False, "String": ""}
+"""A value of sorts whose values are no numbers."""
+
+
+def _stand_in(application: Term) -> Variable:
+    """A variable for the value of an application."""
+    return Variable(f"value of {application!r}", application.sort)
+
+
+def _opaque(formula: Term) -> Term:
+    """The formula with variables in place of the applications of functions to synthesise."""
+    def visit(node: Term, arguments: list[Term]) -> Term:
+        if isinstance(node.head, SynthFunction):
+            return leaf(_stand_in(node))
+        return term(node.head, tuple(arguments), node.sort) if arguments else node
+
+    return fold(formula, visit)
+
+
+def reduce_and(programs: Sequence[Program]) -> Any:
+    """The conjunction of programs of sort Bool."""
+
+    def holds(environment: Mapping[Any, Values]) -> Values:
+        return reduce(np.logical_and, [program(environment) for program in programs])
+
+    return holds
+
+
+def random_points(variables: Sequence[Variable], count: int, seed: int) -> list[Point]:
+    """Points of small and of random values, the same for the same seed."""
+    generator = np.random.default_rng(seed)
+
+    def value(variable: Variable) -> Any:
+        sort = variable.sort
+        if sort.name == "Bool":
+            return bool(generator.integers(2))
+        if sort.name == "BitVec":
+            width = int(sort.indices[0])
+            kind = int(generator.integers(4))
+            if kind == 0:
+                return int(generator.integers(4)) % (1 << width)
+            if kind == 1:
+                return -int(generator.integers(1, 4)) % (1 << width)
+            return int.from_bytes(generator.bytes(8), "little") % (1 << width)
+        if sort.name == "String":
+            letters = generator.integers(97, 100, int(generator.integers(4)))
+            return "".join(chr(letter) for letter in letters)
+        reach = 4 if generator.integers(2) else 30
+        return representation(sort).decode(int(generator.integers(-reach, reach + 1)))
+
+    return [{variable: value(variable) for variable in variables} for _ in range(count)]

@@ -1,0 +1,196 @@
+"""What the constraints ask of the functions, in the form that verification and search need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sygus.errors import SycamError
+from sygus.problem import Problem, Target
+from sygus.terms import (
+    BOOL,
+    Literal,
+    OracleFunction,
+    SynthFunction,
+    Term,
+    Variable,
+    WeightSymbol,
+    expand,
+    leaf,
+    subterms,
+    term,
+)
+
+Point = Mapping[Variable, Any]
+"""A value, as Python holds it, of each universally quantified variable that matters."""
+
+Candidate = Mapping[SynthFunction, Term]
+"""A body for each function."""
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """An input with the output that the constraints ask for.
+
+    Attributes:
+        arguments: of the function, as Python values.
+        output: its value there.
+    """
+
+    arguments: tuple[Any, ...]
+    output: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Conjunct:
+    """A formula that must hold of all values of its variables.
+
+    Attributes:
+        formula: free of macros.
+        applications: the distinct applications of functions to synthesise in it.
+        variables: the universally quantified variables in it.
+    """
+
+    formula: Term
+    applications: tuple[Term, ...]
+    variables: tuple[Variable, ...]
+
+    @classmethod
+    def of(cls, formula: Term) -> Conjunct:
+        """Find the parts."""
+        nodes = list(subterms(formula))
+        return cls(
+            formula,
+            tuple(node for node in nodes if isinstance(node.head, SynthFunction)),
+            tuple(node.head for node in nodes if isinstance(node.head, Variable)),
+        )
+
+    @property
+    def nested(self) -> bool:
+        """Whether a function to synthesise is applied to what depends on one."""
+        return any(
+            isinstance(node.head, SynthFunction)
+            for application in self.applications
+            for argument in application.arguments
+            for node in subterms(argument)
+        )
+
+
+class Specification:
+    """The constraints of a problem under its assumptions, as a conjunction.
+
+    Args:
+        problem: of any logic but CAM.
+
+    Raises:
+        SycamError: something that no solver here answers, such as oracles.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.targets: tuple[Target, ...] = problem.targets
+        self.functions: tuple[SynthFunction, ...] = tuple(target.function for target in problem.targets)
+        formulas = dict.fromkeys(
+            part for constraint in problem.constraints for part in _conjuncts(expand(constraint))
+        )
+        assumptions = tuple(expand(assumption) for assumption in problem.assumptions)
+        self.conjuncts = tuple(Conjunct.of(self._under(assumptions, formula)) for formula in formulas)
+        self.verdicts: dict[tuple[Term, ...], Any] = {}
+        for conjunct in self.conjuncts:
+            _check(conjunct, problem)
+
+    def _under(self, assumptions: Sequence[Term], formula: Term) -> Term:
+        for assumption in reversed(assumptions):
+            formula = self.apply("=>", assumption, formula)
+        return formula
+
+    def apply(self, name: str, *arguments: Term) -> Term:
+        """A function of the logic applied.
+
+        Raises:
+            KeyError: the logic lacks it for these sorts.
+        """
+        resolved = self.problem.theory.resolve(name, tuple(argument.sort for argument in arguments))
+        if resolved is None:
+            raise KeyError(name)
+        return term(resolved[0], arguments, resolved[1])
+
+    @cached_property
+    def examples(self) -> tuple[Example, ...] | None:
+        """The problem as programming by example, None where it is anything else; repeated examples come once."""
+        if len(self.functions) != 1:
+            return None
+        found = [_example(conjunct.formula) for conjunct in self.conjuncts]
+        if not found or any(example is None for example in found):
+            return None
+        distinct = {(e.arguments, e.output): e for e in found if e is not None}
+        return tuple(distinct.values())
+
+    @cached_property
+    def pointwise(self) -> bool:
+        """Whether each conjunct looks at one value of one function."""
+        return len(self.functions) == 1 and all(len(c.applications) <= 1 for c in self.conjuncts)
+
+    @cached_property
+    def single_invocation(self) -> Mapping[SynthFunction, Term] | None:
+        """The one application of each function where that is to distinct variables, None where it is not so."""
+        found: dict[SynthFunction, Term] = {}
+        for conjunct in self.conjuncts:
+            for application in conjunct.applications:
+                function = application.head
+                assert isinstance(function, SynthFunction)
+                heads = [argument.head for argument in application.arguments]
+                distinct = len(set(heads)) == len(heads) and all(isinstance(head, Variable) for head in heads)
+                if not distinct or found.setdefault(function, application) is not application:
+                    return None
+        return found if len(found) == len(self.functions) else None
+
+
+def _conjuncts(formula: Term) -> list[Term]:
+    """The formulas whose conjunction this is, from the left."""
+    found, stack = [], [formula]
+    while stack:
+        node = stack.pop()
+        if node.head.name == "and" and node.arguments:
+            stack.extend(reversed(node.arguments))
+        else:
+            found.append(node)
+    return found
+
+
+def _check(conjunct: Conjunct, problem: Problem) -> None:
+    for node in subterms(conjunct.formula):
+        if isinstance(node.head, OracleFunction | WeightSymbol):
+            raise SycamError(
+                f"{problem.file}: '{node.head.name}' in a constraint is not available in the logic {problem.logic}",
+                "oracles and weights are searched for in the logic CAM",
+            )
+
+
+def literal_value(root: Term) -> Any:
+    """The value that a literal or a negated literal writes, None of any other term."""
+    if isinstance(root.head, Literal):
+        return root.head.value
+    if root.head.name == "-" and len(root.arguments) == 1 and isinstance(root.arguments[0].head, Literal):
+        return -root.arguments[0].head.value  # type: ignore[operator]
+    return None
+
+
+def _example(formula: Term) -> Example | None:
+    """What ``(= (f c…) c)`` says, either way round; a bare or negated Bool application is one too."""
+    if isinstance(formula.head, SynthFunction):
+        sides: tuple[Term, ...] = (formula, leaf(Literal(True, BOOL)))
+    elif formula.head.name == "not" and isinstance(formula.arguments[0].head, SynthFunction):
+        sides = (formula.arguments[0], leaf(Literal(False, BOOL)))
+    elif formula.head.name == "=" and len(formula.arguments) == 2:
+        sides = formula.arguments
+    else:
+        return None
+    for application, output in (sides, sides[::-1]):
+        value = literal_value(output)
+        if isinstance(application.head, SynthFunction) and value is not None:
+            arguments = tuple(literal_value(argument) for argument in application.arguments)
+            return None if any(argument is None for argument in arguments) else Example(arguments, value)
+    return None

@@ -1,0 +1,58 @@
+"""The libraries behind the faces of a function, and which of them a value belongs to.
+
+torch and SymPy take seconds to import and an ordinary problem needs neither, so they are imported when first used.
+Kernels of the ordinary theories serve torch's tensors and NumPy's arrays alike.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+__all__ = ["array_library", "converted", "sympy", "torch", "truncated_quotient"]
+
+
+class _Deferred(ModuleType):
+    """Stands for a module until something of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(importlib.import_module(self.__name__), name)
+        setattr(self, name, found)
+        return found
+
+
+if TYPE_CHECKING:
+    import sympy
+    import torch
+else:
+    sympy = _Deferred("sympy")
+    torch = _Deferred("torch")
+
+
+def array_library(*values: Any) -> Any:
+    """Torch's where one of the values is a tensor, else NumPy's; torch is not imported to find out."""
+    known = sys.modules.get("torch")
+    if known is not None and any(isinstance(value, known.Tensor) for value in values):
+        return known
+    return np
+
+
+def converted(a: Any, dtype: str) -> Any:
+    """With numbers of this type, named as torch and NumPy both name it."""
+    library = array_library(a)
+    return a.astype(dtype) if library is np else a.to(getattr(library, dtype))
+
+
+def truncated_quotient(a: Any, b: Any) -> Any:
+    """The quotient of integers rounded towards zero; ``b`` is nowhere 0."""
+    library = array_library(a, b)
+    if library is not np:
+        return library.div(a, b, rounding_mode="trunc")
+    with np.errstate(over="ignore"):  # of the lowest integer by -1, which wraps as in torch
+        below = np.floor_divide(a, b)
+    inexact = (below * b != a) & ((a < 0) ^ (b < 0))
+    return below + inexact
