@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from sygus.errors import OptionError
 from sygus.saliency.images.geometry import Preprocessing
@@ -278,7 +279,8 @@ def make_network(classifier: Classifier, name: str, device: torch.device, layer:
     Raises:
         OptionError: the model cannot be run or copied, or the layer cannot be explained.
     """
-    model = classifier.model if classifier.owned else _copied(classifier.model)
+    model = _usable(classifier.model)
+    model = model if classifier.owned else _copied(model)
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     whole, size = pipeline(classifier, model), classifier.preprocessing.size
     grid = classifier.grid if isinstance(classifier.grid, tuple | str) else None
@@ -311,6 +313,20 @@ def make_network(classifier: Classifier, name: str, device: torch.device, layer:
         ),
         classifier=replace(classifier, model=model, owned=True),
     )
+
+
+def _usable(model: nn.Module) -> nn.Module:
+    """The module that runs layer by layer: of one by torch.compile, that which it was made from."""
+    model = getattr(model, "_orig_mod", model)
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise OptionError(
+            "--network: the model is compiled by TorchScript, which hides its layers",
+            "give the module that it was compiled from",
+        )
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if is_lazy(tensor) or tensor.is_meta:
+            raise OptionError(f"--network: '{name}' of the model has no values", "load its weights first")
+    return model
 
 
 def _copied(model: nn.Module) -> nn.Module:
