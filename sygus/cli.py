@@ -7,10 +7,31 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from sygus.errors import SycamError
 
 EXIT_BAD_INPUT, EXIT_NOTHING_FOUND, EXIT_INTERRUPTED = 2, 3, 130
+
+
+KINDS = ("networks", "images", "metrics", "methods", "features", "functions", "strategies", "grammars")
+"""What ``list`` lists."""
+
+
+def _complete_file(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Shipped grammars by their bare names, and files."""
+    from sygus.resources import grammar_names
+
+    names = [CompletionItem(name) for name in grammar_names() if name.startswith(incomplete)]
+    return [*names, CompletionItem(incomplete, type="file")]
+
+
+def _complete_path(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
+
+
+def _complete_kind(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(kind) for kind in KINDS if kind.startswith(incomplete)]
 
 
 class _Commands(click.Group):
@@ -20,6 +41,10 @@ class _Commands(click.Group):
         if args and args[0] not in self.commands and args[0] not in ("--help", "--version", "-h"):
             args = ["solve", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, and what may be solved without naming one."""
+        return [*super().shell_complete(ctx, incomplete), *_complete_file(ctx, self.params[0], incomplete)]
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -38,6 +63,8 @@ def main() -> None:
     sycam-sygus FILE.sy                   solve a problem; the answer is printed on stdout
     sycam-sygus gradcam_plus              a shipped grammar by its bare name
     sycam-sygus FILE.sy --network shapes-resnet --budget size=5
+    sycam-sygus report RUN                the run in the folder RUN as one HTML page
+    sycam-sygus export RUN --to torch     what was found as a Python file; also LaTeX, figures and others
     """
 
 
@@ -60,7 +87,7 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @main.command()
-@click.argument("file")
+@click.argument("file", shell_complete=_complete_file)
 @_settings_options
 @click.option("--strategy", metavar="S", help="Search strategy (sycam-sygus list strategies).")
 @click.option("--budget", metavar="B", help="Limits, as size=7,time=60s,forwards=50000,terms=1000.")
@@ -92,7 +119,7 @@ def solve(file: str, form: str, quiet: bool, verbose: bool, **given: Any) -> Non
 
 
 @main.command()
-@click.argument("file")
+@click.argument("file", shell_complete=_complete_file)
 def check(file: str) -> None:
     """Read FILE and say what it asks, without searching."""
     from sygus.commands.inspect import run_check
@@ -118,14 +145,20 @@ def check(file: str) -> None:
     "--format", "form", type=click.Choice(["table", "csv", "latex", "json"]), default="table", show_default=True
 )
 def evaluate(methods: str, metrics: str, expression: str | None, form: str, **given: Any) -> None:
-    """Score methods, and an expression, by metrics."""
+    r"""Score methods, and an expression, by metrics.
+
+    \b
+    sycam-sygus evaluate --methods gradcam,layercam --metrics average-drop,insertion,pointing-game
+    sycam-sygus evaluate --methods gradcam --expression '(gap (* alpha (relu gradient)))'
+    sycam-sygus evaluate --metrics all --images ~/pictures --network torchvision:resnet50 --format csv
+    """
     from sygus.commands.evaluate import run_evaluate
 
     run_evaluate(methods, metrics, expression, form, given)
 
 
 @main.command()
-@click.argument("images", nargs=-1, required=True)
+@click.argument("images", nargs=-1, required=True, shell_complete=_complete_path)
 @click.option("--network", metavar="N", help="Network to explain (sycam-sygus list networks).")
 @click.option("--layer", metavar="L", help="Layer to explain; by default the last feature map.")
 @click.option("--methods", default="gradcam,gradcam++,layercam", show_default=True, help="Names separated by commas.")
@@ -157,7 +190,7 @@ def explain(**given: Any) -> None:
 
 
 @main.command(name="export")
-@click.argument("run")
+@click.argument("run", shell_complete=_complete_path)
 @click.option(
     "--to",
     "form",
@@ -181,7 +214,7 @@ def export_(run: str, form: str, out: str | None) -> None:
 
 
 @main.command()
-@click.argument("run")
+@click.argument("run", shell_complete=_complete_path)
 @click.option("--out", metavar="FILE", help="Where to; by default report.html beside the record.")
 def report(run: str, out: str | None) -> None:
     """Write RUN, the folder of a run, as one HTML page with tables, tests, plots and a gallery of heat maps."""
@@ -191,9 +224,27 @@ def report(run: str, out: str | None) -> None:
 
 
 @main.command(name="list")
-@click.argument("kind")
+@click.argument("kind", shell_complete=_complete_kind)
 def list_(kind: str) -> None:
     """List the known networks, images, metrics, methods, features, functions, strategies or grammars."""
     from sygus.commands.inspect import run_list
 
     run_list(kind)
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    r"""Print what makes SHELL complete commands, options, grammars and files.
+
+    \b
+    source <(sycam-sygus completion bash)         for this session; in ~/.bashrc for all
+    source <(sycam-sygus completion zsh)
+    sycam-sygus completion fish | source
+    """
+    from click.shell_completion import get_completion_class
+
+    program = "sycam-sygus"
+    script = get_completion_class(shell)
+    assert script is not None
+    click.echo(script(main, {}, program, f"_{program.replace('-', '_').upper()}_COMPLETE").source())
