@@ -18,6 +18,11 @@ KINDS = ("networks", "images", "metrics", "methods", "features", "functions", "s
 """What ``list`` lists."""
 
 
+def _examples(*lines: str) -> str:
+    """The end of a command's help: lines that stay as they are."""
+    return "\b\n" + "\n".join(["Examples:", *(f"  {line}" for line in lines)])
+
+
 def _complete_file(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Shipped grammars by their bare names, and files."""
     from sygus.resources import grammar_names
@@ -54,18 +59,20 @@ class _Commands(click.Group):
             ctx.exit(EXIT_BAD_INPUT)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_examples(
+        "sycam-sygus FILE.sy                   solve a problem; the answer is printed on stdout",
+        "sycam-sygus gradcam_plus              a shipped grammar by its bare name",
+        "sycam-sygus FILE.sy --network shapes-resnet --budget size=5",
+        "sycam-sygus report RUN                the run in the folder RUN as one HTML page",
+        "sycam-sygus export RUN --to torch     what was found as a Python file; also LaTeX, figures and others",
+    ),
+)
 @click.version_option(package_name="sycam-sygus")
 def main() -> None:
-    r"""Synthesise the class-activation-map expression that scores best on a metric.
-
-    \b
-    sycam-sygus FILE.sy                   solve a problem; the answer is printed on stdout
-    sycam-sygus gradcam_plus              a shipped grammar by its bare name
-    sycam-sygus FILE.sy --network shapes-resnet --budget size=5
-    sycam-sygus report RUN                the run in the folder RUN as one HTML page
-    sycam-sygus export RUN --to torch     what was found as a Python file; also LaTeX, figures and others
-    """
+    """Synthesise the class-activation-map expression that scores best on a metric."""
 
 
 def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -86,7 +93,15 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "sycam-sygus gradcam_plus                                      a shipped grammar, on the embedded pictures",
+        "sycam-sygus my.sy --network torchvision:resnet50 --images ~/pictures",
+        "sycam-sygus my.sy --budget size=9,time=10m --out runs/mine",
+        "sycam-sygus my.sy --budget size=9,time=10m --out runs/mine --resume",
+        "sycam-sygus max2.sl --time 5                                  an ordinary problem of a SyGuS logic",
+    )
+)
 @click.argument("file", shell_complete=_complete_file)
 @_settings_options
 @click.option("--strategy", metavar="S", help="Search strategy (sycam-sygus list strategies).")
@@ -98,24 +113,50 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--resume", is_flag=True, help="Continue the run in --out.")
 @click.option("--reuse", multiple=True, metavar="RUN", help="Use the scores of another run too; may be repeated.")
 @click.option("--certify", is_flag=True, help="Ask Z3 to prove that what was pruned as equal to the answer is.")
-@click.option("--all", "listing", metavar="FILE", help="Write every distinct expression: .csv, .jsonl or .parquet.")
+@click.option(
+    "--all",
+    "listing",
+    metavar="FILE",
+    is_flag=False,
+    flag_value="",
+    help="Write every distinct expression: .csv, .jsonl or .parquet. Without FILE, for logics other than CAM: print "
+    "every answer, smallest first.",
+)
+@click.option("--next", "count", type=click.IntRange(1), metavar="N", help="Print N answers (not in CAM).")
+@click.option("--time", "seconds", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds (not in CAM).")
+@click.option("--size", type=click.IntRange(1), metavar="N", help="Nodes of the largest answer (not in CAM).")
+@click.option("--depth", type=click.IntRange(1), metavar="N", help="Depth of the deepest answer (not in CAM).")
 @click.option("--format", "form", type=click.Choice(["sygus", "json", "latex"]), default="sygus", help="On stdout.")
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
 @click.option("--verbose", is_flag=True, help="On stderr also each new best, settings, versions and duplicates.")
 def solve(file: str, form: str, quiet: bool, verbose: bool, **given: Any) -> None:
-    r"""Search the grammar of FILE for the best expression.
+    """Search the grammar of FILE for the best expression; or, in a logic other than CAM, for one that is correct."""
+    from sygus.commands.synthesise import run_ordinary
 
-    \b
-    sycam-sygus gradcam_plus                                      a shipped grammar, on the embedded pictures
-    sycam-sygus my.sy --network torchvision:resnet50 --images ~/pictures
-    sycam-sygus my.sy --budget size=9,time=10m --out runs/mine
-    sycam-sygus my.sy --budget size=9,time=10m --out runs/mine --resume
-    """
+    status = run_ordinary(file, given | {"form": form, "quiet": quiet})
+    if status is not None:
+        sys.exit(status)
     from solvers.job import JobOptions
     from sygus.commands.solve import RunOptions, run_solve
 
+    for name in ("count", "seconds", "size", "depth"):
+        given.pop(name)
     job = JobOptions(**{name: given.pop(name) for name in ("out", "resume", "reuse", "listing", "certify")})
     sys.exit(run_solve(file, RunOptions(form, quiet, verbose, job), given))
+
+
+@main.command()
+@click.argument("file", shell_complete=_complete_file)
+@click.argument("answer")
+@click.option("--time", "seconds", default=60.0, show_default=True, metavar="S", help="Seconds that Z3 may take.")
+def verify(file: str, answer: str, seconds: float) -> None:
+    """Check ANSWER, a file with (define-fun …), against the constraints and the grammar of FILE.
+
+    Exit status 0 where it is correct, 1 where it is wrong or not decided.
+    """
+    from sygus.commands.synthesise import run_verify
+
+    sys.exit(run_verify(file, answer, seconds))
 
 
 @main.command()
@@ -127,7 +168,13 @@ def check(file: str) -> None:
     run_check(file)
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "sycam-sygus evaluate --methods gradcam,layercam --metrics average-drop,insertion,pointing-game",
+        "sycam-sygus evaluate --methods gradcam --expression '(gap (* alpha (relu gradient)))'",
+        "sycam-sygus evaluate --metrics all --images ~/pictures --network torchvision:resnet50 --format csv",
+    )
+)
 @_settings_options
 @click.option("--methods", default="quick", show_default=True, help="Names separated by commas, quick, or all.")
 @click.option(
@@ -145,19 +192,19 @@ def check(file: str) -> None:
     "--format", "form", type=click.Choice(["table", "csv", "latex", "json"]), default="table", show_default=True
 )
 def evaluate(methods: str, metrics: str, expression: str | None, form: str, **given: Any) -> None:
-    r"""Score methods, and an expression, by metrics.
-
-    \b
-    sycam-sygus evaluate --methods gradcam,layercam --metrics average-drop,insertion,pointing-game
-    sycam-sygus evaluate --methods gradcam --expression '(gap (* alpha (relu gradient)))'
-    sycam-sygus evaluate --metrics all --images ~/pictures --network torchvision:resnet50 --format csv
-    """
+    """Score methods, and an expression, by metrics."""
     from sygus.commands.evaluate import run_evaluate
 
     run_evaluate(methods, metrics, expression, form, given)
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "sycam-sygus explain shapes:0 shapes:1 --methods gradcam,scorecam",
+        "sycam-sygus explain cat.jpg --network torchvision:resnet50 --expression @runs/mine/answer.sy",
+        "sycam-sygus explain *.png --single --alpha 0.4 --colours cividis --out overlays",
+    )
+)
 @click.argument("images", nargs=-1, required=True, shell_complete=_complete_path)
 @click.option("--network", metavar="N", help="Network to explain (sycam-sygus list networks).")
 @click.option("--layer", metavar="L", help="Layer to explain; by default the last feature map.")
@@ -177,19 +224,20 @@ def evaluate(methods: str, metrics: str, expression: str | None, form: str, **gi
     help="One figure, a row for each picture; or an overlay for each picture and method, of the network's size.",
 )
 def explain(**given: Any) -> None:
-    r"""Draw the heat maps of IMAGES: files, or shapes:3 for picture 3 of the embedded set.
-
-    \b
-    sycam-sygus explain shapes:0 shapes:1 --methods gradcam,scorecam
-    sycam-sygus explain cat.jpg --network torchvision:resnet50 --expression @runs/mine/answer.sy
-    sycam-sygus explain *.png --single --alpha 0.4 --colours cividis --out overlays
-    """
+    """Draw the heat maps of IMAGES: files, or shapes:3 for picture 3 of the embedded set."""
     from sygus.commands.explain import ExplainOptions, run_explain
 
     run_explain(ExplainOptions(**given))
 
 
-@main.command(name="export")
+@main.command(
+    name="export",
+    epilog=_examples(
+        "sycam-sygus export runs/mine --to latex",
+        "sycam-sygus export runs/mine --to torch --out found.py",
+        "sycam-sygus export runs/mine --to figures --out figures",
+    ),
+)
 @click.argument("run", shell_complete=_complete_path)
 @click.option(
     "--to",
@@ -201,13 +249,7 @@ def explain(**given: Any) -> None:
 )
 @click.option("--out", metavar="FILE", help="Where to; by default stdout.")
 def export_(run: str, form: str, out: str | None) -> None:
-    r"""Give the result of RUN, the folder of a run or its solution.json, in another form.
-
-    \b
-    sycam-sygus export runs/mine --to latex
-    sycam-sygus export runs/mine --to torch --out found.py
-    sycam-sygus export runs/mine --to figures --out figures
-    """
+    """Give the result of RUN, the folder of a run or its solution.json, in another form."""
     from sygus.commands.export import run_export
 
     run_export(run, form, out)
@@ -232,16 +274,16 @@ def list_(kind: str) -> None:
     run_list(kind)
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "source <(sycam-sygus completion bash)         for this session; in ~/.bashrc for all",
+        "source <(sycam-sygus completion zsh)",
+        "sycam-sygus completion fish | source",
+    )
+)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    r"""Print what makes SHELL complete commands, options, grammars and files.
-
-    \b
-    source <(sycam-sygus completion bash)         for this session; in ~/.bashrc for all
-    source <(sycam-sygus completion zsh)
-    sycam-sygus completion fish | source
-    """
+    """Print what makes SHELL complete commands, options, grammars and files."""
     from click.shell_completion import get_completion_class
 
     program = "sycam-sygus"

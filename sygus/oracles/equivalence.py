@@ -140,10 +140,17 @@ def canonical(root: Term) -> sympy.Expr:
         if isinstance(head, Function):
             return head.sympy(*arguments)
         if isinstance(head, Literal):
-            return sympy.sympify(head.value) if isinstance(head.value, bool) else sympy.Rational(str(head.value))
+            return _symbolic_literal(head)
         return sympy.Symbol(head.name, real=True)
 
     return fold(expand(root), visit)
+
+
+def _symbolic_literal(literal: Literal) -> sympy.Basic:
+    """A number where it is one, a truth value, or of a string a symbol that no variable can be named like."""
+    if isinstance(literal.value, bool):
+        return sympy.sympify(literal.value)
+    return sympy.Symbol(literal.name) if isinstance(literal.value, str) else sympy.Rational(str(literal.value))
 
 
 def symbolic_key(root: Term) -> int:
