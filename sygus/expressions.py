@@ -6,11 +6,12 @@ from pathlib import Path
 
 from sygus.errors import OptionError, SourceError, TypeCheckError
 from sygus.oracles.cam import body_of, check_parameters, feature_variables
+from sygus.scope import Scope
 from sygus.syntax import script as ast
 from sygus.syntax.parser import parse_answer, parse_term
 from sygus.terms import REAL, Term, leaf
 from sygus.theories.cam import CAM, MAP, WEIGHT
-from sygus.typecheck import Scope, check_definition, check_term
+from sygus.typecheck import check_definition, check_term
 
 FILE = "--expression"
 

@@ -64,8 +64,8 @@ def parse_answer(text: str, file: str = "<answer>") -> tuple[tuple[TermExpressio
 
 
 def is_simple_symbol(name: str, reserved: Collection[str] = RESERVED) -> bool:
-    """Whether a name can be written without bars."""
-    return name[:1] != "|" and name not in reserved and _symbol_pattern().fullmatch(name) is not None
+    """Whether a name can be written without bars; ``as`` is a symbol in places, but not where a list begins."""
+    return name[:1] != "|" and name not in reserved and name != "as" and _symbol_pattern().fullmatch(name) is not None
 
 
 def _parse(start: str, text: str, file: str) -> tuple[Any, tuple[str, ...]]:
