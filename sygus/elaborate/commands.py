@@ -270,6 +270,8 @@ class Elaborator:
 
     def _synthesise(self, function: SynthFunction, command: ast.SynthFun | ast.SynthInv) -> None:
         theory = self.scope.theory
+        if function.sort.is_function:
+            fail(f"the result of '{function.name}' is a function", command.position, "give it more parameters")
         if command.grammar is None:
             written = default_grammar(theory, function, command.position)
         else:

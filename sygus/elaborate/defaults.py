@@ -110,14 +110,18 @@ def _constant(word: str, sort: Sort, theory: Theory, position: Position) -> Term
 def default_grammar(theory: Theory, function: SynthFunction, position: Position) -> Grammar:
     """The grammar of every term of the theory over the parameters, for a function given without one.
 
-    Functions of any number of arguments come with two; regular languages, indexed functions and, in CAM, constants
-    are left out. Bit-vectors have the widths of the parameters and of the result.
+    Functions of any number of arguments come with two; regular languages that the function neither takes nor gives,
+    indexed functions and, in CAM, constants are left out. Bit-vectors have the
+    widths of the parameters and of the result.
     """
-    given = (function.sort, *(p.sort for p in function.parameters), *theory.sorts)
-    sorts = tuple(sort for sort in dict.fromkeys(given) if sort != REGLAN)
+    given = (function.sort, *(p.sort for p in function.parameters))
+    others = (sort for sort in theory.sorts if sort != REGLAN)
+    sorts = tuple(sort for sort in dict.fromkeys((*given, *others)) if not sort.is_function)
     nonterminals = {s: Nonterminal("-".join(("any", *_WORDS.findall(str(s)))), s) for s in sorts}
     productions: dict[Nonterminal, list[Production]] = {n: [] for n in nonterminals.values()}
     for parameter in function.parameters:
+        if parameter.sort.is_function:
+            continue
         productions[nonterminals[parameter.sort]].append(Production(leaf(parameter), (), {}, position))
     if theory.name != "CAM":
         for sort, nonterminal in nonterminals.items():
