@@ -18,11 +18,11 @@ from solvers.cegis.limits import Limits
 from solvers.cegis.samples import Samples
 from solvers.rows import Ints, Rows, contains
 from sygus.problem import Grammar, Production
-from sygus.terms import Hole, Nonterminal, Term
+from sygus.terms import STRING, Hole, Nonterminal, Term
 from sygus.theories.sorts import representation
 
-BLOCK = 1 << 18
-"""Numbers computed at a time."""
+BLOCK, SMALL_BLOCK = 1 << 18, 1 << 14
+"""Numbers computed at a time; those of functions computed one by one are fewer, so that time is kept."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +151,8 @@ class Enumerator:
 
     def _ranges(self, production: Production, sizes: tuple[int, ...]) -> Iterator[tuple[range, ...]]:
         """Ranges of rows for each hole, whose product is small enough to compute at once."""
-        room = max(1, BLOCK // self.samples.points)
+        slow = any(nonterminal.sort == STRING for nonterminal in self.productions)
+        room = max(1, (SMALL_BLOCK if slow else BLOCK) // self.samples.points)
         cuts: list[list[range]] = []
         for hole, size in reversed(list(zip(production.holes, sizes, strict=True))):
             count = len(self._levels[hole, size])

@@ -10,15 +10,16 @@ class OutOfTimeError(Exception):
     """The time of a search is over; caught where the search was begun."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Limits:
-    """Limits of a search.
+    """Limits of a search. A part of a search has limits of its own, which end with those of the whole.
 
     Attributes:
-        seconds: wall time.
+        seconds: wall time from the start.
         size: the largest answer, in nodes; None where there is no limit.
         depth: the deepest answer, a constant being 1 deep; None where there is no limit.
-        memory: bytes of values that enumeration may keep.
+        memory: bytes of values that one enumeration may keep.
+        whole: the limits that these are a part of.
         started: when the time began to run.
     """
 
@@ -26,12 +27,19 @@ class Limits:
     size: int | None = None
     depth: int | None = None
     memory: int = 1 << 30
+    whole: Limits | None = None
     started: float = field(default_factory=time.monotonic)
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self.started
 
     @property
     def left(self) -> float:
         """Seconds left, 0 where none are."""
-        return max(0.0, self.started + self.seconds - time.monotonic())
+        own = max(0.0, self.seconds - self.spent)
+        return own if self.whole is None else min(own, self.whole.left)
 
     @property
     def milliseconds(self) -> int:
@@ -43,7 +51,10 @@ class Limits:
         if not self.left:
             raise OutOfTimeError
 
-    def within(self, seconds: float) -> Limits:
-        """The same limits, ending after at most so many seconds from now."""
-        spent = time.monotonic() - self.started
-        return Limits(min(self.seconds, spent + seconds), self.size, self.depth, self.memory, self.started)
+    def part(self, seconds: float) -> Limits:
+        """Limits of a part of the search that may take so many seconds from now."""
+        return Limits(seconds, self.size, self.depth, self.memory, self)
+
+    def shorten(self, seconds: float) -> None:
+        """End after at most so many seconds from now."""
+        self.seconds = min(self.seconds, self.spent + seconds)

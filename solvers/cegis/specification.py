@@ -97,6 +97,7 @@ class Specification:
         )
         assumptions = tuple(expand(assumption) for assumption in problem.assumptions)
         self.conjuncts = tuple(Conjunct.of(self._under(assumptions, formula)) for formula in formulas)
+        self.verdicts: dict[tuple[Term, ...], Any] = {}
         for conjunct in self.conjuncts:
             _check(conjunct, problem)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -94,7 +96,20 @@ def _encode(root: Term, other: Any, memo: dict[Term, z3.ExprRef]) -> z3.ExprRef:
 
 
 def verify(specification: Specification, candidate: Candidate, limits: Limits) -> Verdict:
-    """Ask Z3 whether every conjunct holds of the candidate for all values of the variables."""
+    """Ask Z3 whether every conjunct holds of the candidate for all values of the variables.
+
+    What is decided is remembered with the specification.
+    """
+    key = tuple(candidate[function] for function in specification.functions)
+    known: Verdict | None = specification.verdicts.get(key)
+    if known is None:
+        known = _verify(specification, candidate, limits)
+        if known.status is not Status.UNKNOWN:
+            specification.verdicts[key] = known
+    return known
+
+
+def _verify(specification: Specification, candidate: Candidate, limits: Limits) -> Verdict:
     encode = Encoder(candidate)
     open_: list[tuple[Conjunct, z3.BoolRef]] = []
     for conjunct in specification.conjuncts:
@@ -129,3 +144,22 @@ def _any_point(conjunct: Conjunct) -> Mapping[Variable, Any]:
     solver = z3.Solver()
     solver.check()
     return read_point(conjunct.variables, solver.model())
+
+
+@contextmanager
+def interrupted(limits: Limits) -> Iterator[None]:
+    """Interrupt Z3, from a thread of its own, once the time is over: not every call of it heeds a limit."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(min(0.02 + limits.left, 0.2)):
+            if not limits.left:
+                z3.main_ctx().interrupt()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

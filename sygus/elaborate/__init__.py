@@ -6,10 +6,11 @@ from sygus.elaborate.commands import Elaborator
 from sygus.errors import SourceError
 from sygus.problem import Problem
 from sygus.syntax import script as ast
-from sygus.syntax.parser import parse
-from sygus.terms import Definition
+from sygus.syntax.parser import parse, parse_answer
+from sygus.terms import Definition, SynthFunction, Term, leaf, substitute
+from sygus.typecheck import check_definition, fail, known
 
-__all__ = ["load_definitions", "load_problem", "problem_of"]
+__all__ = ["load_answer", "load_definitions", "load_problem", "problem_of"]
 
 
 def load_problem(text: str, file: str) -> Problem:
@@ -45,3 +46,41 @@ def load_definitions(text: str, file: str) -> list[Definition]:
     except SourceError as error:
         raise error.located(file, text) from None
     return [symbol for symbol in elaborator.symbols.values() if isinstance(symbol, Definition)]
+
+
+def load_answer(text: str, file: str, answer: str, answer_file: str) -> dict[SynthFunction, Term]:
+    """The bodies that an answer gives the functions of a problem, over the problem's own parameters.
+
+    Args:
+        text, file: the problem.
+        answer, answer_file: ``((define-fun f …)…)``; the definitions may use the problem's macros, and earlier ones.
+
+    Raises:
+        SourceError: with the position of what is wrong in either text, such as a function that is missing.
+    """
+    elaborator = Elaborator(parse(text, file))
+    try:
+        elaborator.go_through()
+    except SourceError as error:
+        raise error.located(file, text) from None
+    wanted = {target.function.name: target.function for target in elaborator.targets}
+    _, commands = parse_answer(answer, answer_file)
+    found: dict[SynthFunction, Term] = {}
+    try:
+        for command in commands:
+            function = wanted.get(command.name)
+            if function is None or function in found:
+                fail(f"'{command.name}' is not asked for", command.position, known(wanted, command.name, "asked for"))
+            definition = check_definition(command, elaborator.scope)
+            sorts = tuple(p.sort for p in definition.parameters)
+            if (sorts, definition.sort) != (tuple(p.sort for p in function.parameters), function.sort):
+                hint = f"it takes {' '.join(str(p.sort) for p in function.parameters)} and gives {function.sort}"
+                fail(f"'{command.name}' has other sorts than it should", command.position, hint)
+            pairs = zip(definition.parameters, function.parameters, strict=True)
+            found[function] = substitute(definition.body, {leaf(old): leaf(new) for old, new in pairs})
+        missing = [name for name, function in wanted.items() if function not in found]
+        if missing:
+            fail(f"the answer does not define '{missing[0]}'", commands[-1].position, "define every function asked for")
+    except SourceError as error:
+        raise error.located(answer_file, answer) from None
+    return {function: found[function] for function in wanted.values()}

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
 from sygus.export.escaping import latex_text
-from sygus.statistics import Mean
+from sygus.statistics import Difference, Mean, holm
 
 Part = Literal["search", "held_out"]
 Direction = Literal["min", "max"]
@@ -21,17 +21,21 @@ BLOCK = 3
 """So many metrics stand side by side in a LaTeX table."""
 
 
-class Scale(Protocol):
+class Directed(Protocol):
+    """What has a better and a worse side."""
+
+    @property
+    def direction(self) -> Direction:
+        """Whether small or large values are better."""
+        ...
+
+
+class Scale(Directed, Protocol):
     """What a table says of a metric; see :class:`sygus.saliency.metrics.Metric`."""
 
     @property
     def name(self) -> str:
         """The metric's name with its options."""
-        ...
-
-    @property
-    def direction(self) -> Direction:
-        """Whether small or large values are better."""
         ...
 
     @property
@@ -63,6 +67,43 @@ class Row:
         return found.get(metric.name)
 
 
+@dataclass(frozen=True)
+class Compared:
+    """The found expression against a baseline on the held-out pictures.
+
+    Attributes:
+        title: the baseline's.
+        search: the difference of the means on the search pictures; no test is made there, since it was searched on.
+        held_out: the paired differences and their p value.
+        corrected: p after Holm's correction for all baselines.
+        better: whether the found expression's mean is better.
+    """
+
+    title: str
+    search: float
+    held_out: Difference
+    corrected: float
+    better: bool
+
+
+def compared(found: Row, baselines: Sequence[Row], metric: Scale) -> list[Compared]:
+    """The found expression against each baseline by one metric."""
+    mine = found.held_out[metric.name]
+    tests = [Difference.of(mine.scores, row.held_out[metric.name].scores) for row in baselines]
+    corrected = holm([test.p for test in tests])
+    sign = 1 if metric.direction == "max" else -1
+    return [
+        Compared(
+            row.title,
+            found.search[metric.name].value - row.search[metric.name].value,
+            test,
+            p,
+            sign * test.mean.value > 0,
+        )
+        for row, test, p in zip(baselines, tests, corrected, strict=True)
+    ]
+
+
 def is_best(row: Row, rows: Sequence[Row], part: Part, metric: Scale) -> bool:
     """Whether no other row has a better mean; controls neither win nor compete."""
     mean = row.mean(part, metric)
@@ -72,7 +113,7 @@ def is_best(row: Row, rows: Sequence[Row], part: Part, metric: Scale) -> bool:
     return mean is not None and not row.control and mean.value == best
 
 
-def arrow(metric: Scale) -> str:
+def arrow(metric: Directed) -> str:
     """↓ where lower is better, ↑ where higher is."""
     return "↓" if metric.direction == "min" else "↑"
 

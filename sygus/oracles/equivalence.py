@@ -91,13 +91,14 @@ def signatures(values: Tensor) -> tuple[Tensor, Tensor]:
         is finite, (n,) bool.
     """
     rows = values.reshape(len(values), -1)
-    finite = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
-    if rows.is_floating_point():
-        finite = rows.isfinite().all(1)
-        bits = torch.where(rows.abs() < SMALLEST, 0.0, rows).view(torch.int64)
-        dropped = 52 - _KEPT_BITS
-        rows = (bits + (1 << (dropped - 1))) >> dropped
-    return (rows * _multipliers(rows.shape[1], rows.device)).sum(1), finite
+    multipliers = _multipliers(rows.shape[1], rows.device)
+    if not rows.is_floating_point():
+        return (rows * multipliers).sum(1), torch.ones(len(rows), dtype=torch.bool, device=rows.device)
+    dropped = 52 - _KEPT_BITS
+    magnitudes = rows.abs()
+    bits = rows.contiguous().view(torch.int64) + (1 << (dropped - 1))
+    bits.bitwise_right_shift_(dropped).mul_(multipliers).masked_fill_(magnitudes < SMALLEST, 0)
+    return bits.sum(1), magnitudes.amax(1).isfinite()
 
 
 @lru_cache

@@ -43,11 +43,27 @@ def test_into_a_file_and_from_the_record_alone(finished_run: Path, tmp_path: Pat
     assert out.read_text() == export(str(finished_run), "--to", "latex").stdout
 
 
+def test_figures(finished_run: Path, tmp_path: Path) -> None:
+    result = export(str(finished_run), "--to", "figures", "--out", str(tmp_path / "figures"))
+    assert result.exit_code == 0, result.output
+    expected = {f"{n}.{form}" for n in ("curve", "front", "differences", "heatmaps") for form in ("pdf", "png")}
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == expected
+    assert all(Path(line).is_file() for line in result.stdout.splitlines())
+    alone = tmp_path / "alone.json"
+    alone.write_bytes((finished_run / SOLUTION).read_bytes())
+    result = export(str(alone), "--to", "figures", "--out", str(tmp_path / "fewer"))
+    assert "no heat maps" in result.stderr
+    assert {path.name for path in (tmp_path / "fewer").iterdir()} == {n for n in expected if "heat" not in n}
+    curve = (tmp_path / "figures" / "curve.pdf").read_bytes()
+    assert curve == (tmp_path / "fewer" / "curve.pdf").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "fragment"),
     [
         (("nowhere", "--to", "latex"), "RUN: there is no 'nowhere'"),
         (("RUN",), "--to"),
+        (("RUN", "--to", "figures"), "--out: figures are files"),
         (("RUN", "--to", "word"), "'word' is not one of"),
         (("RUN", "--to", "latex", "--out", "/nowhere/w.tex"), "--out: cannot write"),
     ],

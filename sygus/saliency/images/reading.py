@@ -14,6 +14,9 @@ from sygus.saliency.images.collection import Record, Unreadable
 from sygus.saliency.images.geometry import Placement, Preprocessing
 from sygus.saliency.images.imageset import Box
 
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""PIL tells them by the content, whatever the name; of the others some start programs, as EPS does Ghostscript."""
+
 _DEEP_MODES = ("I", "I;16", "I;16B", "I;16L")
 """Of 16-bit grey pictures, as X-rays are; PIL would clip them to 8 bits."""
 
@@ -55,7 +58,7 @@ def _load(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(path, formats=_FORMATS) as image:
                 image.load()
                 return image.copy()
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
@@ -66,7 +69,8 @@ def _load(path: Path) -> Image.Image:
     except UnidentifiedImageError:
         raise Unreadable(f"{path.name} is no picture of a known format") from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:  # what PIL's decoders raise
-        raise Unreadable(f"{path.name}: {error}") from None
+        reason = getattr(error, "strerror", None) or error  # without the path, which is named already
+        raise Unreadable(f"{path.name}: {reason}") from None
 
 
 def _colours(image: Image.Image) -> Image.Image:

@@ -1,0 +1,112 @@
+"""The strategies one after the other under one time limit, and the check of all that they propose."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import z3
+
+from solvers.cegis.answer import Answer, Checked, Judgement, check
+from solvers.cegis.limits import Limits, OutOfTimeError
+from solvers.cegis.specification import Specification
+from solvers.cegis.strategies import InfeasibleError, Strategy, known_strategies
+from solvers.cegis.verifier import interrupted
+from sygus.errors import OptionError
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """An answer with the strategy that found it and the seconds it took."""
+
+    answer: Answer
+    strategy: str
+    seconds: float
+
+
+@dataclass(eq=False)
+class Portfolio:
+    """Runs the strategies that apply.
+
+    Attributes:
+        specification: what is asked.
+        limits: of the whole search.
+        strategies: in the order in which they are tried.
+        infeasible: the proof that there is no answer, in words, once there is one.
+        out_of_time: whether some strategy was stopped by the clock.
+        notes: what happened, for the report: one line for each strategy.
+    """
+
+    specification: Specification
+    limits: Limits
+    strategies: Sequence[Strategy]
+    infeasible: str | None = None
+    out_of_time: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, specification: Specification, limits: Limits, name: str = AUTO) -> Portfolio:
+        """With the strategy of a name, or all that apply.
+
+        Raises:
+            OptionError: there is no such strategy, or it can do nothing here.
+        """
+        known = known_strategies()
+        if name == AUTO:
+            return cls(specification, limits, [s for s in known.values() if s.applies(specification)])
+        if name not in known:
+            raise OptionError(f"--strategy: there is no '{name}'", f"known: {', '.join([AUTO, *known])}")
+        if not known[name].applies(specification):
+            usable = [AUTO, *(s.name for s in known.values() if s.applies(specification))]
+            raise OptionError(f"--strategy: '{name}' can do nothing for this problem", f"use {', '.join(usable)}")
+        return cls(specification, limits, [known[name]])
+
+    def answers(self) -> Iterator[Found]:
+        """Checked answers as they are found, of one strategy after the other; repeated ones are left out."""
+        seen: set[tuple[object, ...]] = set()
+        for place, strategy in enumerate(self.strategies):
+            rest = sum(other.share for other in self.strategies[place:])
+            limits = self.limits.part(self.limits.left * strategy.share / rest)
+            started, count = time.monotonic(), 0
+            refused: dict[Judgement, int] = {}
+            try:
+                for candidate in strategy.propose(self.specification, limits):
+                    key = tuple(candidate[function] for function in self.specification.functions)
+                    if key in seen:
+                        continue
+                    seen.add(key)
+                    checked: Checked = check(self.specification, candidate, limits)
+                    if checked.answer is None:
+                        refused[checked.judgement] = refused.get(checked.judgement, 0) + 1
+                        continue
+                    count += 1
+                    yield Found(checked.answer, strategy.name, self.limits.spent)
+                ending = "nothing more to propose"
+            except (OutOfTimeError, z3.Z3Exception) as error:
+                if isinstance(error, z3.Z3Exception) and limits.left:
+                    raise
+                self.out_of_time = True
+                ending = "out of time"
+            except InfeasibleError as error:
+                self.infeasible = str(error)
+                ending = f"proved infeasible: {error}"
+            shown = "".join(f", {number} {judgement}" for judgement, number in refused.items())
+            seconds = time.monotonic() - started
+            self.notes.append(f"{strategy.name}: {count} answers{shown}; {ending} ({seconds:.2f} s)")
+            if self.infeasible is not None:
+                return
+
+
+def best_answer(portfolio: Portfolio, patience: float) -> Found | None:
+    """The smallest answer found within ``patience`` times the seconds to the first one, half a second at least."""
+    best: Found | None = None
+    with interrupted(portfolio.limits):
+        for found in portfolio.answers():
+            if best is None:
+                portfolio.limits.shorten(max(0.5, patience * portfolio.limits.spent))
+            if best is None or found.answer.size < best.answer.size:
+                best = found
+    return best

@@ -1,0 +1,51 @@
+"""Counterexample-guided refinement of the learner: what Z3 refutes becomes a sample."""
+
+from __future__ import annotations
+
+from solvers.cegis.grammars import enumerable
+from solvers.cegis.learner import Learner
+from solvers.cegis.limits import Limits
+from solvers.cegis.samples import InstanceSamples, random_points
+from solvers.cegis.specification import Specification
+from solvers.cegis.strategies import Proposals, Strategy
+from solvers.cegis.verifier import Status, verify
+
+FIRST = 32
+"""Random points to begin with."""
+
+SEED = 7
+
+
+def propose(specification: Specification, limits: Limits) -> Proposals:
+    """Terms that Z3 proves, each smaller than the one before."""
+    (target,) = specification.targets
+    grammar = enumerable(specification, target, limits.depth)
+    samples = InstanceSamples(specification)
+    variables = tuple(dict.fromkeys(v for conjunct in specification.conjuncts for v in conjunct.variables))
+    samples.add_all(random_points(variables, FIRST, SEED))
+    while True:
+        refuted = False
+        for term, _ in Learner(grammar, samples, limits).propose():
+            verdict = verify(specification, {target.function: term}, limits)
+            if verdict.correct:
+                yield {target.function: term}
+            elif verdict.status is Status.WRONG and verdict.counterexample is not None:
+                refuted = samples.add(verdict.counterexample, verdict.conjunct)
+                if refuted:
+                    break
+            limits.check()
+        if not refuted:
+            return
+
+
+def _applies(specification: Specification) -> bool:
+    one = len(specification.functions) == 1 and specification.examples is None
+    return one and not any(conjunct.nested for conjunct in specification.conjuncts)
+
+
+REFINEMENT = Strategy(
+    name="refinement",
+    doc="terms enumerated on counterexamples, unified by a decision tree where that is sound",
+    applies=_applies,
+    propose=propose,
+)

@@ -1,0 +1,211 @@
+"""``sycam-sygus FILE.sl`` and ``verify`` for problems of every logic but CAM."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from solvers.cegis.answer import Answer, Judgement, check
+from solvers.cegis.limits import Limits
+from solvers.cegis.portfolio import AUTO, Portfolio, best_answer
+from solvers.cegis.specification import Specification
+from sygus.elaborate import load_answer, load_problem
+from sygus.errors import OptionError, SycamError
+from sygus.export.sygus import term_text
+from sygus.problem import Derivation, Problem
+from sygus.resources import read_problem
+
+DEFAULT_SECONDS = 60.0
+PATIENCE = 0.5
+"""After the first answer a shorter one is looked for half as long again as the first one took."""
+
+NOT_VERIFIED, NOTHING_FOUND, INTERRUPTED = 1, 3, 130
+
+
+@dataclass(frozen=True)
+class SynthesisOptions:
+    """What ``sycam-sygus FILE.sl`` is asked to do.
+
+    Attributes:
+        seconds, size, depth: limits.
+        strategy: the one to use, or ``auto``.
+        count: how many answers, smallest first; None for one, 0 for all there are.
+        certify: check the printed answer anew, from its text.
+        quiet: nothing on stderr.
+    """
+
+    seconds: float = DEFAULT_SECONDS
+    size: int | None = None
+    depth: int | None = None
+    strategy: str = AUTO
+    count: int | None = None
+    certify: bool = False
+    quiet: bool = False
+
+
+def run_ordinary(file: str, given: Mapping[str, Any]) -> int | None:
+    """Answer a file whose logic is not CAM; the exit status, None where it is CAM.
+
+    Raises:
+        OptionError: an option that the other logics, or that CAM, has no use for.
+    """
+    name, text = read_problem(file)
+    problem = load_problem(text, name)
+    if problem.logic == "CAM":
+        for option, hint in _ORDINARY.items():
+            if given[option] is not None:
+                raise OptionError(f"--{_NAMES.get(option, option)}: not available in the logic CAM", hint)
+        if given["listing"] == "":
+            raise OptionError("--all: where to?", "give a file: --all FILE.csv")
+        return None
+    for option in _ONLY_CAM:
+        if given[option]:
+            shown = option.replace("_", "-")
+            raise OptionError(f"--{shown}: the logic {problem.logic} has no use for it", "leave it out")
+    if given["listing"]:
+        raise OptionError("--all: takes a file in the logic CAM alone", "put --all last, or leave its value out")
+    if given["form"] != "sygus":
+        raise OptionError(f"--format: '{given['form']}' is available in the logic CAM alone", "use sygus")
+    options = SynthesisOptions(
+        seconds=given["seconds"] or DEFAULT_SECONDS,
+        size=given["size"],
+        depth=given["depth"],
+        strategy=given["strategy"] or AUTO,
+        count=0 if given["listing"] is not None else given["count"],
+        certify=given["certify"],
+        quiet=given["quiet"],
+    )
+    return run_synthesise(problem, options)
+
+
+_ORDINARY = {
+    "seconds": "write --budget time=60s",
+    "size": "write --budget size=7",
+    "depth": "write --budget size=7",
+    "count": "write --all FILE.csv",
+}
+_NAMES = {"seconds": "time", "count": "next"}
+_ONLY_CAM = (
+    "network",
+    "layer",
+    "images",
+    "search_images",
+    "held_out_images",
+    "target",
+    "device",
+    "budget",
+    "race",
+    "equivalence",
+    "metric",
+    "out",
+    "resume",
+    "reuse",
+)
+
+
+def run_synthesise(problem: Problem, options: SynthesisOptions) -> int:
+    """Answer a problem; the exit status."""
+    if problem.objectives:
+        raise SycamError(
+            f"{problem.file}: optimize-synth is not available in the logic {problem.logic}",
+            "end the file with (check-synth), or use the logic CAM",
+        )
+    specification = Specification(problem)
+    limits = Limits(options.seconds, options.size, options.depth)
+    portfolio = Portfolio.of(specification, limits, options.strategy)
+    try:
+        printed = _print_answers(portfolio, options)
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    if not options.quiet:
+        for note in portfolio.notes:
+            click.echo(note, err=True)
+    if printed:
+        return 0
+    click.echo("infeasible" if portfolio.infeasible is not None else "fail")
+    return NOTHING_FOUND if portfolio.infeasible is None and portfolio.out_of_time else 0
+
+
+def _print_answers(portfolio: Portfolio, options: SynthesisOptions) -> int:
+    """Print answers; how many."""
+    if options.count is None:
+        found = best_answer(portfolio, PATIENCE)
+        if found is None:
+            return 0
+        if not options.quiet:
+            message = f"{found.strategy}: {found.answer.size} nodes after {found.seconds:.2f} s"
+            click.echo(message, err=True)
+        _print(found.answer, portfolio, options)
+        return 1
+    answers = portfolio.answers()
+    count = 0
+    for found in itertools.islice(answers, options.count or None):
+        _print(found.answer, portfolio, options)
+        count += 1
+    return count
+
+
+def _print(answer: Answer, portfolio: Portfolio, options: SynthesisOptions) -> None:
+    if options.certify:
+        problem = portfolio.specification.problem
+        bodies = load_answer(problem.text, problem.file, answer.text, "the answer")
+        again = check(Specification(load_problem(problem.text, problem.file)), bodies, Limits(options.seconds))
+        if again.judgement is not Judgement.ACCEPTED:
+            raise SycamError(f"the answer does not stand: {again.judgement}", "report this problem file")
+        if not options.quiet:
+            click.echo("certified: read back, derived from the grammar, and proved by Z3", err=True)
+    click.echo(answer.text)
+
+
+def run_verify(file: str, answer_file: str, seconds: float) -> int:
+    """Say whether an answer is right and in the grammar, with its derivation; the exit status."""
+    name, text = read_problem(file)
+    try:
+        answer = Path(answer_file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"ANSWER: cannot read '{answer_file}' ({error})", "give a text file") from None
+    if answer.strip() in ("infeasible", "fail"):
+        raise OptionError(f"ANSWER: '{answer.strip()}' defines no function", "give a file with (define-fun …)")
+    specification = Specification(load_problem(text, name))
+    bodies = load_answer(text, name, answer, answer_file)
+    checked = check(specification, bodies, Limits(seconds))
+    if checked.answer is not None:
+        for function, derivation in checked.answer.derivations.items():
+            click.echo(f"{function.name} is derived by")
+            for line in derivation_lines(derivation):
+                click.echo(f"  {line}")
+        click.echo("correct: in the grammar, and every constraint is proved by Z3")
+        return 0
+    click.echo(f"{'not decided' if checked.judgement is Judgement.UNDECIDED else 'wrong'}: {_why(checked)}")
+    return NOT_VERIFIED
+
+
+def _why(checked: Any) -> str:
+    if checked.function is not None:
+        return f"the grammar does not derive the body of '{checked.function.name}'"
+    verdict = checked.verdict
+    constraint = term_text(verdict.conjunct.formula)
+    if verdict.counterexample is None:
+        return f"Z3 does not decide {constraint}"
+    values = _shown(verdict.counterexample)
+    return f"{constraint} fails{f' where {values}' if values else ''}"
+
+
+def _shown(point: Mapping[Any, Any]) -> str:
+    return ", ".join(f"{variable.name} = {value!r}" for variable, value in point.items())
+
+
+def derivation_lines(derivation: Derivation) -> list[str]:
+    """The productions used, the outermost first, each below and to the right of the one whose hole it fills."""
+    lines, stack = [], [(derivation, 0)]
+    while stack:
+        node, depth = stack.pop()
+        lines.append(f"{'  ' * depth}{term_text(node.production.template)}")
+        stack.extend((child, depth + 1) for child in reversed(node.children))
+    return lines
