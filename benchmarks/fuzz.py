@@ -1,9 +1,9 @@
 """Random and mutated scripts through parser, type checker and elaborator.
 
-Run ``python benchmarks/fuzz.py --count 100000``. Each input must give a problem or an error with a position, in
-time and memory; whatever else happens is reported with the seed that repeats it. A script that parses must also print to a text
-that parses to the same script. Inputs are mutations of the shipped grammars, of the files in ``--corpus``, and scripts
-drawn from the grammar of the language.
+Run ``python benchmarks/fuzz.py --count 100000``. Each input must give a problem or an error with a position, within
+limits of time and memory; whatever else happens is reported with the seed that repeats it. A script that parses must
+also print to a text that parses to the same script. Inputs are mutations of the shipped grammars, of the files in
+``--corpus``, and scripts drawn from the grammar of the language.
 """
 
 from __future__ import annotations

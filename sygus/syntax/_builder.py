@@ -213,6 +213,8 @@ class Builder(Transformer[Token, Any]):
     any_constant = _record(ast.AnyConstant)
     any_variable = _record(ast.AnyVariable)
     let = _record(ast.Let)
+    lambda_term = _record(ast.Lambda)
+    values = _listed
 
     def expression(self, children: _Children) -> ast.TermExpression:
         term: ast.TermExpression = children[0]

@@ -139,6 +139,14 @@ class AnyVariable(Node):
     sort: SortExpression
 
 
+@dataclass(frozen=True, slots=True)
+class Lambda(Node):
+    """``(lambda ((x S)…) t)``: a function as a value; oracles alone take and give them."""
+
+    variables: tuple[SortedVariable, ...]
+    body: TermExpression
+
+
 TermExpression: TypeAlias = (
     LiteralExpression | Reference | Application | Annotated | Quantified | Let | AnyConstant | AnyVariable
 )

@@ -106,8 +106,8 @@ PREAMBLE = """(set-logic ALL)
 (declare-weight size :default 1)"""
 
 FORMS = {
-    "Int": ["(+ Int Int)", "(* Int Int)", "(- Int)", "(div Int Int)", "(select (Array Int Int) Int)", "(str.len String)",
-            "(e D)", "(head (L Int))", "(str.to.int String)", "(to_int Real)", "(mod Int Int)"],
+    "Int": ["(+ Int Int)", "(* Int Int)", "(- Int)", "(div Int Int)", "(select (Array Int Int) Int)", "(e D)",
+            "(str.len String)", "(head (L Int))", "(str.to.int String)", "(to_int Real)", "(mod Int Int)"],
     "Bool": ["(not Bool)", "(and Bool Bool)", "(= Int Int)", "(= D D)", "(distinct String String)", "((_ is c) D)",
              "((_ is cons) (L Int))", "(< Int Int)", "(forall ((z Int)) Bool)", "(exists ((z D)) (= z D))", "(= U U)",
              "(str.in_re String RegLan)", "(bvult (_ BitVec 8) (_ BitVec 8))", "(< Int Real)", "(=> Bool Bool Bool)"],
@@ -246,7 +246,8 @@ class _Writer:
     def statement(self) -> str:
         given = self.parameters()
         forms = (
-            f"(constraint {self.term('Bool')})", f"(constraint {self.term('Bool', 5)})", f"(assume {self.term('Bool')})",
+            f"(constraint {self.term('Bool')})", f"(constraint {self.term('Bool', 5)})",
+            f"(assume {self.term('Bool')})",
             f"(chc-constraint ({_listed(given)}) {self.term('Bool', 2, given)} {self.term('Bool', 2, given)})",
             f"(inv-constraint {' '.join(self.function_name() for _ in range(4))})",
         )  # fmt: skip
