@@ -62,7 +62,9 @@ def test_bad_questions(question: list[str], fragments: tuple[str, ...]) -> None:
 def test_another_solver_may_ask_the_metric_as_an_external_oracle(tmp_path: Path) -> None:
     script = tmp_path / "average-drop"
     script.write_text(
-        f'#!/bin/sh\nexec {sys.executable} -m sygus.cli oracle average-drop "$@" {" ".join(FEW)}\n', encoding="utf-8"
+        f"#!{sys.executable}\nimport sys\nfrom sygus.cli import main\n"
+        f"main(['oracle', 'average-drop', *sys.argv[1:], *{FEW}])\n",
+        encoding="utf-8",
     )
     script.chmod(0o755)
     problem = load_problem(
