@@ -265,6 +265,22 @@ def report(run: str, out: str | None) -> None:
     run_report(run, out)
 
 
+@main.command()
+@click.argument("metric")
+@click.argument("question", nargs=-1, required=True)
+@_settings_options
+def oracle(metric: str, question: tuple[str, ...], **given: Any) -> None:
+    r"""Answer QUESTION as an external oracle of SyGuS-IF: print (score), the mean METRIC of a function.
+
+    \b
+    sycam-sygus oracle average-drop '(lambda ((gradient Map)) (gap gradient))'
+    sycam-sygus oracle average-drop question.query      a file that holds ((lambda …))
+    """
+    from sygus.commands.oracle import run_oracle
+
+    run_oracle(metric, question, given)
+
+
 @main.command(name="list")
 @click.argument("kind", shell_complete=_complete_kind)
 def list_(kind: str) -> None:

@@ -115,6 +115,8 @@ def run_synthesise(problem: Problem, options: SynthesisOptions) -> int:
             f"{problem.file}: optimize-synth is not available in the logic {problem.logic}",
             "end the file with (check-synth), or use the logic CAM",
         )
+    if problem.legacy and not options.quiet:
+        click.echo(f"note: {problem.file} uses syntax older than 2.1: {'; '.join(problem.legacy)}", err=True)
     specification = Specification(problem)
     limits = Limits(options.seconds, options.size, options.depth)
     portfolio = Portfolio.of(specification, limits, options.strategy)

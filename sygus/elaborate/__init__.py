@@ -5,10 +5,11 @@ from __future__ import annotations
 from sygus.elaborate.commands import Elaborator
 from sygus.errors import SourceError
 from sygus.problem import Problem
+from sygus.scope import fail, known
 from sygus.syntax import script as ast
 from sygus.syntax.parser import parse, parse_answer
 from sygus.terms import Definition, SynthFunction, Term, leaf, substitute
-from sygus.typecheck import check_definition, fail, known
+from sygus.typecheck import check_definition
 
 __all__ = ["load_answer", "load_definitions", "load_problem", "problem_of"]
 
