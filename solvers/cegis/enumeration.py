@@ -49,6 +49,7 @@ class Enumerator:
         samples: where terms are told apart.
         limits: of time and memory.
         without: productions to leave out.
+        exact: tell values apart by themselves in place of 64-bit keys: slower, and a proof where all is enumerated.
     """
 
     def __init__(
@@ -57,7 +58,10 @@ class Enumerator:
         samples: Samples,
         limits: Limits,
         without: Callable[[Production], bool] = lambda _: False,
+        *,
+        exact: bool = False,
     ) -> None:
+        self._codes: dict[bytes, int] | None = {} if exact else None
         self.productions = {n: [p for p in ps if not without(p)] for n, ps in grammar.productions.items()}
         self.samples = samples
         self.limits = limits
@@ -179,6 +183,9 @@ class Enumerator:
         counts = tuple(len(r) for r in ranges)
         values = np.broadcast_to(values, (*counts, points)).reshape(-1, points)
         keys, usable = signatures(values)
+        if self._codes is not None:
+            codes = self._codes
+            keys = np.array([codes.setdefault(row.tobytes(), len(codes)) for row in values], np.int64)
         fresh = usable & ~contains(self._seen[nonterminal], keys)
         chosen = np.flatnonzero(fresh)
         _, first = np.unique(keys[chosen], return_index=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from solvers.cegis.evaluation import Program
+from solvers.cegis.exhaustion import refute
 from solvers.cegis.grammars import enumerable
 from solvers.cegis.learner import Learner
 from solvers.cegis.limits import Limits
@@ -20,7 +21,7 @@ def propose(specification: Specification, limits: Limits) -> Proposals:
     """Terms that give every output, each smaller than the one before.
 
     Raises:
-        InfeasibleError: two examples contradict each other.
+        InfeasibleError: two examples contradict each other, or no term of the grammar gives every output.
     """
     examples = list(specification.examples or ())
     contradiction = contradicting(examples)
@@ -30,6 +31,7 @@ def propose(specification: Specification, limits: Limits) -> Proposals:
     grammar = enumerable(specification, target, limits.depth)
     everything = ExampleSamples(target.function, examples)
     chosen = list(range(min(FIRST, len(examples))))
+    found = False
     while True:
         samples = ExampleSamples(target.function, [examples[i] for i in chosen])
         failing: list[int] = []
@@ -39,8 +41,11 @@ def propose(specification: Specification, limits: Limits) -> Proposals:
             failing = np.flatnonzero(~right)[:MORE].tolist()
             if failing:
                 break
+            found = True
             yield {target.function: term}
         if not failing:
+            if not found:
+                refute(grammar, target, samples, limits)
             return
         chosen += [i for i in failing if i not in chosen]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 
 from solvers.cegis.evaluation import Program, Values, column
 from solvers.cegis.specification import Conjunct, Example, Point, Specification
-from sygus.terms import SynthFunction, Term, Variable, fold, leaf, term
+from sygus.terms import BOOL, SynthFunction, Term, Variable, fold, leaf, term
 from sygus.theories.sorts import representation
 
 
@@ -113,7 +115,9 @@ class InstanceSamples(Samples):
         for group in self._groups:
             variables = group.variables
             if variables:
-                group.points += [{v: point[v] for v in variables} for point in new]
+                known = {tuple(point[v] for v in variables) for point in group.points}
+                fresh = dict.fromkeys(tuple(point[v] for v in variables) for point in new)
+                group.points += [dict(zip(variables, values, strict=True)) for values in fresh if values not in known]
         self._prepare()
 
     def _prepare(self) -> None:
@@ -172,6 +176,21 @@ def reduce_and(programs: Sequence[Program]) -> Any:
         return reduce(np.logical_and, [program(environment) for program in programs])
 
     return holds
+
+
+def first_points(variables: Sequence[Variable], count: int, seed: int) -> list[Point]:
+    """All points there are where they are at most twice as many, else random ones."""
+    domains = [_domain(variable) for variable in variables]
+    if math.prod(len(domain) if domain else 2 * count + 1 for domain in domains) <= 2 * count:
+        return [dict(zip(variables, values, strict=True)) for values in product(*domains)]
+    return random_points(variables, count, seed)
+
+
+def _domain(variable: Variable) -> Sequence[Any]:
+    """The values of a small sort; empty where they are many."""
+    if variable.sort == BOOL:
+        return (False, True)
+    return range(1 << int(variable.sort.indices[0])) if variable.sort.name == "BitVec" else ()
 
 
 def random_points(variables: Sequence[Variable], count: int, seed: int) -> list[Point]:
