@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,6 +14,7 @@ from sygus.theories import Theory
 TRUE, FALSE = leaf(Literal(True, BOOL)), leaf(Literal(False, BOOL))
 
 COMPARISONS = {"<=", "<", ">=", ">", "="}
+_COMPARE = {"<=": operator.le, "<": operator.lt, ">=": operator.ge, ">": operator.gt, "=": operator.eq}
 _OPPOSITE = {"<=": ">", "<": ">=", ">=": "<", ">": "<="}
 MIRROR = {"<=": ">=", "<": ">", ">=": "<=", ">": "<", "=": "="}
 
@@ -173,23 +175,15 @@ class Construction:
     def comparison(self, name: str, difference: Linear) -> Term:
         """``difference ⋈ 0`` with negative parts moved to the right."""
         if not difference.factors:
-            zero, constant = 0, difference.constant
-            holds = {
-                "<=": constant <= zero,
-                "<": constant < zero,
-                ">=": constant >= zero,
-                ">": constant > zero,
-                "=": constant == zero,
-            }[name]
-            return TRUE if holds else FALSE
+            return TRUE if _COMPARE[name](difference.constant, 0) else FALSE
         if all(factor < 0 for factor in difference.factors.values()):
             difference, name = difference.times(Fraction(-1)), MIRROR[name]
         sort = difference.sort
         left = {part: factor for part, factor in difference.factors.items() if factor > 0}
         right = {part: -factor for part, factor in difference.factors.items() if factor < 0}
         constant = difference.constant
-        zero = Fraction(0)
-        above, below = (constant, zero) if constant > 0 and right else (zero, -constant)
+        nothing = Fraction(0)
+        above, below = (constant, nothing) if constant > 0 and right else (nothing, -constant)
         lower, upper = Linear(left, above, sort), Linear(right, below, sort)
         return self.apply(name, self.sum_of(lower), self.sum_of(upper))
 
@@ -203,17 +197,9 @@ class Construction:
 
     def _simplified(self, node: Term, arguments: list[Term]) -> Term:
         name = node.head.name
+        if name in ("and", "or", "not", "=>", "ite"):
+            return self._connective(name, arguments)
         match name:
-            case "and":
-                return self.conjunction(arguments)
-            case "or":
-                return self.disjunction(arguments)
-            case "not":
-                return self.negation(arguments[0])
-            case "=>":
-                return self.disjunction([*(self.negation(a) for a in arguments[:-1]), arguments[-1]])
-            case "ite":
-                return self.conditional(*arguments)
             case "=" if node.arguments[0].sort == BOOL and len(arguments) == 2:
                 return self._equivalence(*arguments)
             case "=" if len(set(arguments)) == 1:
@@ -225,6 +211,19 @@ class Construction:
         if name in ("+", "-") and node.sort in (INT, REAL):
             return self.sum_of(_combined(node, [linear(argument) for argument in arguments]))
         return term(node.head, tuple(arguments), node.sort)
+
+    def _connective(self, name: str, arguments: list[Term]) -> Term:
+        match name:
+            case "and":
+                return self.conjunction(arguments)
+            case "or":
+                return self.disjunction(arguments)
+            case "not":
+                return self.negation(arguments[0])
+            case "=>":
+                return self.disjunction([*(self.negation(a) for a in arguments[:-1]), arguments[-1]])
+            case _:
+                return self.conditional(*arguments)
 
     def _simplified_equality(self, arguments: list[Term]) -> Term:
         if arguments[0].sort == BOOL:

@@ -1,4 +1,4 @@
-"""Proof by exhaustion that a grammar has no right term: it has finitely many behaviours, and all are wrong somewhere."""
+"""Proof by exhaustion: a grammar has finitely many behaviours on some points, and all are wrong."""
 
 from __future__ import annotations
 

@@ -77,9 +77,7 @@ class _Instantiation:
 
     def _choose(self, point: Point) -> dict[Variable, Term]:
         """Terms for all unknowns that serve a point."""
-        places = [
-            (z3_constant(v.name, v.sort), representation(v.sort).z3_value(value)) for v, value in point.items()
-        ]
+        places = [(z3_constant(v.name, v.sort), representation(v.sort).z3_value(value)) for v, value in point.items()]
         solver = z3.Solver()
         solver.set("timeout", self.limits.milliseconds)
         solver.add(z3.substitute(self.encode(self.formula), *places))
@@ -120,7 +118,7 @@ class _Instantiation:
     def _possible(self, claim: z3.BoolRef) -> bool:
         """Whether a claim about the other unknowns can hold."""
         if z3.is_true(claim) or z3.is_false(claim):
-            return z3.is_true(claim)
+            return bool(z3.is_true(claim))
         solver = z3.Solver()
         solver.set("timeout", self.limits.milliseconds)
         solver.add(claim)

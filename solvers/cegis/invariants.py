@@ -147,4 +147,3 @@ INVARIANTS = Strategy(
     propose=propose,
     share=6.0,
 )
-

@@ -87,21 +87,27 @@ def read(formula: z3.ExprRef, names: Mapping[str, Term], make: Construction) -> 
     return known[formula.get_id()]
 
 
-def _node(node: z3.ExprRef, arguments: list[Term], names: Mapping[str, Term], make: Construction) -> Term:
-    kind = node.decl().kind()
+def _constant(node: z3.ExprRef, make: Construction) -> Term | None:
+    """The value of a constant, None of any other formula."""
     if z3.is_int_value(node):
         return make.number(node.as_long(), INT)
     if z3.is_rational_value(node):
         return make.number(Fraction(node.numerator_as_long(), node.denominator_as_long()), REAL)
     if z3.is_bv_value(node):
         return leaf(Literal(node.as_long(), bit_vector(node.size())))
+    if z3.is_true(node) or z3.is_false(node):
+        return TRUE if z3.is_true(node) else FALSE
+    return None
+
+
+def _node(node: z3.ExprRef, arguments: list[Term], names: Mapping[str, Term], make: Construction) -> Term:
+    kind = node.decl().kind()
+    constant = _constant(node, make)
+    if constant is not None:
+        return constant
     if kind == z3.Z3_OP_UNINTERPRETED and not arguments:
         return names[node.decl().name()]
     match kind:
-        case z3.Z3_OP_TRUE:
-            return TRUE
-        case z3.Z3_OP_FALSE:
-            return FALSE
         case z3.Z3_OP_AND:
             return make.conjunction(arguments)
         case z3.Z3_OP_OR:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from solvers.cegis.exhaustion import refute
 from solvers.cegis.grammars import enumerable
 from solvers.cegis.learner import Learner
 from solvers.cegis.limits import Limits
 from solvers.cegis.samples import InstanceSamples, first_points
-from solvers.cegis.exhaustion import refute
 from solvers.cegis.specification import Specification
 from solvers.cegis.strategies import Proposals, Strategy
 from solvers.cegis.verifier import Status, verify

@@ -46,6 +46,7 @@ class ExampleSamples(Samples):
     separate = True
 
     def __init__(self, function: SynthFunction, examples: Sequence[Example]) -> None:
+        self.sort = function.sort
         self.outputs = column([example.output for example in examples], function.sort)
         self.inputs = {
             parameter: column([example.arguments[i] for example in examples], parameter.sort)
@@ -54,9 +55,11 @@ class ExampleSamples(Samples):
 
     @property
     def points(self) -> int:
+        """How many examples there are."""
         return len(self.outputs)
 
     def judge(self, values: Values) -> NDArray[np.bool_]:
+        """Which outputs are right."""
         found: NDArray[np.bool_] = values == self.outputs
         return found
 
@@ -135,9 +138,11 @@ class InstanceSamples(Samples):
 
     @property
     def points(self) -> int:
+        """One for each application in each instance."""
         return self._total
 
     def judge(self, values: Values) -> NDArray[np.bool_]:
+        """Which instances hold."""
         verdicts, place = [], 0
         for group, environment in zip(self._groups, self._environments, strict=True):
             count = len(group.points)
@@ -161,6 +166,7 @@ def _stand_in(application: Term) -> Variable:
 
 def _opaque(formula: Term) -> Term:
     """The formula with variables in place of the applications of functions to synthesise."""
+
     def visit(node: Term, arguments: list[Term]) -> Term:
         if isinstance(node.head, SynthFunction):
             return leaf(_stand_in(node))

@@ -92,9 +92,7 @@ class Specification:
         self.problem = problem
         self.targets: tuple[Target, ...] = problem.targets
         self.functions: tuple[SynthFunction, ...] = tuple(target.function for target in problem.targets)
-        formulas = dict.fromkeys(
-            part for constraint in problem.constraints for part in _conjuncts(expand(constraint))
-        )
+        formulas = dict.fromkeys(part for constraint in problem.constraints for part in _conjuncts(expand(constraint)))
         assumptions = tuple(expand(assumption) for assumption in problem.assumptions)
         self.conjuncts = tuple(Conjunct.of(self._under(assumptions, formula)) for formula in formulas)
         self.verdicts: dict[tuple[Term, ...], Any] = {}
