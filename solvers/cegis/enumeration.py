@@ -55,6 +55,7 @@ class Enumerator:
         limits: of time and memory.
         without: productions to leave out.
         relevant: which of the new values of a production may be kept.
+        all_of: a nonterminal, used in no production, of which terms that behave alike are all kept.
         exact: tell values apart by themselves in place of 64-bit keys: slower, and a proof where all is enumerated.
     """
 
@@ -67,7 +68,9 @@ class Enumerator:
         *,
         exact: bool = False,
         relevant: Relevance | None = None,
+        all_of: Nonterminal | None = None,
     ) -> None:
+        self._all_of = all_of
         self._relevant = relevant
         self._codes: dict[bytes, int] | None = {} if exact else None
         self.productions = {n: [p for p in ps if not without(p)] for n, ps in grammar.productions.items()}
@@ -91,7 +94,8 @@ class Enumerator:
 
     @property
     def _last_productive(self) -> int:
-        return max((size for (_, size), level in self._levels.items() if len(level)), default=0)
+        made = ((n, size) for (n, size), level in self._levels.items() if len(level))
+        return max((size for nonterminal, size in made if nonterminal is not self._all_of), default=0)
 
     def grow(self) -> bool:
         """Make the terms of the next size; False where memory does not suffice.
@@ -192,10 +196,14 @@ class Enumerator:
         if self._codes is not None:
             codes = self._codes
             keys = np.array([codes.setdefault(row.tobytes(), len(codes)) for row in values], np.int64)
-        fresh = usable & ~contains(self._seen[nonterminal], keys)
-        chosen = np.flatnonzero(fresh)
-        _, first = np.unique(keys[chosen], return_index=True)
-        chosen = chosen[np.sort(first)]
+        if nonterminal is self._all_of:
+            chosen = np.flatnonzero(usable)
+            if production.is_commutative and len(set(sizes)) == 1:
+                chosen = chosen[np.subtract(*np.unravel_index(chosen, tuple(len(r) for r in ranges))) <= _gap(ranges)]
+        else:
+            chosen = np.flatnonzero(usable & ~contains(self._seen[nonterminal], keys))
+            _, first = np.unique(keys[chosen], return_index=True)
+            chosen = chosen[np.sort(first)]
         if self._relevant is not None:
             chosen = chosen[self._relevant(production, values[chosen])]
         children = np.zeros((len(chosen), self._width), np.int64)
@@ -214,6 +222,9 @@ class Enumerator:
         held = representation(nonterminal.sort).number
         empty = np.empty((0, self.samples.points), held)
         values = np.concatenate([empty, *(part.values for part in parts)])
+        if nonterminal is self._all_of:
+            self._levels[nonterminal, size] = Level(rows, values)
+            return
         _, first = np.unique(rows.keys, return_index=True)
         order = np.sort(first)
         self._levels[nonterminal, size] = Level(rows[order], values[order])
@@ -247,6 +258,11 @@ class Enumerator:
                 joined = Rows.join([own.rows, rows], self._width)
                 self._levels[nonterminal, size] = Level(joined, np.concatenate([own.values, level.values[new]]))
                 self._seen[nonterminal] = np.union1d(self._seen[nonterminal], rows.keys)
+
+
+def _gap(ranges: tuple[range, ...]) -> int:
+    """How far the second range begins behind the first."""
+    return ranges[1].start - ranges[0].start
 
 
 def signatures(values: Values) -> tuple[Ints, NDArray[np.bool_]]:

@@ -133,8 +133,11 @@ class InstanceSamples(Samples):
             for application in group.applications:
                 for parameter, argument in zip(self.function.parameters, application.arguments, strict=True):
                     columns[parameter].append(np.broadcast_to(Program(argument)(environment), (count,)))
-        self.inputs = {parameter: np.concatenate(parts) for parameter, parts in columns.items()}
         self._total = sum(len(group.points) * len(group.applications) for group in self._groups)
+        if not self._groups:  # nothing is asked of the function: one point, so that there are values at all
+            self._total = 1
+            columns = {p: [column([_ANY.get(p.sort.name, 0)], p.sort)] for p in columns}
+        self.inputs = {parameter: np.concatenate(parts) for parameter, parts in columns.items()}
 
     @property
     def points(self) -> int:
@@ -143,7 +146,7 @@ class InstanceSamples(Samples):
 
     def judge(self, values: Values) -> NDArray[np.bool_]:
         """Which instances hold."""
-        verdicts, place = [], 0
+        verdicts, place = [np.ones((len(values), 0), bool)], 0
         for group, environment in zip(self._groups, self._environments, strict=True):
             count = len(group.points)
             known = dict(environment)

@@ -42,5 +42,6 @@ def known_strategies() -> Mapping[str, Strategy]:
     from solvers.cegis.instantiation import INSTANTIATION
     from solvers.cegis.invariants import INVARIANTS
     from solvers.cegis.refinement import REFINEMENT
+    from solvers.cegis.stream import STREAM
 
-    return {strategy.name: strategy for strategy in (EXAMPLES, INSTANTIATION, INVARIANTS, REFINEMENT)}
+    return {strategy.name: strategy for strategy in (EXAMPLES, INSTANTIATION, INVARIANTS, REFINEMENT, STREAM)}
