@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -73,15 +74,11 @@ def linear(root: Term) -> Linear:
 def _combined(node: Term, parts: list[Linear]) -> Linear:
     first, *others = parts
     if node.head.name == "*":
-        constants = [part for part in parts if not part.factors]
-        if len(constants) < len(parts) - 1:
+        sums = [part for part in parts if part.factors]
+        if len(sums) > 1:
             return Linear({node: Fraction(1)}, Fraction(0), node.sort)
-        (variable,) = [part for part in parts if part.factors] or [first]
-        factor = Fraction(1)
-        for part in constants:
-            if part is not variable:
-                factor *= part.constant
-        return variable.times(factor)
+        factor = math.prod((part.constant for part in parts if not part.factors), start=Fraction(1))
+        return sums[0].times(factor) if sums else Linear({}, factor, node.sort)
     if node.head.name == "-" and not others:
         return first.times(Fraction(-1))
     sign = Fraction(-1 if node.head.name == "-" else 1)

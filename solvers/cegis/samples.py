@@ -86,13 +86,13 @@ class InstanceSamples(Samples):
 
     def __init__(self, specification: Specification) -> None:
         (self.function,) = specification.functions
-        self.separate = specification.pointwise
         groups: dict[tuple[Term, ...], _Group] = {}
         for conjunct in specification.conjuncts:
             if conjunct.applications:
                 group = groups.setdefault(conjunct.applications, _Group(conjunct.applications))
                 group.conjuncts.append(conjunct)
         self._groups = list(groups.values())
+        self.separate = specification.pointwise and bool(groups)
         self._programs = {
             group: reduce_and([Program(_opaque(c.formula)) for c in group.conjuncts]) for group in self._groups
         }
