@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import z3
 
-from solvers.cegis.answer import Answer, Checked, Judgement, check
+from solvers.cegis.answer import Answer, check
 from solvers.cegis.limits import Limits, OutOfTimeError
 from solvers.cegis.specification import Specification
 from solvers.cegis.strategies import InfeasibleError, Strategy, known_strategies
@@ -71,29 +71,19 @@ class Portfolio:
     def answers(self) -> Iterator[Found]:
         """Checked answers as they are found, of one strategy after the other; repeated ones are left out."""
         self.infeasible = contradiction(self.specification, self.limits)
-        if self.infeasible is not None:
-            return
         if not self.strategies:
             self.notes.append("no strategy can do anything for this problem")
         seen: set[tuple[object, ...]] = set()
         for place, strategy in enumerate(self.strategies):
+            if self.infeasible is not None:
+                return
             rest = sum(other.share for other in self.strategies[place:])
             limits = self.limits.part(self.limits.left * strategy.share / rest)
-            started, count = time.monotonic(), 0
-            refused: dict[Judgement, int] = {}
+            tally: Counter[str] = Counter()
+            ending = "nothing more to propose"
             try:
-                for candidate in strategy.propose(self.specification, limits):
-                    key = tuple(candidate[function] for function in self.specification.functions)
-                    if key in seen:
-                        continue
-                    seen.add(key)
-                    checked: Checked = check(self.specification, candidate, limits)
-                    if checked.answer is None:
-                        refused[checked.judgement] = refused.get(checked.judgement, 0) + 1
-                        continue
-                    count += 1
-                    yield Found(checked.answer, strategy.name, self.limits.spent)
-                ending = "nothing more to propose"
+                for answer in self._accepted(strategy, limits, seen, tally):
+                    yield Found(answer, strategy.name, self.limits.spent)
             except (OutOfTimeError, z3.Z3Exception) as error:
                 if isinstance(error, z3.Z3Exception) and limits.left:
                     raise
@@ -102,11 +92,21 @@ class Portfolio:
             except InfeasibleError as error:
                 self.infeasible = str(error)
                 ending = f"proved infeasible: {error}"
-            shown = "".join(f", {number} {judgement}" for judgement, number in refused.items())
-            seconds = time.monotonic() - started
-            self.notes.append(f"{strategy.name}: {count} answers{shown}; {ending} ({seconds:.2f} s)")
-            if self.infeasible is not None:
-                return
+            counts = ", ".join(f"{count} {judgement}" for judgement, count in tally.items()) or "no candidates"
+            self.notes.append(f"{strategy.name}: {counts}; {ending} ({limits.spent:.2f} s)")
+
+    def _accepted(
+        self, strategy: Strategy, limits: Limits, seen: set[tuple[object, ...]], tally: Counter[str]
+    ) -> Iterator[Answer]:
+        """What a strategy proposes, where it is new and passes every check."""
+        for candidate in strategy.propose(self.specification, limits):
+            key = tuple(candidate[function] for function in self.specification.functions)
+            if key not in seen:
+                seen.add(key)
+                checked = check(self.specification, candidate, limits)
+                tally[checked.judgement] += 1
+                if checked.answer is not None:
+                    yield checked.answer
 
 
 def contradiction(specification: Specification, limits: Limits) -> str | None:

@@ -6,8 +6,8 @@ import pytest
 import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ordinary import equal_by_z3, specification
 
+from ordinary import equal_by_z3, specification
 from solvers.cegis.conditions import Branches, decision_list, decision_trees
 from solvers.cegis.construction import Construction, linear
 from solvers.cegis.evaluation import column, evaluate
@@ -116,9 +116,11 @@ def test_reals() -> None:
 
 
 RESTRICTED = {
-    "only <=": "((I Int) (B Bool)) ((I Int (x y z 0 1 (+ I I) (- I I) (ite B I I))) (B Bool ((<= I I) (not B) (and B B))))",
+    "only <=": """((I Int) (B Bool)) ((I Int (x y z 0 1 (+ I I) (- I I) (ite B I I)))
+        (B Bool ((<= I I) (not B) (and B B))))""",
     "only >": "((I Int) (B Bool)) ((I Int (x y z 0 1 (- I I) (ite B I I))) (B Bool ((> I I) (not B) (or B B))))",
-    "one-sided": """((I Int) (B Bool) (S Int) (C Int)) ((I Int (x y z C (ite B I I))) (B Bool ((<= S C) (and B B) (not B)))
+    "one-sided": """((I Int) (B Bool) (S Int) (C Int))
+        ((I Int (x y z C (ite B I I))) (B Bool ((<= S C) (and B B) (not B)))
         (S Int (x y z (+ S S) (- S S))) (C Int ((Constant Int))))""",
 }
 

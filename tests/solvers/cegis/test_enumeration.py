@@ -4,8 +4,8 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
-from ordinary import specification, syntactic_terms
 
+from ordinary import specification, syntactic_terms
 from solvers.cegis.enumeration import Enumerator, signatures
 from solvers.cegis.evaluation import Program, Values, column
 from solvers.cegis.limits import Limits

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from ordinary import specification
 
+from ordinary import specification
 from solvers.cegis.evaluation import Program, column
 from solvers.cegis.limits import Limits
 from solvers.cegis.samples import InstanceSamples, first_points

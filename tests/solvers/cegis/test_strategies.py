@@ -3,13 +3,13 @@
 import itertools
 
 import pytest
-from ordinary import answer_of, equal_by_z3, specification, syntactic_terms
 
+from ordinary import answer_of, equal_by_z3, specification, syntactic_terms
 from solvers.cegis.answer import Judgement, check, depth
 from solvers.cegis.limits import Limits
 from solvers.cegis.portfolio import Portfolio
-from solvers.cegis.stream import rooted
 from solvers.cegis.strategies import known_strategies
+from solvers.cegis.stream import rooted
 from sygus.elaborate import load_answer
 from sygus.errors import OptionError
 from sygus.export.sygus import term_text
@@ -230,7 +230,8 @@ def test_answers_by_size() -> None:
 
 
 def test_all_answers_of_a_finite_grammar() -> None:
-    text = """(set-logic LIA) (synth-fun f ((x Int)) Int ((S Int) (I Int)) ((S Int ((+ I I) (- I I))) (I Int (x 0 1 2))))
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int ((S Int) (I Int))
+        ((S Int ((+ I I) (- I I))) (I Int (x 0 1 2))))
         (declare-var a Int) (constraint (> (f a) a))"""
     spec = specification(text)
     (target,) = spec.targets

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from ordinary import specification
 
+from ordinary import specification
 from solvers.cegis.unification import Tree, conditionals, learn_tree
 from sygus.terms import leaf
 
