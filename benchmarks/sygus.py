@@ -144,8 +144,8 @@ def main() -> None:
         for row in rows:
             print(row)
         return
-    files = [{"track": r.track, "file": r.file, "status": r.status, "seconds": round(r.seconds, 2)} for r in results]
-    report("sygus", f"SyGuS problems, {given.limit:g} s a file", rows, limit=given.limit, jobs=given.jobs, files=files)
+    others = [f"{r.track}/{r.file}: {r.status}" for r in results if r.status != "solved"]
+    report("sygus", f"SyGuS problems, {given.limit:g} s a file", rows, limit=given.limit, jobs=given.jobs, others=others)
 
 
 if __name__ == "__main__":
