@@ -90,7 +90,8 @@ class Bank:
         grammar: what to enumerate.
         probes: where terms are told apart.
         safety: decides strict divisions.
-        deepest: the largest size that will be asked for; values of that level are not kept.
+        deepest: the largest size that will be asked for; of it there are only the terms of the start symbol, since
+            nothing is built of that level, and their values are not kept.
         memory: bytes that values and pending combinations may take.
         term_key: prune by this key of a term in place of its values: one term at a time, for comparison.
         mirrored: also combine the mirror images of commutative productions.
@@ -132,7 +133,11 @@ class Bank:
         size = self.size + 1
         self._check_memory(size)
         counts = Counts()
+        wanted = self._wanted(size)
         for nonterminal, rules in self._rules.items():
+            if nonterminal not in wanted:
+                self._store(nonterminal, size, Rows.join([], self._width))
+                continue
             parts = [
                 self._fresh(nonterminal, block)
                 for rule in rules
@@ -146,8 +151,22 @@ class Bank:
         self.counts.add(counts)
         return counts
 
+    def _wanted(self, size: int) -> frozenset[Nonterminal]:
+        """The nonterminals whose terms of a size are used."""
+        return self._renamed_to_start if size == self.deepest else frozenset(self._rules)
+
+    @cached_property
+    def _renamed_to_start(self) -> frozenset[Nonterminal]:
+        """The start symbol, and what becomes it by chains of productions that only rename."""
+        found = {self.grammar.start}
+        while True:
+            sources = {rule.production.holes[0] for n in found for rule in self._rules[n] if rule.production.is_chain}
+            if sources <= found:
+                return frozenset(found)
+            found |= sources
+
     def level(self, nonterminal: Nonterminal, size: int) -> Rows:
-        """The terms of a size that :meth:`grow` has reached."""
+        """The terms of a size that :meth:`grow` has reached; of the deepest, those of the start symbol."""
         return self._levels[nonterminal, size]
 
     def term(self, nonterminal: Nonterminal, size: int, row: int) -> Term:
@@ -298,14 +317,14 @@ class Bank:
     def _store(self, nonterminal: Nonterminal, size: int, rows: Rows) -> None:
         """Make these rows a level."""
         self._levels[nonterminal, size] = rows
-        self._seen[nonterminal] = np.union1d(self._seen[nonterminal], rows.keys)
+        self._seen[nonterminal] = np.sort(np.concatenate([self._seen[nonterminal], rows.keys]), kind="stable")
         if size < self.deepest:
             self._values[nonterminal, size] = self._recompute(nonterminal, rows)
 
     def _recompute(self, nonterminal: Nonterminal, rows: Rows) -> Tensor:
         """The values of the rows that are kept, gathered by production and sizes."""
-        shape = self.probes.shapes[nonterminal.sort]
-        parts, order = [], []
+        shape, variables = self.probes.shapes[nonterminal.sort], self.probes.values
+        values: Tensor | None = None
         groups, inverse = np.unique(np.column_stack([rows.production, rows.child_sizes]), axis=0, return_inverse=True)
         step = max(1, BLOCK // int(np.prod(shape)))
         for index, (production, *sizes) in enumerate(groups):
@@ -317,14 +336,11 @@ class Bank:
                     Hole(i, hole): self._values[hole, int(sizes[i])][torch.from_numpy(rows.children[chosen, i])]
                     for i, hole in enumerate(rule.holes)
                 }
-                computed = evaluate(rule.template, {**self.probes.values, **environment})
-                parts.append(computed.expand(len(chosen), *shape))
-                order.append(chosen)
-        if not parts:
-            return torch.empty(0, *shape)
-        place = np.empty(len(rows), np.int64)
-        place[np.concatenate(order)] = np.arange(len(rows))
-        return torch.cat(parts)[torch.from_numpy(place)]
+                computed = evaluate(rule.template, {**variables, **environment})
+                if values is None:
+                    values = torch.empty(len(rows), *shape, dtype=computed.dtype, device=computed.device)
+                values[torch.from_numpy(chosen)] = computed
+        return torch.empty(0, *shape) if values is None else values
 
     def _close_chains(self, size: int, counts: Counts) -> None:
         """Add what productions that only rename bring in from the same size, until nothing is new."""
@@ -335,6 +351,8 @@ class Bank:
             for nonterminal, rule in chains:
                 source = rule.production.holes[0]
                 keys = self._levels[source, size].keys
+                if nonterminal not in self._wanted(size):
+                    continue
                 new = np.flatnonzero(~contains(self._seen[nonterminal], keys))
                 if len(new):
                     changed = True
@@ -358,7 +376,8 @@ class Bank:
         """Refuse a level whose combinations cannot be held."""
         held = sum(values.nbytes for values in self._values.values())
         combinations = 0
-        for rules in self._rules.values():
+        wanted = self._wanted(size)
+        for rules in (self._rules[nonterminal] for nonterminal in wanted):
             for rule in rules:
                 for sizes in self._splits(rule.production, size):
                     counts = [len(self._levels[key]) for key in zip(rule.production.holes, sizes, strict=True)]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from solvers.bank import Bank, MemoryLimitError
+from solvers.rows import Ints
 from solvers.strategy import Fate, Outcome, Proposal, Strategy
 from sygus.oracles.equivalence import Equivalence, Probes, symbolic_key, syntactic_key
 from sygus.oracles.safety import SafetyOracle
@@ -44,7 +45,7 @@ class Enumerate(Strategy):
         self.bank = self._new_bank(grammar, probes)
         self._second = second if equivalence.is_by_value else None
         self._stopped = ""
-        self._level: list[Proposal] = []
+        self._level: Ints = np.empty(0, np.int64)
         self._position = 0
         self._told = 0
         self._alike: list[int] = []
@@ -64,10 +65,14 @@ class Enumerate(Strategy):
         while self._position == len(self._level):
             if not self._grow():
                 return []
-        asked = self._level[self._position : self._position + count]
-        self._position += len(asked)
-        self._told = self._position - len(asked)
-        return asked
+        first, by_value = self._position, self.equivalence.is_by_value
+        self._position = min(first + count, len(self._level))
+        self._told = first
+        start, size = self.bank.grammar.start, self.bank.size
+        return [
+            Proposal(self.bank.term(start, size, row), int(self._level[row]) if by_value else None)
+            for row in range(first, self._position)
+        ]
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:  # noqa: ARG002 - told in the order of asking
         """Under the equivalence by score, what scores like an earlier term is not built upon."""
@@ -88,10 +93,7 @@ class Enumerate(Strategy):
         except MemoryLimitError as error:
             self._stopped = str(error)
             return False
-        size, keys = self.bank.size, self.bank.level(start, self.bank.size).keys
-        by_value = self.equivalence.is_by_value
-        terms = (self.bank.term(start, size, row) for row in range(len(keys)))
-        self._level = [Proposal(term, int(key) if by_value else None) for term, key in zip(terms, keys, strict=True)]
+        self._level = self.bank.level(start, self.bank.size).keys
         self._position = 0
         return True
 

@@ -104,6 +104,7 @@ class Progress:
     """What a progress display shows."""
 
     leader: Candidate | None
+    front: list[Candidate]
     fates: Counter[Fate]
     spending: Spending
     strategy: Strategy
@@ -169,7 +170,7 @@ class Run:
             if not proposals:
                 return self.strategy.conclusion()
             self._judge(proposals)
-            self.report(Progress(self.archive.leader, self.fates, self.spending, self.strategy))
+            self.report(Progress(self.archive.leader, self.archive.front(), self.fates, self.spending, self.strategy))
             if not self.problem.goals and self.archive.leader is not None:
                 return "the first term that satisfies the constraints"
 

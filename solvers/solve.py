@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -19,16 +19,16 @@ from solvers.race import Mode, Racer
 from solvers.run import Candidate, Progress, Run
 from solvers.settings import Settings
 from sygus.errors import SycamError
-from sygus.export.sygus import answer_text, term_text
-from sygus.export.tables import Row, table_as_json
+from sygus.export.sygus import answer_text
+from sygus.export.tables import Row
 from sygus.oracles.cam import CamOracle, Saliency, domains, probes
 from sygus.oracles.certificate import Certificate, certify
 from sygus.oracles.equivalence import Equivalence
-from sygus.oracles.methods import QUICK, Method, expression_method, find_methods, methods
+from sygus.oracles.methods import Method, methods
 from sygus.oracles.objective import CamProblem
 from sygus.oracles.safety import SafetyOracle
 from sygus.saliency.images import load_images
-from sygus.saliency.metrics import Metric
+from sygus.saliency.metrics import Evaluation, Metric
 from sygus.saliency.metrics.metric import subject_of
 from sygus.saliency.networks import load_network
 from sygus.statistics import Mean
@@ -249,56 +249,27 @@ def compare(
     rows: list[Method],
     metrics: list[Metric],
     skip: Callable[[Method, Metric], bool] = lambda method, metric: False,  # noqa: ARG005 - nothing is skipped
+    keep: Callable[[Method, Evaluation], None] = lambda method, evaluation: None,  # noqa: ARG005 - nothing is kept
 ) -> list[Row]:
-    """The table of scores: every method by every metric but those skipped, on both sets of pictures."""
+    """The table of scores: every method by every metric but those skipped, on both sets of pictures.
+
+    Args:
+        subjects: network and pictures.
+        rows: the methods.
+        metrics: the columns.
+        skip: which pairs to leave out.
+        keep: told each method's maps of the held-out pictures.
+    """
 
     def means(method: Method, oracle: CamOracle) -> tuple[dict[str, Mean], int]:
         evaluation = method.evaluation(oracle)
+        if oracle is subjects.held_out:
+            keep(method, evaluation)
         wanted = [metric for metric in metrics if not skip(method, metric)]
         return {m.name: Mean.of(oracle.judge(evaluation, m)) for m in wanted}, int(evaluation.empty.sum())
 
     table = []
     for method in rows:
         (search, black), (held_out, also_black) = means(method, subjects.search), means(method, subjects.held_out)
-        table.append(Row(method.title, search, held_out, (black, also_black)))
+        table.append(Row(method.title, search, held_out, (black, also_black), method.control))
     return table
-
-
-def table_of(solution: Solution, subjects: Subjects) -> list[Row]:
-    """The baselines and the found expression, by the problem's metrics."""
-    rows = find_methods(QUICK)
-    if solution.best is not None:
-        rows.append(expression_method("found", FOUND, solution.best.term))
-    return compare(subjects, rows, list(solution.problem.metrics.values()))
-
-
-FOUND = "found expression"
-
-
-def as_json(solution: Solution, rows: list[Row]) -> dict[str, Any]:
-    """The solution as plain values."""
-    best = solution.best
-    found: dict[str, Any] | None = None
-    if best is not None:
-        found = {
-            "term": term_text(best.term),
-            "size": best.term.size,
-            "objectives": dict(zip((g.label for g in solution.problem.goals), best.outcome.objectives, strict=True)),
-            "scores": {symbol.name: [float(s) for s in scores] for symbol, scores in best.scores.items()},
-        }
-    return {
-        "answer": solution.answer,
-        "found": found,
-        "front": [
-            {"term": term_text(c.term), "size": c.term.size, "objectives": list(c.outcome.objectives)}
-            for c in solution.front
-        ],
-        "ending": solution.ending,
-        "racing": solution.racing,
-        "accounting": dict(solution.accounting),
-        "certificates": None
-        if solution.certificates is None
-        else [{"term": term_text(alias), **asdict(found)} for alias, found in solution.certificates],
-        "table": table_as_json(rows),
-        **solution.protocol,
-    }

@@ -86,19 +86,29 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--depth", type=click.IntRange(1), metavar="N", help="Depth of the deepest answer (not in CAM).")
 @click.option("--format", "form", type=click.Choice(["sygus", "json", "latex"]), default="sygus", help="On stdout.")
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
-def solve(file: str, form: str, **given: Any) -> None:
-    """Search the grammar of FILE for the best expression."""
+@click.option("--verbose", is_flag=True, help="On stderr also each new best, settings, versions and duplicates.")
+def solve(file: str, form: str, quiet: bool, verbose: bool, **given: Any) -> None:
+    r"""Search the grammar of FILE for the best expression; or, in a logic other than CAM, for one that is correct.
+
+    \b
+    sycam-sygus gradcam_plus                                      a shipped grammar, on the embedded pictures
+    sycam-sygus my.sy --network torchvision:resnet50 --images ~/pictures
+    sycam-sygus my.sy --budget size=9,time=10m --out runs/mine
+    sycam-sygus my.sy --budget size=9,time=10m --out runs/mine --resume
+    sycam-sygus max2.sl --time 5                                  an ordinary problem of a SyGuS logic
+    """
     from sygus.commands.synthesise import run_ordinary
 
-    status = run_ordinary(file, given | {"form": form})
+    status = run_ordinary(file, given | {"form": form, "quiet": quiet})
     if status is not None:
         sys.exit(status)
+    from solvers.job import JobOptions
     from sygus.commands.solve import RunOptions, run_solve
 
     for name in ("count", "seconds", "size", "depth"):
         given.pop(name)
-    names = ("out", "resume", "reuse", "listing", "certify", "quiet")
-    sys.exit(run_solve(file, RunOptions(form=form, **{name: given.pop(name) for name in names}), given))
+    job = JobOptions(**{name: given.pop(name) for name in ("out", "resume", "reuse", "listing", "certify")})
+    sys.exit(run_solve(file, RunOptions(form, quiet, verbose, job), given))
 
 
 @main.command()
@@ -119,6 +129,10 @@ def verify(file: str, answer: str, seconds: float) -> None:
 @click.argument("file")
 def check(file: str) -> None:
     """Read FILE and say what it asks, without searching."""
+    from sygus.commands.synthesise import check_ordinary
+
+    if check_ordinary(file):
+        return
     from sygus.commands.inspect import run_check
 
     run_check(file)
@@ -155,13 +169,63 @@ def evaluate(methods: str, metrics: str, expression: str | None, form: str, **gi
 @click.option("--methods", default="gradcam,gradcam++,layercam", show_default=True, help="Names separated by commas.")
 @click.option("--expression", metavar="E", help="An expression to draw too, as evaluate takes it.")
 @click.option("--target", metavar="CLASS", help="Class explained, by name or number; by default the one predicted.")
-@click.option("--out", metavar="DIR", default="explained", show_default=True, help="Folder of the figure.")
+@click.option("--out", metavar="DIR", default="explained", show_default=True, help="Folder of the figures.")
 @click.option("--device", metavar="D", help="auto, cpu, cuda or mps.")
+@click.option("--alpha", type=float, default=0.6, show_default=True, help="Opacity of the maps, from 0 to 1.")
+@click.option(
+    "--colours", metavar="C", default="viridis", show_default=True, help="viridis, cividis, inferno, magma or plasma."
+)
+@click.option(
+    "--grid/--single",
+    default=True,
+    show_default=True,
+    help="One figure, a row for each picture; or an overlay for each picture and method, of the network's size.",
+)
 def explain(**given: Any) -> None:
-    """Draw the heat maps of IMAGES: files, or shapes:3 for picture 3 of the embedded set."""
+    r"""Draw the heat maps of IMAGES: files, or shapes:3 for picture 3 of the embedded set.
+
+    \b
+    sycam-sygus explain shapes:0 shapes:1 --methods gradcam,scorecam
+    sycam-sygus explain cat.jpg --network torchvision:resnet50 --expression @runs/mine/answer.sy
+    sycam-sygus explain *.png --single --alpha 0.4 --colours cividis --out overlays
+    """
     from sygus.commands.explain import ExplainOptions, run_explain
 
     run_explain(ExplainOptions(**given))
+
+
+@main.command(name="export")
+@click.argument("run")
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(["sygus", "latex", "latex-document", "json", "sympy", "torch", "figures"]),
+    required=True,
+    help="latex: the formula; latex-document: with symbols, table and protocol; torch: a Python file of its own; "
+    "figures: PDF and PNG, into a folder.",
+)
+@click.option("--out", metavar="FILE", help="Where to; by default stdout.")
+def export_(run: str, form: str, out: str | None) -> None:
+    r"""Give the result of RUN, the folder of a run or its solution.json, in another form.
+
+    \b
+    sycam-sygus export runs/mine --to latex
+    sycam-sygus export runs/mine --to torch --out found.py
+    sycam-sygus export runs/mine --to figures --out figures
+    """
+    from sygus.commands.export import run_export
+
+    run_export(run, form, out)
+
+
+@main.command()
+@click.argument("run")
+@click.option("--out", metavar="FILE", help="Where to; by default report.html beside the record.")
+def report(run: str, out: str | None) -> None:
+    """Write RUN, the folder of a run, as one HTML page with tables, tests, plots and a gallery of heat maps."""
+    from sygus.commands.report import run_report
+
+    run_report(run, out)
 
 
 @main.command(name="list")

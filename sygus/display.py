@@ -11,23 +11,34 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from solvers.run import Progress
+from solvers.run import Candidate, Progress
 from solvers.solve import Solution
 from sygus.export.sygus import term_text
-from sygus.export.tables import LEFT_OUT, PARTS, Row, is_best, value_text
-from sygus.saliency.metrics import Metric
+from sygus.export.tables import LEFT_OUT, PARTS, Row, Scale, arrow, is_best, value_text
 
 PLAIN_INTERVAL = 5.0
 """Seconds between lines where stderr is no terminal."""
 
+ROOM = 8
+"""Lines that the front may take of a terminal."""
+
 
 class ProgressDisplay:
-    """A live display on a terminal, a plain line every few seconds elsewhere, nothing if quiet."""
+    """A live display on a terminal, a plain line every few seconds elsewhere, nothing if quiet.
 
-    def __init__(self, console: Console, goals: tuple[str, ...], quiet: bool) -> None:
+    Args:
+        console: where to.
+        goals: the labels of the objectives.
+        quiet: whether to show nothing.
+        verbose: whether each new best gets a line that stays.
+    """
+
+    def __init__(self, console: Console, goals: Sequence[str], quiet: bool, verbose: bool = False) -> None:
         self.console = console
         self.goals = goals
         self.quiet = quiet
+        self.verbose = verbose
+        self.leader: Candidate | None = None
         self.live = None if quiet or not console.is_terminal else Live(console=console, transient=True)
         self.last = -PLAIN_INTERVAL
 
@@ -46,8 +57,13 @@ class ProgressDisplay:
         """Show the state of the run."""
         if self.quiet:
             return
+        if self.verbose and progress.leader is not None and progress.leader is not self.leader:
+            self.leader = progress.leader
+            line = f"{progress.spending.seconds:.1f} s: new best: {self._values(progress.leader)}"
+            self.console.print(line, soft_wrap=True, markup=False, highlight=False)
         if self.live is not None:
-            self.live.update(Group(*(Text(line, overflow="ellipsis", no_wrap=True) for line in self._lines(progress))))
+            lines = [Text(line, overflow="ellipsis", no_wrap=True) for line in self._lines(progress)]
+            self.live.update(Group(*lines, *self._front(progress)))
         elif time.monotonic() - self.last >= PLAIN_INTERVAL:
             self.last = time.monotonic()
             self.console.print(" | ".join(self._lines(progress)), soft_wrap=True, markup=False, highlight=False)
@@ -56,19 +72,32 @@ class ProgressDisplay:
         spending, fates = progress.spending, progress.fates
         seconds = spending.seconds
         limit = spending.budget.time
-        clock = f"{seconds:.0f} s" + (f" of {limit:.0f} s" if limit else "")
+        clock = f"{seconds:.0f} s" + (f" of {limit:.0f} s, {max(0.0, limit - seconds):.0f} s left" if limit else "")
         judged = ", ".join(f"{count} {fate}" for fate, count in fates.items())
         size = progress.strategy.status().get("size", 0)
         rate = sum(fates.values()) / max(seconds, 1e-9)
         lines = [f"size {size}: {judged}; {rate:.0f} terms/s, {spending.forwards} passes, {clock}"]
         if progress.leader is not None:
-            values = zip(self.goals, progress.leader.outcome.objectives, strict=True)
-            shown = ", ".join(f"{name} {value:.4g}" for name, value in values)
-            lines.append(f"best so far: {shown}: {term_text(progress.leader.term)}")
+            lines.append(f"best so far: {self._values(progress.leader)}")
         return lines
 
+    def _values(self, candidate: Candidate) -> str:
+        values = zip(self.goals, candidate.outcome.objectives, strict=True)
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in values)
+        return f"{shown}: {term_text(candidate.term)}"
 
-def score_table(rows: Sequence[Row], metrics: Sequence[Metric], search: str, held_out: str) -> Table:
+    def _front(self, progress: Progress) -> list[Text]:
+        """The front's members besides the leader, as many as a terminal has room for."""
+        others = [candidate for candidate in progress.front if candidate is not progress.leader]
+        if not others:
+            return []
+        lines = [f"  {self._values(one)}" for one in others[:ROOM]]
+        if len(others) > ROOM:
+            lines.append(f"  and {len(others) - ROOM} more")
+        return [Text(line, overflow="ellipsis", no_wrap=True, style="dim") for line in ["on the front too:", *lines]]
+
+
+def score_table(rows: Sequence[Row], metrics: Sequence[Scale], search: str, held_out: str) -> Table:
     """The methods by the metrics, on both sets of pictures, with the best of each column marked."""
     table = Table(title="mean score with bootstrap 95 % interval", title_justify="left")
     table.add_column("method")
@@ -86,11 +115,11 @@ def score_table(rows: Sequence[Row], metrics: Sequence[Metric], search: str, hel
     return table
 
 
-def _heading(metric: Metric) -> str:
-    return " ".join(filter(None, [metric.name, metric.unit, metric.arrow]))
+def _heading(metric: Scale) -> str:
+    return " ".join(filter(None, [metric.name, metric.unit, arrow(metric)]))
 
 
-def wide_table(rows: Sequence[Row], metrics: Sequence[Metric], width: int) -> list[Table]:
+def wide_table(rows: Sequence[Row], metrics: Sequence[Scale], width: int) -> list[Table]:
     """The methods by many metrics, in blocks that fit the width; a cell holds the means on both sets of pictures."""
     frame = 3
     columns = [_wide_column(rows, metric) for metric in metrics]
@@ -107,14 +136,14 @@ def wide_table(rows: Sequence[Row], metrics: Sequence[Metric], width: int) -> li
     return [_block(rows, metrics, columns, block) for block in blocks]
 
 
-def _wide_column(rows: Sequence[Row], metric: Metric) -> tuple[str, list[str]]:
+def _wide_column(rows: Sequence[Row], metric: Scale) -> tuple[str, list[str]]:
     """The heading, a line for each word, and the cells."""
     cells = [" / ".join(value_text(row.mean(part, metric), metric) for part in PARTS) for row in rows]
     return _heading(metric).replace("-", "-\n"), cells
 
 
 def _block(
-    rows: Sequence[Row], metrics: Sequence[Metric], columns: Sequence[tuple[str, list[str]]], block: Sequence[int]
+    rows: Sequence[Row], metrics: Sequence[Scale], columns: Sequence[tuple[str, list[str]]], block: Sequence[int]
 ) -> Table:
     table = Table()
     table.add_column("method", no_wrap=True)

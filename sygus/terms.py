@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -187,10 +188,9 @@ class Term:
         raise AttributeError("terms are immutable")
 
     def __repr__(self) -> str:
-        def visit(node: Term, arguments: list[str]) -> str:
-            return f"({' '.join([node.head.name, *arguments])})" if arguments else str(node.head.name)
-
-        return fold(self, visit)
+        pieces = text_pieces(self, lambda head: str(head.name))
+        shown = "".join(islice(pieces, LONGEST_REPR))
+        return shown if next(pieces, None) is None else f"{shown}…"
 
 
 _TABLE: weakref.WeakValueDictionary[tuple[Any, tuple[Term, ...], Sort], Term] = weakref.WeakValueDictionary()
@@ -273,12 +273,53 @@ def fill(template: Term, children: Mapping[int, Term]) -> Term:
 
 
 def expand(root: Term) -> Term:
-    """``root`` with every macro replaced by its body."""
+    """``root`` with every macro that is applied replaced by its body; one that is only named stays."""
+    bodies: dict[Definition, Term] = {}
+    stack = list(_definitions(root))
+    while stack:
+        definition = stack[-1]
+        missing = [inner for inner in _definitions(definition.body) if inner not in bodies]
+        if definition not in bodies and missing:
+            stack.extend(missing)
+            continue
+        stack.pop()
+        if definition not in bodies:
+            bodies[definition] = _unfold(definition.body, bodies)
+    return _unfold(root, bodies) if bodies else root
+
+
+def _definitions(root: Term) -> dict[Definition, None]:
+    """The macros in a term, without those in their bodies."""
+    return {node.head: None for node in subterms(root) if isinstance(node.head, Definition)}
+
+
+def _unfold(root: Term, bodies: Mapping[Definition, Term]) -> Term:
+    """``root`` with macros replaced by these bodies."""
 
     def visit(node: Term, arguments: list[Term]) -> Term:
-        if isinstance(node.head, Definition):
-            binding = {leaf(p): a for p, a in zip(node.head.parameters, arguments, strict=True)}
-            return substitute(expand(node.head.body), binding)
-        return term(node.head, tuple(arguments), node.sort) if arguments else node
+        head = node.head
+        if isinstance(head, Definition) and len(arguments) == len(head.parameters):
+            return substitute(bodies[head], {leaf(p): a for p, a in zip(head.parameters, arguments, strict=True)})
+        return term(head, tuple(arguments), node.sort) if arguments else node
 
     return fold(root, visit)
+
+
+LONGEST_REPR = 100_000
+"""Words and parentheses that ``repr`` of a term shows; a term that shares its parts may have any number."""
+
+
+def text_pieces(root: Term, name: Callable[[Any], str]) -> Iterator[str]:
+    """The text of a term, piece by piece, in the memory of its depth; ``name`` is the text of a head."""
+    stack: list[Term | str] = [root]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            yield item
+        elif item.arguments:
+            yield "(" + name(item.head)
+            stack.append(")")
+            for argument in reversed(item.arguments):
+                stack += (argument, " ")
+        else:
+            yield name(item.head)

@@ -182,10 +182,11 @@ def _literal(node: ast.LiteralExpression, theory: Theory) -> Term:
     text, made = node.text.lstrip("-"), None
     match node.kind:
         case "numeral" if theory.numerals == REAL:
-            made = Literal(Fraction(text), REAL)
+            made = Literal(Fraction(_integer(text, node.position)), REAL)
         case "numeral" if theory.numerals == INT:
             made = Literal(_integer(text, node.position), INT)
         case "decimal" if REAL in theory.sorts:
+            _check_digits(text, node.position)
             made = Literal(Fraction(text), REAL)
         case "boolean":
             made = Literal(text == "true", BOOL)
@@ -210,9 +211,13 @@ def negated(value: Term, theory: Theory, position: Position) -> Term:
 
 
 def _integer(text: str, position: Position) -> int:
+    _check_digits(text, position)
+    return int(text)
+
+
+def _check_digits(text: str, position: Position) -> None:
     if len(text) > LONGEST_NUMERAL:
         fail(f"a numeral of {len(text)} digits", position, f"at most {LONGEST_NUMERAL} are read")
-    return int(text)
 
 
 def _bit_vector(value: int, width: int, position: Position, theory: Theory) -> Literal | None:
@@ -323,7 +328,7 @@ def whole_number(attribute: ast.Attribute) -> int:
     value = attribute.value
     if not isinstance(value, ast.LiteralExpression) or value.kind != "numeral":
         fail(f"':{attribute.keyword}' takes a whole number", attribute.position, f"write :{attribute.keyword} 1")
-    return int(value.text)
+    return _integer(value.text, attribute.position)
 
 
 def check_definition(command: ast.DefineFun, scope: Scope) -> Definition:

@@ -1,8 +1,25 @@
-"""Shared by all tests: none of them reads or fills the user's cache."""
+"""Shared by all tests: none of them reads or fills the user's cache; one small run serves all that show results."""
+
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 
 @pytest.fixture(autouse=True)
 def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYCAM_SYGUS_CACHE", "")
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of few pictures; to be read, not written."""
+    from sygus.cli import main
+
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    few = ("--budget", "size=5", "--search-images", "24", "--held-out-images", "16", "--device", "cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SYCAM_SYGUS_CACHE", "")
+        result = CliRunner().invoke(main, ["gradcam_plus", *few, "--out", str(folder), "--quiet"])
+    assert result.exit_code == 0, result.output
+    return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor
 from solvers.settings import Settings
 from solvers.solve import prepare
 from sygus.errors import OptionError
-from sygus.export.figures import rows_of_heat_maps
+from sygus.export.figures import Style, overlay, rows_of_heat_maps
 from sygus.expressions import read_expression
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.methods import applicable_methods, expression_method, find_methods
@@ -36,6 +37,9 @@ class ExplainOptions:
     target: str | None
     out: str
     device: str | None
+    alpha: float
+    colours: str
+    grid: bool
 
 
 def run_explain(options: ExplainOptions) -> None:
@@ -44,11 +48,12 @@ def run_explain(options: ExplainOptions) -> None:
     settings = Settings(
         network=options.network or default.network, layer=options.layer, device=options.device or default.device
     )
+    style = Style(options.colours, options.alpha)
     find_methods(options.methods)  # an unknown one is an error before anything is loaded
     own = []
     if options.expression is not None:
         own.append(expression_method("expression", "expression", read_expression(options.expression)))
-    network = load_network(settings.network, settings.torch_device(), settings.layer)
+    network = load_network(settings.network, settings.torch_device(), settings.layer).for_few(len(options.images))
     click.echo(f"note: {network.name}: {'; '.join(network.notes)}", err=True)
     target = None if options.target is None else _class_of(network, options.target)
     images = read_pictures(options.images, network.preprocessing)
@@ -63,15 +68,28 @@ def run_explain(options: ExplainOptions) -> None:
     for row, evaluation in zip(rows, evaluations, strict=True):
         for index in evaluation.empty.nonzero()[:, 0].tolist():
             click.echo(f"note: {row.title}: the map of {images.ids[index]} is constant, drawn as black", err=True)
-    figure = prepare(Path(options.out)) / FIGURE
-    rows_of_heat_maps(
-        images.pictures,
-        [row.title for row in rows],
-        [evaluation.saliency for evaluation in evaluations],
-        [_captions(p, i, [e.masked_probability for e in evaluations]) for i, p in enumerate(explained.tolist())],
-        figure,
-    )
-    click.echo(f"heat maps: {figure}", err=True)
+    folder = prepare(Path(options.out))
+    if options.grid:
+        rows_of_heat_maps(
+            images.pictures,
+            [row.title for row in rows],
+            [evaluation.saliency for evaluation in evaluations],
+            [_captions(p, i, [e.masked_probability for e in evaluations]) for i, p in enumerate(explained.tolist())],
+            folder / FIGURE,
+            style,
+        )
+        click.echo(f"heat maps: {folder / FIGURE}", err=True)
+        return
+    for index, name in enumerate(images.ids):
+        for row, evaluation in zip(rows, evaluations, strict=True):
+            path = folder / f"{index + 1:03d}-{_file_name(name)}-{_file_name(row.name)}.png"
+            overlay(images.pictures[index], evaluation.saliency[index], style).save(path)
+    click.echo(f"heat maps: {len(images.ids) * len(rows)} pictures in {folder}", err=True)
+
+
+def _file_name(text: str) -> str:
+    """A name for a file: the last part of a path without its suffix, of plain characters."""
+    return re.sub(r"[^A-Za-z0-9_+.-]+", "_", Path(text).stem)
 
 
 def _captions(clean: float, row: int, masked: Sequence[Tensor]) -> list[str]:

@@ -2,177 +2,92 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import click
 from rich.console import Console
 
-from solvers.journal import Journal
-from solvers.settings import Settings, resolve
-from solvers.solve import (
-    FOUND,
-    INTERRUPTED,
-    JOURNAL,
-    Solution,
-    Subjects,
-    as_json,
-    load_subjects,
-    prepare,
-    solve,
-    subject_notes,
-    table_of,
-)
-from solvers.strategy import Fate
+from solvers.job import Finished, JobOptions, execute
+from solvers.solve import INTERRUPTED, Solution
 from sygus.display import ProgressDisplay, accounting_line, front_table, score_table
-from sygus.elaborate import load_problem
-from sygus.errors import OptionError
-from sygus.export.figures import rows_of_heat_maps
 from sygus.export.latex import weight_equation
-from sygus.export.listing import check_listing, write_listing
-from sygus.oracles.methods import expression_method, find_methods
-from sygus.oracles.objective import CamProblem
-from sygus.resources import read_problem
-
-FIGURE_PICTURES = 4
+from sygus.export.latex_document import bare_formula
+from sygus.export.record import Record
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a run reads and writes, beside the settings that its result depends on.
+    """What a run shows.
 
     Attributes:
         form: what stdout gets: sygus, json or latex.
-        out: the run's folder; None for a new one.
-        resume: continue the run in that folder.
-        reuse: folders of other runs whose scores are used too.
-        listing: a file for every distinct expression.
-        certify: ask Z3 about what was pruned as equal to the answer.
         quiet: nothing on stderr.
+        verbose: on stderr, also each new best as it is found, and settings, versions and duplicates in full.
+        job: what the run reads and writes.
     """
 
     form: str = "sygus"
-    out: str | None = None
-    resume: bool = False
-    reuse: Sequence[str] = ()
-    listing: str | None = None
-    certify: bool = False
     quiet: bool = False
+    verbose: bool = False
+    job: JobOptions = field(default_factory=JobOptions)
 
 
 def run_solve(file: str, options: RunOptions, given: Mapping[str, Any]) -> int:
     """Solve a problem file; the exit status."""
     console = Console(stderr=True, quiet=options.quiet)
-    name, text = read_problem(file)
-    stated = load_problem(text, name)
-    settings, notes = resolve(stated, given)
-    problem = CamProblem(stated, settings.metric)
-    for note in notes:
-        console.print(f"note: {note}", markup=False)
-    if options.listing is not None:
-        check_listing(Path(options.listing))
-    folder = _folder(problem, settings, options.out, options.resume)
-    subjects = load_subjects(settings, problem.references)
-    for note in subject_notes(subjects):
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
-    goals = tuple(goal.label for goal in problem.goals)
-    with ProgressDisplay(console, goals, options.quiet) as display:
-        reuse = [Path(run) for run in options.reuse]
-        solution = solve(problem, settings, subjects, folder, display, reuse, options.certify)
-    rows = table_of(solution, subjects)
-    (folder / "solution.json").write_text(json.dumps(as_json(solution, rows), indent=1), encoding="utf-8")
-    if options.listing is not None:
-        write_listing(_distinct(folder, goals), Path(options.listing))
-    (folder / "answer.sy").write_text(solution.answer + "\n", encoding="utf-8")
-    if solution.front:
-        console.print(front_table(solution))
-    metrics = list(problem.metrics.values())
-    if metrics:
-        search, held_out = len(subjects.search.subject.images), len(subjects.held_out.subject.images)
-        console.print(score_table(rows, metrics, f"{search} search pictures", f"{held_out} held-out pictures"))
-    if solution.best is not None:
-        console.print(f"LaTeX: {weight_equation(solution.best.term)}", markup=False, highlight=False, soft_wrap=True)
-        _figure(solution, subjects, folder / "heatmaps.png")
-    console.print(f"search ended: {solution.ending}", markup=False, highlight=False, soft_wrap=True)
-    if solution.certificates is not None:
-        counts = Counter(certificate.status for _, certificate in solution.certificates)
-        found = ", ".join(f"{counts[status]} {status}" for status in ("proved", "refuted", "open"))
-        console.print(f"terms pruned as equal to the answer, by Z3: {found} (see solution.json)", soft_wrap=True)
-    console.print(solution.racing, markup=False, highlight=False, soft_wrap=True)
-    console.print(accounting_line(solution), markup=False, highlight=False, soft_wrap=True)
-    console.print(f"run: {folder}", markup=False, highlight=False, soft_wrap=True)
-    click.echo(_output(solution, rows, options.form))
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    finished = execute(
+        file,
+        given,
+        options.job,
+        lambda note: say(f"note: {note}"),
+        lambda goals: ProgressDisplay(console, goals, options.quiet, options.verbose),
+    )
+    solution = finished.solution
+    _show(finished, console, say, options.verbose)
+    click.echo(_output(finished.record, solution, options.form))
     if solution.ending == INTERRUPTED:
-        console.print(
-            f"resume: sycam-sygus {file} --out {folder} --resume (with the same options)", markup=False, soft_wrap=True
-        )
+        say(f"resume: sycam-sygus {file} --out {finished.folder} --resume (with the same options)")
         return 130
     spent = solution.ending.startswith("the budget")
     return 3 if solution.best is None and spent else 0
 
 
-def _distinct(folder: Path, goals: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Every expression that was scored, in full or in part; a pruned one has no objectives."""
-    with Journal(folder / JOURNAL) as journal:
-        rows = journal.proposals()
-    return [
-        {"id": row["id"], "term": row["term"], "nodes": row["size"], "fate": row["fate"], "images": row["images"]}
-        | dict.fromkeys(goals)
-        | dict(zip(goals, row["objectives"], strict=False))
-        | {"feasible": bool(row["feasible"])}
-        for row in rows
-        if row["fate"] in (Fate.SCORED, Fate.PRUNED)
-    ]
+def _show(finished: Finished, console: Console, say: Callable[[str], None], verbose: bool) -> None:
+    """The tables and what is to be said of the search."""
+    solution, record = finished.solution, finished.record
+    if solution.front:
+        console.print(front_table(solution))
+    if record.measures:
+        counts = f"{len(record.search.ids)} search pictures", f"{len(record.held_out.ids)} held-out pictures"
+        console.print(score_table(record.table, record.measures, *counts))
+    if solution.best is not None:
+        say(f"LaTeX: {weight_equation(solution.best.term)}")
+    say(f"search ended: {solution.ending}")
+    if solution.certificates is not None:
+        kinds = Counter(certificate.status for _, certificate in solution.certificates)
+        found = ", ".join(f"{kinds[status]} {status}" for status in ("proved", "refuted", "open"))
+        say(f"terms pruned as equal to the answer, by Z3: {found} (see solution.json)")
+    say(solution.racing)
+    say(accounting_line(solution))
+    if verbose:
+        for name in ("settings", "fingerprints", "versions", "machine"):
+            values = ", ".join(f"{key} {value}" for key, value in getattr(record, name).items())
+            say(f"{name}: {values}")
+        say(", ".join(f"duplicates by {kind}: {count}" for kind, count in record.duplicates.items()))
+    say(f"run: {finished.folder}")
 
 
-def _output(solution: Solution, rows: list[Any], form: str) -> str:
+def _output(record: Record, solution: Solution, form: str) -> str:
     if form == "json":
-        return json.dumps(as_json(solution, rows), indent=1)
+        return json.dumps(record.as_json(), indent=1)
     if form == "latex" and solution.best is not None:
-        return weight_equation(solution.best.term)
+        return bare_formula(solution.best.term)
     return solution.answer
-
-
-def _folder(problem: CamProblem, settings: Settings, out: str | None, resume: bool) -> Path:
-    """The run's folder, made now so that a bad one is an error before the search."""
-    if out is None:
-        if resume:
-            raise OptionError("--resume: which run?", "name its folder with --out")
-        now = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-        stem = f"{Path(problem.problem.file).stem}-{settings.network}-{now}"
-        folder = Path("runs") / stem
-        count = 1
-        while folder.exists():
-            count += 1
-            folder = Path("runs") / f"{stem}-{count}"
-        return prepare(folder)
-    folder = Path(out)
-    there = (folder / JOURNAL).exists()
-    if there and not resume:
-        raise OptionError(f"--out: '{out}' holds a run", "add --resume to continue it, or give another folder")
-    if resume and not there:
-        raise OptionError(f"--resume: there is no run in '{out}'", "leave --resume out to begin one")
-    return prepare(folder)
-
-
-def _figure(solution: Solution, subjects: Subjects, path: Path) -> None:
-    """The first held-out pictures, none chosen, with the heat maps of Grad-CAM, Grad-CAM++ and the found expression.
-
-    Over each column stands its mean score on all held-out pictures.
-    """
-    assert solution.best is not None
-    oracle = subjects.held_out
-    columns = [*find_methods("gradcam,gradcam++"), expression_method("found", FOUND, solution.best.term)]
-    (metric,) = list(solution.problem.metrics.values())[:1]
-    scores = [method.score(oracle, metric) for method in columns]
-    count = len(oracle.subject.images)
-    titles = [f"{m.title}\n{s.mean():.1f}{metric.unit} on {count}" for m, s in zip(columns, scores, strict=True)]
-    captions = [[f"{metric.name} {s[row]:.1f}{metric.unit}" for s in scores] for row in range(FIGURE_PICTURES)]
-    maps = [method.saliency(oracle)[:FIGURE_PICTURES] for method in columns]
-    pictures = oracle.subject.images.pictures[:FIGURE_PICTURES]
-    rows_of_heat_maps(pictures, titles, maps, captions, path)

@@ -14,6 +14,7 @@ from solvers.cegis.answer import Answer, Judgement, check
 from solvers.cegis.limits import Limits
 from solvers.cegis.portfolio import AUTO, Portfolio, best_answer
 from solvers.cegis.specification import Specification
+from solvers.cegis.strategies import known_strategies
 from solvers.cegis.verifier import interrupted
 from sygus.elaborate import load_answer, load_problem
 from sygus.errors import OptionError, SycamError
@@ -162,6 +163,26 @@ def _print(answer: Answer, portfolio: Portfolio, options: SynthesisOptions) -> b
         if not options.quiet:
             click.echo("certified: read back, derived from the grammar, and proved by Z3", err=True)
     click.echo(answer.text)
+    return True
+
+
+def check_ordinary(file: str) -> bool:
+    """Say what a file asks whose logic is not CAM; False where it is CAM, and nothing is said."""
+    name, text = read_problem(file)
+    problem = load_problem(text, name)
+    if problem.logic == "CAM":
+        return False
+    click.echo(f"{name}: well-formed, logic {problem.logic}")
+    for target in problem.targets:
+        parameters = ", ".join(f"{p.name} {p.sort}" for p in target.function.parameters) or "nothing"
+        click.echo(f"synthesise {target.function.name} : {target.function.sort} from {parameters}")
+        for nonterminal, productions in target.written.productions.items():
+            click.echo(f"  {nonterminal.name} {nonterminal.sort}: {len(productions)} productions")
+    click.echo(f"{len(problem.constraints)} constraints, {len(problem.assumptions)} assumptions")
+    if not problem.objectives:
+        specification = Specification(problem)
+        usable = [strategy.name for strategy in known_strategies().values() if strategy.applies(specification)]
+        click.echo(f"strategies: {', '.join(usable) or 'none can do anything'}")
     return True
 
 

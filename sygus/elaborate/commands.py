@@ -157,6 +157,10 @@ class Elaborator:
 
     def _declare_weight(self, command: ast.DeclareWeight) -> None:
         self._need("weights", command.position)
+        if command.keyword in self.weights:
+            fail(f"the weight '{command.keyword}' is declared twice", command.position, "use another name")
+        if len(command.attributes) > 1:
+            fail("more than one default", command.attributes[1].position, "keep one :default n")
         default = 0
         for attribute in command.attributes:
             if attribute.keyword != "default":
@@ -298,9 +302,11 @@ class Elaborator:
     def _objective(self, expression: ast.TermExpression) -> Objective:
         direction: Any = "min"
         if isinstance(expression, ast.Annotated):
-            for attribute in expression.attributes:
+            for index, attribute in enumerate(expression.attributes):
                 if attribute.keyword not in ("min", "max"):
                     fail(f"unknown attribute ':{attribute.keyword}'", attribute.position, "write :min or :max")
+                if index:
+                    fail("an objective with two directions", attribute.position, "keep one of :min and :max")
                 direction = attribute.keyword
         value = check_term(expression, replace(self.scope, variables={}))
         if value.sort not in (INT, REAL):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import product
@@ -50,15 +51,25 @@ def constants_of(sort: Sort, theory: Theory, setting: Setting | None, position: 
     words = (default if setting is None or sort == BOOL else setting.value).split()
     if sort == STRING:
         return [leaf(Literal(word, STRING)) for word in dict.fromkeys(words or [""])]
+    if not words:
+        where = position if setting is None else setting.position
+        fail(f"no constants of {sort} are given", where, f'write, for example, "{default}"')
     try:
         return list(dict.fromkeys(_constant(word, sort, theory, position) for word in words))
     except (ValueError, ZeroDivisionError):
         where = position if setting is None else setting.position
-        return fail(f"bad constants '{' '.join(words)}' of {sort}", where, f'write, for example, "{default}"')
+        shown = " ".join(words)[:100]
+        return fail(f"bad constants '{shown}' of {sort}", where, f'write, for example, "{default}"')
+
+
+_LONG = re.compile(r".{1001}|.*[eE][+-]?[0-9]{4}")
+"""Numbers that would take too much time or memory to write out."""
 
 
 def _constant(word: str, sort: Sort, theory: Theory, position: Position) -> Term:
     width = width_of(sort)
+    if _LONG.match(word):
+        raise ValueError(word)
     if sort == BOOL:
         return leaf(Literal(word == "true", BOOL))
     if width:

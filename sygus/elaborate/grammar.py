@@ -60,6 +60,10 @@ class GrammarReader:
             if group.name in seen:
                 fail(f"the nonterminal '{group.name}' has two groups", group.position, "join them")
             seen.add(group.name)
+            if group.name in self.scope.symbols or any(p.name == group.name for p in self.function.parameters):
+                fail(
+                    f"the nonterminal '{group.name}' is named like a parameter or function", group.position, "rename it"
+                )
         declared = grammar.predeclarations
         if declared is None:
             return
@@ -104,6 +108,8 @@ class GrammarReader:
                 if attribute.keyword not in self.scope.weights:
                     hint = known(self.scope.weights, attribute.keyword, "declared weights")
                     fail(f"':{attribute.keyword}' is no declared weight", attribute.position, hint)
+                if attribute.keyword in weights:
+                    fail(f"':{attribute.keyword}' is given twice", attribute.position, "keep one")
                 weights[attribute.keyword] = whole_number(attribute)
         return weights
 

@@ -3,20 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
 
+from sygus.errors import OptionError
+from sygus.export.gallery import Gallery
+from sygus.export.record import Record
+
 COLOURS = "viridis"
-"""The colour map of heat maps: even in brightness, readable with every kind of colour vision."""
+"""The colour map of heat maps."""
+
+COLOUR_MAPS = (COLOURS, "cividis", "inferno", "magma", "plasma")
+"""Those offered: even in brightness and readable with every kind of colour vision, which jet is not."""
 
 OPACITY = 0.6
 
 
+@dataclass(frozen=True)
+class Style:
+    """How heat maps lie over pictures: one of :data:`COLOUR_MAPS`, and how opaque, from 0 to 1."""
+
+    colours: str = COLOURS
+    opacity: float = OPACITY
+
+    def __post_init__(self) -> None:
+        if self.colours not in COLOUR_MAPS:
+            raise OptionError(f"--colours: '{self.colours}' is not offered", f"choose one of {', '.join(COLOUR_MAPS)}")
+        if not 0 <= self.opacity <= 1:
+            raise OptionError(f"--alpha: {self.opacity} is no opacity", "give a number from 0 to 1")
+
+
+PLAIN = Style()
+
+
+def overlay(picture: Tensor, saliency: Tensor, style: Style = PLAIN) -> Image.Image:
+    """A heat map over its picture in grey, at the picture's size.
+
+    Args:
+        picture: (3, H, W) in [0, 1].
+        saliency: (H, W) in [0, 1].
+        style: colours and opacity.
+    """
+    grey = picture.mean(0, keepdim=True).permute(1, 2, 0).cpu().numpy()
+    coloured = colormaps[style.colours](saliency.cpu().numpy())[..., :3]
+    mixed = style.opacity * coloured + (1 - style.opacity) * grey
+    return Image.fromarray((mixed * 255).round().astype(np.uint8))
+
+
 def rows_of_heat_maps(
-    pictures: Tensor, titles: Sequence[str], maps: Sequence[Tensor], captions: Sequence[Sequence[str]], path: Path
+    pictures: Tensor,
+    titles: Sequence[str],
+    maps: Sequence[Tensor],
+    captions: Sequence[Sequence[str]],
+    path: Path,
+    style: Style = PLAIN,
 ) -> None:
     """Write a figure: a row per picture, the picture first and then each method's heat map over it.
 
@@ -26,6 +72,7 @@ def rows_of_heat_maps(
         maps: for each column its saliency maps (n, H, W) in [0, 1].
         captions: for each row the text under each of those columns.
         path: where to; the suffix decides the format.
+        style: of the heat maps.
     """
     rows, columns = len(pictures), len(titles) + 1
     figure = Figure(figsize=(1.6 * columns, 1.85 * rows + 0.25), layout="constrained")
@@ -34,8 +81,7 @@ def rows_of_heat_maps(
         picture = pictures[row].permute(1, 2, 0).cpu().numpy()
         axes[row, 0].imshow(picture)
         for column, saliency in enumerate(maps, start=1):
-            axes[row, column].imshow(np.broadcast_to(picture.mean(2, keepdims=True), picture.shape))
-            axes[row, column].imshow(saliency[row].cpu().numpy(), cmap=COLOURS, alpha=OPACITY, vmin=0, vmax=1)
+            axes[row, column].imshow(overlay(pictures[row], saliency[row], style))
             axes[row, column].set_xlabel(captions[row][column - 1], fontsize=8)
     for axis, title in zip(axes[0], ["picture", *titles], strict=True):
         axis.set_title(title, fontsize=9)
@@ -44,3 +90,26 @@ def rows_of_heat_maps(
         axis.set_yticks([])
         axis.spines[:].set_visible(False)
     figure.savefig(path, dpi=150)
+
+
+def heat_map_figure(record: Record, gallery: Gallery, methods: Sequence[str], count: int, path: Path) -> None:
+    """The first pictures of the gallery, none chosen, with the heat maps of some methods.
+
+    Over each column stands the method's mean score on all held-out pictures, under each map its score on the picture.
+
+    Args:
+        record: of the run, which has a metric.
+        gallery: the same run's.
+        methods: their titles; those that the run does not have are left out.
+        count: how many pictures.
+        path: where to.
+    """
+    measure = record.measures[0]
+    rows = {row.title: row for row in record.table if row.title in gallery.maps}
+    chosen = [rows[title] for title in methods if title in rows]
+    means = [row.held_out[measure.name] for row in chosen]
+    titles = [f"{r.title}\n{m.value:.1f}{measure.unit} on {m.images}" for r, m in zip(chosen, means, strict=True)]
+    shown = range(min(count, len(gallery.pictures)))
+    captions = [[f"{measure.name} {mean.scores[index]:.1f}{measure.unit}" for mean in means] for index in shown]
+    maps = [gallery.maps[row.title] / 255 for row in chosen]
+    rows_of_heat_maps(gallery.pictures[: len(shown)] / 255, titles, maps, captions, path)

@@ -2,38 +2,160 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from fractions import Fraction
 
+from sygus.export.escaping import latex_text
 from sygus.saliency.features import FEATURES
 from sygus.terms import Literal, Term, Variable, expand, fold
 from sygus.theories import Function
-from sygus.theories.function import Latex
+from sygus.theories.cam import GUARDED
+from sygus.theories.function import ATOM, SUM, Latex
+
+LINE = 52.0
+"""The widest formula, in letters, that a line of a paper holds; wider ones are taken apart."""
+
+GUARD_NOTE = r"0 where the magnitude of the denominator is below $10^{-12}$"
+"""What the mark of a guarded fraction means."""
+
+
+@dataclass(frozen=True)
+class Equations:
+    """A formula in lines that fit a paper.
+
+    Attributes:
+        left, right: of the equation.
+        parts: symbols that stand for parts of it and what each stands for; later ones may hold earlier ones.
+    """
+
+    left: str
+    right: str
+    parts: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether there is a guarded fraction, whose mark needs a footnote."""
+        return any(GUARDED in text for text in (self.right, *(text for _, text in self.parts)))
+
+    @property
+    def lines(self) -> list[str]:
+        r"""Each equation with ``&=``, for an ``aligned`` or ``align*`` environment."""
+        return [f"{left} &= {right}" for left, right in ((self.left, self.right), *self.parts)]
 
 
 def latex(root: Term) -> str:
-    """The formula of a term; macros are expanded, features take the symbols of the papers."""
-
-    def visit(node: Term, arguments: list[Latex]) -> Latex:
-        head = node.head
-        if isinstance(head, Function):
-            return head.latex(*arguments)
-        if isinstance(head, Literal):
-            return _number(head)
-        if isinstance(head, Variable) and head.name in FEATURES:
-            return Latex(FEATURES[head.name].latex)
-        return Latex(rf"\mathrm{{{head.name}}}")
-
-    return fold(expand(root), visit).text
-
-
-def _number(literal: Literal) -> Latex:
-    value = literal.value
-    if isinstance(value, Fraction) and value.denominator != 1:
-        return Latex(rf"\tfrac{{{value.numerator}}}{{{value.denominator}}}")
-    return Latex(str(value))
+    """The formula of a term in one line; macros are expanded, features take the symbols of the papers."""
+    return fold(expand(root), _rendered).text
 
 
 def weight_equation(root: Term) -> str:
-    """``w_k^c = …``, or ``w_{ij}^{kc} = …`` where the weight is a map."""
-    left = "w^{kc}_{ij}" if root.sort.name == "Map" else "w^c_k"
-    return f"{left} = {latex(root)}"
+    """``w_k^c = …``, or ``w_{ij}^{kc} = …`` where the weight is a map, in one line."""
+    return f"{_left(root)} = {latex(root)}"
+
+
+def weight_equations(root: Term, line: float = LINE) -> Equations:
+    """The same in lines of limited width: the widest parts of what is too wide get symbols of their own.
+
+    Args:
+        root: the weight.
+        line: the width, in letters.
+    """
+    parts: list[tuple[str, str]] = []
+    symbols: dict[Term, Latex] = {}
+
+    def symbol_of(node: Term, shown: Latex) -> Latex:
+        if node not in symbols:
+            pattern = _PARTS.get(node.sort.name, r"e^{(%d)}")
+            symbols[node] = Latex(pattern % (len(parts) + 1))
+            parts.append((symbols[node].text, shown.text))
+        return symbols[node]
+
+    def visit(node: Term, arguments: list[Latex]) -> Latex:
+        shown = _rendered(node, arguments)
+        while width(shown.text) > line:
+            sizes = [width(argument.text) for argument in arguments]
+            widest = max(range(len(arguments)), key=sizes.__getitem__, default=None)
+            if widest is None or sizes[widest] <= _SYMBOL_WIDTH:
+                break
+            arguments[widest] = symbol_of(node.arguments[widest], arguments[widest])
+            shown = _rendered(node, arguments)
+        return shown
+
+    right = fold(expand(root), visit).text
+    return Equations(_left(root), right, tuple(parts))
+
+
+_PARTS = {"Map": r"M^{(%d)k}_{ij}", "Weight": r"V^{(%d)}_k", "Real": r"s^{(%d)}", "Bool": r"b^{(%d)}"}
+_SYMBOL_WIDTH = 5.0
+
+
+def _left(root: Term) -> str:
+    return "w^{kc}_{ij}" if root.sort.name == "Map" else "w^c_k"
+
+
+def _rendered(node: Term, arguments: list[Latex]) -> Latex:
+    head = node.head
+    if isinstance(head, Function):
+        return head.latex(*arguments)
+    if isinstance(head, Literal):
+        return _literal(head)
+    if isinstance(head, Variable) and head.name in FEATURES:
+        return Latex(FEATURES[head.name].latex)
+    name = str(head.name)
+    return Latex(rf"\mathrm{{{name}}}" if name.isascii() and name.isalnum() else rf"\text{{{latex_text(name)}}}")
+
+
+def _literal(literal: Literal) -> Latex:
+    value = literal.value
+    if isinstance(value, str | bool):
+        return Latex(rf"\text{{{latex_text(repr(value) if isinstance(value, str) else str(value).lower())}}}")
+    binding = SUM if value < 0 else ATOM
+    if isinstance(value, Fraction) and value.denominator != 1:
+        sign = "-" if value < 0 else ""
+        return Latex(rf"{sign}\tfrac{{{abs(value.numerator)}}}{{{value.denominator}}}", binding)
+    return Latex(str(value), binding)
+
+
+_TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\S")
+_NO_WIDTH = {r"\left", r"\right", r"\,", r"\!", r"\mathrm", r"\operatorname", r"\text", r"\begin", r"\end", "&"}
+_SCRIPT = 0.7
+
+
+def width(text: str) -> float:
+    """About how wide a formula is, in letters: a fraction as its wider half, scripts smaller, above each other."""
+    tokens = _TOKEN.findall(text)
+    found, end = _width(tokens, 0)
+    assert end == len(tokens), f"unbalanced braces in {text}"
+    return found
+
+
+def _width(tokens: list[str], at: int) -> tuple[float, int]:
+    """The width from a glyph on, to the end of its group; where it ends."""
+    total, scripts = 0.0, {"^": 0.0, "_": 0.0}
+    while at < len(tokens) and tokens[at] != "}":
+        glyph = tokens[at]
+        if glyph in scripts:
+            size, at = _group(tokens, at + 1)
+            scripts[glyph] = _SCRIPT * size
+            continue
+        total, scripts = total + max(scripts.values()), {"^": 0.0, "_": 0.0}
+        if glyph == "{":
+            size, at = _group(tokens, at)
+            total += size
+        elif glyph in (r"\frac", r"\tfrac"):
+            above, at = _group(tokens, at + 1)
+            below, at = _group(tokens, at)
+            total += max(above, below)
+        else:
+            total += 0 if glyph in _NO_WIDTH else 1
+            at += 1
+    return total + max(scripts.values()), at
+
+
+def _group(tokens: list[str], at: int) -> tuple[float, int]:
+    """The width of a braced group or a single glyph; where it ends."""
+    if tokens[at] != "{":
+        return 1.0, at + 1
+    size, end = _width(tokens, at + 1)
+    return size, end + 1

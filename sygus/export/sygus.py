@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
+from sygus.errors import SycamError
 from sygus.syntax.printer import print_symbol
-from sygus.terms import Definition, Literal, SynthFunction, Term, Variable, fold
+from sygus.terms import Definition, Literal, SynthFunction, Term, Variable, text_pieces
 from sygus.theories.bitvectors import width_of
 from sygus.theories.strings import escape
 
@@ -52,17 +54,25 @@ def literal_text(literal: Literal) -> str:
     return number_text(value)
 
 
+LARGEST = 10_000_000
+"""Nodes of a term that is still written out."""
+
+
 def term_text(root: Term) -> str:
-    """The term in one line."""
+    """The term in one line.
 
-    def visit(node: Term, arguments: list[str]) -> str:
-        head = node.head
-        if isinstance(head, Literal):
-            return literal_text(head)
-        name = print_symbol(head.name) if isinstance(head, Variable | Definition) else head.name
-        return f"({name} {' '.join(arguments)})" if arguments else str(name)
+    Raises:
+        SycamError: it has so many nodes that nobody could read it; the standard has no way to share parts.
+    """
+    if root.size > LARGEST:
+        raise SycamError(f"a term of more than {LARGEST} nodes cannot be written out", "ask for a smaller one")
+    return "".join(text_pieces(root, _head_text))
 
-    return fold(root, visit)
+
+def _head_text(head: Any) -> str:
+    if isinstance(head, Literal):
+        return literal_text(head)
+    return print_symbol(head.name) if isinstance(head, Variable | Definition | SynthFunction) else str(head.name)
 
 
 def definition_text(function: SynthFunction, body: Term) -> str:

@@ -91,13 +91,14 @@ def signatures(values: Tensor) -> tuple[Tensor, Tensor]:
         is finite, (n,) bool.
     """
     rows = values.reshape(len(values), -1)
-    finite = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
-    if rows.is_floating_point():
-        finite = rows.sum(1).isfinite()
-        bits = torch.where(rows.abs() < SMALLEST, 0.0, rows).view(torch.int64)
-        dropped = 52 - _KEPT_BITS
-        rows = (bits + (1 << (dropped - 1))) >> dropped
-    return (rows * _multipliers(rows.shape[1], rows.device)).sum(1), finite
+    multipliers = _multipliers(rows.shape[1], rows.device)
+    if not rows.is_floating_point():
+        return (rows * multipliers).sum(1), torch.ones(len(rows), dtype=torch.bool, device=rows.device)
+    dropped = 52 - _KEPT_BITS
+    magnitudes = rows.abs()
+    bits = rows.contiguous().view(torch.int64) + (1 << (dropped - 1))
+    bits.bitwise_right_shift_(dropped).mul_(multipliers).masked_fill_(magnitudes < SMALLEST, 0)
+    return bits.sum(1), magnitudes.amax(1).isfinite()
 
 
 @lru_cache
@@ -139,10 +140,17 @@ def canonical(root: Term) -> sympy.Expr:
         if isinstance(head, Function):
             return head.sympy(*arguments)
         if isinstance(head, Literal):
-            return sympy.sympify(head.value) if isinstance(head.value, bool) else sympy.Rational(str(head.value))
+            return _symbolic_literal(head)
         return sympy.Symbol(head.name, real=True)
 
     return fold(expand(root), visit)
+
+
+def _symbolic_literal(literal: Literal) -> sympy.Basic:
+    """A number where it is one, a truth value, or of a string a symbol that no variable can be named like."""
+    if isinstance(literal.value, bool):
+        return sympy.sympify(literal.value)
+    return sympy.Symbol(literal.name) if isinstance(literal.value, str) else sympy.Rational(str(literal.value))
 
 
 def symbolic_key(root: Term) -> int:

@@ -29,6 +29,7 @@ class Method:
         saliency: S (N, H, W) of every picture of a subject.
         quick: whether it costs a few passes a picture and applies to every network.
         check: raises OptionError where it does not apply to a subject's network.
+        control: whether it explains nothing and only shows what a metric rewards.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Method:
     saliency: Saliency
     quick: bool
     check: Callable[[CamOracle], None]
+    control: bool = False
 
     def score(self, oracle: CamOracle, metric: Metric) -> Scores:
         """The score of each picture, (N,)."""
@@ -67,7 +69,12 @@ def _map_method(entry: MapMethod) -> Method:
         lambda oracle: entry(oracle.measured),
         entry.quick,
         lambda oracle: entry.check(oracle.subject.network),
+        entry.name in CONTROLS,
     )
+
+
+CONTROLS = ("fakecam", "randomcam")
+"""The methods that explain nothing: they show what a metric gives to a map of everything, and to one of chance."""
 
 
 _TITLES = {

@@ -14,7 +14,21 @@ from typing import Any
 import z3
 
 from sygus.terms import BOOL, INT, REAL, Sort
-from sygus.theories.function import PRODUCT, SUM, Family, Function, Index, Latex, Theory, fixed, infix, variadic
+from sygus.theories.function import (
+    PRODUCT,
+    RELATION,
+    SUM,
+    Family,
+    Function,
+    Index,
+    Latex,
+    Theory,
+    added,
+    apart,
+    fixed,
+    infix,
+    variadic,
+)
 from sygus.theories.libraries import sympy
 
 
@@ -32,7 +46,8 @@ def _comparison(name: str, latex: str, doc: str, compare: Callable[[Any, Any], A
         kernel=lambda *xs: reduce(operator.and_, [compare(a, b) for a, b in pairwise(xs)]),
         z3=lambda _, *xs: z3.And(*[compare(a, b) for a, b in pairwise(xs)]),
         sympy=lambda *xs: sympy.And(*[compare(a, b) for a, b in pairwise(xs)]),
-        latex=infix(f" {latex} ", 0),
+        latex=apart(f" {latex} ", RELATION),
+        source=lambda *xs: " & ".join(f"({a} {name} {b})" for a, b in pairwise(xs)),
     )
 
 
@@ -68,7 +83,7 @@ def ring(sort: Sort) -> tuple[Function, ...]:
         )
 
     return (
-        operation("+", "Sum.", operator.add, infix(" + ", SUM), commutative=True, kernel=operator.add),
+        operation("+", "Sum.", operator.add, added, commutative=True, kernel=operator.add),
         operation("*", "Product.", operator.mul, infix(r" \, ", PRODUCT), commutative=True, kernel=operator.mul),
         operation("-", "Difference, from the left.", operator.sub, _difference, commutative=False, kernel=operator.sub),
         Function(

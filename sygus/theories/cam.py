@@ -25,6 +25,8 @@ from sygus.theories.function import (
     Latex,
     Signature,
     Theory,
+    added,
+    code,
     fixed,
     infix,
     named,
@@ -49,7 +51,8 @@ def _pointwise(arity: int, most: int | None = None) -> Signature:
     return signature
 
 
-def _guarded_division(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+def guarded_division(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """The quotient, and 0 where the magnitude of b is below :data:`GUARD`; the arguments broadcast."""
     tiny = b.abs() < GUARD
     return torch.where(tiny, 0.0, a / torch.where(tiny, 1.0, b))
 
@@ -107,14 +110,17 @@ def _signed_share(facts: Facts, a: z3.ArithRef) -> z3.ArithRef:
 
 def _minmax(a: torch.Tensor) -> torch.Tensor:
     low, high = a.amin(-3, keepdim=True), a.amax(-3, keepdim=True)
-    return _guarded_division(a - low, high - low)
+    return guarded_division(a - low, high - low)
 
 
 def _over_pixels(latex: str) -> Callable[[Latex], Latex]:
-    return lambda a: Latex(rf"{latex} {a.within(PRODUCT)}", SUM if latex.endswith("}") else PRODUCT)
+    """A big operator, which reaches over products but not over sums."""
+    return lambda a: Latex(rf"{latex} {a.within(PRODUCT)}", SUM)
 
 
-def _reduction(name: str, doc: str, kernel: Callable[..., torch.Tensor], encode: Any, latex: Any) -> Function:
+def _reduction(
+    name: str, doc: str, kernel: Callable[..., torch.Tensor], encode: Any, latex: Any, source: str
+) -> Function:
     """From a map to a number per channel."""
     return Function(
         name=name,
@@ -125,10 +131,11 @@ def _reduction(name: str, doc: str, kernel: Callable[..., torch.Tensor], encode:
         z3=encode,
         sympy=opaque(name),
         latex=latex,
+        source=code(source),
     )
 
 
-def _across(name: str, doc: str, kernel: Callable[..., torch.Tensor], encode: Any) -> Function:
+def _across(name: str, doc: str, kernel: Callable[..., torch.Tensor], encode: Any, source: str) -> Function:
     """From a number per channel to a number per channel, looking at all channels."""
     return Function(
         name=name,
@@ -139,10 +146,11 @@ def _across(name: str, doc: str, kernel: Callable[..., torch.Tensor], encode: An
         z3=encode,
         sympy=opaque(name),
         latex=named(rf"\operatorname{{{name}}}_k"),
+        source=code(source),
     )
 
 
-def _unary(name: str, doc: str, kernel: Any, encode: Any, symbolic: Any, latex: Any) -> Function:
+def _unary(name: str, doc: str, kernel: Any, encode: Any, symbolic: Any, latex: Any, source: str) -> Function:
     return Function(
         name=name,
         signature=_pointwise(1),
@@ -152,10 +160,13 @@ def _unary(name: str, doc: str, kernel: Any, encode: Any, symbolic: Any, latex: 
         z3=encode,
         sympy=symbolic,
         latex=latex,
+        source=code(source),
     )
 
 
-def _binary(name: str, doc: str, kernel: Any, encode: Any, symbolic: Any, latex: Any, **properties: Any) -> Function:
+def _binary(
+    name: str, doc: str, kernel: Any, encode: Any, symbolic: Any, latex: Any, source: str, **properties: Any
+) -> Function:
     return Function(
         name=name,
         signature=_pointwise(2),
@@ -165,12 +176,28 @@ def _binary(name: str, doc: str, kernel: Any, encode: Any, symbolic: Any, latex:
         z3=encode,
         sympy=symbolic,
         latex=latex,
+        source=code(source),
         **properties,
     )
 
 
+def _minus(a: Latex) -> Latex:
+    return Latex(f"-{a.within(PRODUCT)}", SUM)
+
+
 def _fraction(a: Latex, b: Latex) -> Latex:
     return Latex(rf"\frac{{{a.text}}}{{{b.text}}}", PRODUCT)
+
+
+GUARDED = r"\dagger"
+"""Marks a fraction that is 0 where its denominator vanishes."""
+
+
+def _guarded_fraction(a: Latex, b: Latex) -> Latex:
+    return Latex(rf"\frac{{{a.text}}}{{{b.text}}}^{{{GUARDED}}}", PRODUCT)
+
+
+_RELU = named(r"\operatorname{ReLU}")
 
 
 _SUMS = {"commutative": True, "associative": True}
@@ -178,8 +205,17 @@ _SUMS = {"commutative": True, "associative": True}
 CAM = Theory.of(
     "CAM",
     (MAP, WEIGHT, REAL, INT),
-    _binary("+", "Sum.", torch.add, lambda _, a, b: a + b, lambda a, b: a + b, infix(" + ", SUM), **_SUMS),
-    _binary("*", "Product.", torch.mul, lambda _, a, b: a * b, lambda a, b: a * b, infix(r" \, ", PRODUCT), **_SUMS),
+    _binary("+", "Sum.", torch.add, lambda _, a, b: a + b, lambda a, b: a + b, added, "{0} + {1}", **_SUMS),
+    _binary(
+        "*",
+        "Product.",
+        torch.mul,
+        lambda _, a, b: a * b,
+        lambda a, b: a * b,
+        infix(r" \, ", PRODUCT),
+        "{0} * {1}",
+        **_SUMS,
+    ),
     _binary(
         "-",
         "Difference.",
@@ -187,9 +223,10 @@ CAM = Theory.of(
         lambda _, a, b: a - b,
         lambda a, b: a - b,
         lambda a, b: Latex(f"{a.within(SUM)} - {b.within(PRODUCT)}", SUM),
+        "{0} - {1}",
     ),
-    _unary("-", "Negation.", torch.neg, lambda _, a: -a, lambda a: -a, lambda a: Latex(f"-{a.within(PRODUCT)}", SUM)),
-    _unary("neg", "Negation.", torch.neg, lambda _, a: -a, lambda a: -a, lambda a: Latex(f"-{a.within(PRODUCT)}", SUM)),
+    _unary("-", "Negation.", torch.neg, lambda _, a: -a, lambda a: -a, _minus, "-{0}"),
+    _unary("neg", "Negation.", torch.neg, lambda _, a: -a, lambda a: -a, _minus, "-{0}"),
     _binary(
         "/",
         "Strict division: legal only where the denominator is proved nonzero.",
@@ -197,15 +234,17 @@ CAM = Theory.of(
         lambda _, a, b: a / b,
         lambda a, b: a / b,
         _fraction,
+        "{0} / {1}",
         nonzero=(1,),
     ),
     _binary(
         "div0",
         "Total division: 0 where the denominator is below 1e-12 in magnitude.",
-        _guarded_division,
+        guarded_division,
         lambda _, a, b: z3.If(z3.And(b < GUARD, b > -GUARD), 0, a / b),
         lambda a, b: a / b,
-        _fraction,
+        _guarded_fraction,
+        "guarded_division({0}, {1})",
     ),
     _binary(
         "max",
@@ -214,6 +253,7 @@ CAM = Theory.of(
         lambda _, a, b: z3.If(a >= b, a, b),
         lambda a, b: sympy.Max(a, b),
         named(r"\max"),
+        "torch.maximum({0}, {1})",
         **_SUMS,
     ),
     _binary(
@@ -223,6 +263,7 @@ CAM = Theory.of(
         lambda _, a, b: z3.If(a <= b, a, b),
         lambda a, b: sympy.Min(a, b),
         named(r"\min"),
+        "torch.minimum({0}, {1})",
         **_SUMS,
     ),
     _unary(
@@ -231,7 +272,8 @@ CAM = Theory.of(
         torch.relu,
         lambda _, a: z3.If(a > 0, a, 0),
         lambda a: sympy.Max(a, 0),
-        named(r"\operatorname{ReLU}"),
+        _RELU,
+        "torch.relu({0})",
     ),
     _unary(
         "abs",
@@ -240,6 +282,7 @@ CAM = Theory.of(
         lambda _, a: z3.If(a >= 0, a, -a),
         lambda a: sympy.Abs(a),
         lambda a: Latex(rf"\left|{a.text}\right|"),
+        "torch.abs({0})",
     ),
     _unary(
         "square",
@@ -248,6 +291,7 @@ CAM = Theory.of(
         lambda _, a: a * a,
         lambda a: a**2,
         lambda a: Latex(rf"\left({a.text}\right)^2", POWER),
+        "torch.square({0})",
     ),
     _unary(
         "sqrt0",
@@ -255,16 +299,20 @@ CAM = Theory.of(
         lambda a: torch.sqrt(torch.relu(a)),
         _square_root,
         lambda a: sympy.sqrt(sympy.Max(a, 0)),
-        lambda a: Latex(rf"\sqrt{{{a.text}}}"),
+        lambda a: Latex(rf"\sqrt{{{_RELU(a).text}}}"),
+        "torch.sqrt(torch.relu({0}))",
     ),
-    _unary("exp", "The exponential.", torch.exp, _exponential, lambda a: sympy.exp(a), named(r"\exp")),
+    _unary(
+        "exp", "The exponential.", torch.exp, _exponential, lambda a: sympy.exp(a), named(r"\exp"), "torch.exp({0})"
+    ),
     _unary(
         "log1p",
         "ln(1 + x) of the positive part x.",
         lambda a: torch.log1p(torch.relu(a)),
         _logarithm,
         lambda a: sympy.log(1 + sympy.Max(a, 0)),
-        lambda a: named(r"\ln")(Latex(f"1 + {a.within(SUM)}")),
+        lambda a: named(r"\ln")(Latex(f"1 + {_RELU(a).text}")),
+        "torch.log1p(torch.relu({0}))",
     ),
     _unary(
         "sign",
@@ -273,13 +321,15 @@ CAM = Theory.of(
         lambda _, a: z3.If(a > 0, z3.RealVal(1), z3.If(a < 0, z3.RealVal(-1), z3.RealVal(0))),
         lambda a: sympy.sign(a),
         named(r"\operatorname{sign}"),
+        "torch.sign({0})",
     ),
     _reduction(
         "gap",
         "Mean over the pixels (global average pooling).",
         lambda a: a.mean((-2, -1), keepdim=True),
         _between("gap"),
-        _over_pixels(r"\frac{1}{Z}\sum_{i,j}"),
+        _over_pixels(r"\frac{1}{Z}\sum_i\sum_j"),
+        "{0}.mean((-2, -1), keepdim=True)",
     ),
     _reduction(
         "gmp",
@@ -287,13 +337,15 @@ CAM = Theory.of(
         lambda a: a.amax((-2, -1), keepdim=True),
         _between("gmp"),
         _over_pixels(r"\max_{i,j}"),
+        "{0}.amax((-2, -1), keepdim=True)",
     ),
     _reduction(
         "total",
         "Sum over the pixels.",
         lambda a: a.sum((-2, -1), keepdim=True),
         _between("total"),
-        _over_pixels(r"\sum_{i,j}"),
+        _over_pixels(r"\sum_i\sum_j"),
+        "{0}.sum((-2, -1), keepdim=True)",
     ),
     _reduction(
         "spatial-std",
@@ -301,30 +353,35 @@ CAM = Theory.of(
         lambda a: a.std((-2, -1), correction=0, keepdim=True),
         _bounded("spatial-std", lambda value: value >= 0),
         named(r"\operatorname{std}_{i,j}"),
+        "{0}.std((-2, -1), correction=0, keepdim=True)",
     ),
     _across(
         "softmax",
         "Softmax over the channels.",
         lambda a: torch.softmax(a, -3),
         _bounded("softmax", lambda value: value > 0, lambda value: value <= 1),
+        "torch.softmax({0}, -3)",
     ),
     _across(
         "minmax",
         "Scaled to [0, 1] over the channels; 0 where all are equal.",
         _minmax,
         _bounded("minmax", lambda value: value >= 0, lambda value: value <= 1),
+        "guarded_division({0} - {0}.amin(-3, keepdim=True), {0}.amax(-3, keepdim=True) - {0}.amin(-3, keepdim=True))",
     ),
     _across(
         "l1norm",
         "Divided by the sum of magnitudes over the channels; 0 where that is 0.",
-        lambda a: _guarded_division(a, a.abs().sum(-3, keepdim=True)),
+        lambda a: guarded_division(a, a.abs().sum(-3, keepdim=True)),
         _signed_share,
+        "guarded_division({0}, {0}.abs().sum(-3, keepdim=True))",
     ),
     _across(
         "center",
         "Minus the mean over the channels.",
         lambda a: a - a.mean(-3, keepdim=True),
         _bounded("center"),
+        "{0} - {0}.mean(-3, keepdim=True)",
     ),
     includes=(CORE, COMPARISON),
     numerals=REAL,

@@ -9,7 +9,19 @@ from itertools import combinations
 import z3
 
 from sygus.terms import BOOL, INT, REAL, Sort
-from sygus.theories.function import Function, Latex, Theory, fixed, infix, variadic
+from sygus.theories.function import (
+    ATOM,
+    CONNECTIVE,
+    RELATION,
+    SUM,
+    Function,
+    Latex,
+    Theory,
+    apart,
+    code,
+    fixed,
+    variadic,
+)
 from sygus.theories.libraries import array_library, sympy
 
 _NOT_COMPARED = ("Map", "Weight", "RegLan")
@@ -39,7 +51,8 @@ CORE = Theory.of(
         kernel=lambda a: ~a,
         z3=lambda _, a: z3.Not(a),
         sympy=lambda a: sympy.Not(a),
-        latex=lambda a: Latex(rf"\lnot {a.within(3)}"),
+        latex=lambda a: Latex(rf"\lnot {a.within(ATOM)}", ATOM),
+        source=code("~{0}"),
     ),
     Function(
         name="and",
@@ -49,7 +62,8 @@ CORE = Theory.of(
         kernel=lambda *xs: reduce(operator.and_, xs),
         z3=lambda _, *xs: z3.And(*xs),
         sympy=lambda *xs: sympy.And(*xs),
-        latex=infix(r" \land ", 0),
+        latex=apart(r" \land ", CONNECTIVE),
+        source=lambda *xs: " & ".join(xs),
         commutative=True,
         associative=True,
     ),
@@ -61,7 +75,8 @@ CORE = Theory.of(
         kernel=lambda *xs: reduce(operator.or_, xs),
         z3=lambda _, *xs: z3.Or(*xs),
         sympy=lambda *xs: sympy.Or(*xs),
-        latex=infix(r" \lor ", 0),
+        latex=apart(r" \lor ", CONNECTIVE),
+        source=lambda *xs: " | ".join(xs),
         commutative=True,
         associative=True,
     ),
@@ -73,7 +88,8 @@ CORE = Theory.of(
         kernel=lambda *xs: reduce(lambda b, a: ~a | b, reversed(xs)),
         z3=lambda _, *xs: reduce(lambda b, a: z3.Implies(a, b), reversed(xs)),
         sympy=lambda *xs: reduce(lambda b, a: sympy.Implies(a, b), reversed(xs)),
-        latex=infix(r" \Rightarrow ", 0),
+        latex=apart(r" \Rightarrow ", CONNECTIVE),
+        source=lambda *xs: " | ".join([*(f"~{x}" for x in xs[:-1]), xs[-1]]),
     ),
     Function(
         name="xor",
@@ -83,7 +99,8 @@ CORE = Theory.of(
         kernel=lambda *xs: reduce(operator.xor, xs),
         z3=lambda _, *xs: reduce(z3.Xor, xs),
         sympy=lambda *xs: sympy.Xor(*xs),
-        latex=infix(r" \oplus ", 0),
+        latex=apart(r" \oplus ", CONNECTIVE),
+        source=lambda *xs: " ^ ".join(xs),
         commutative=True,
         associative=True,
     ),
@@ -95,7 +112,8 @@ CORE = Theory.of(
         kernel=lambda *xs: reduce(operator.and_, [xs[0] == x for x in xs[1:]]),
         z3=lambda _, *xs: z3.And(*[xs[0] == x for x in xs[1:]]),
         sympy=lambda *xs: sympy.And(*[sympy.Eq(xs[0], x) for x in xs[1:]]),
-        latex=infix(" = ", 0),
+        latex=apart(" = ", RELATION),
+        source=lambda *xs: " & ".join(f"({xs[0]} == {x})" for x in xs[1:]),
         commutative=True,
     ),
     Function(
@@ -106,7 +124,8 @@ CORE = Theory.of(
         kernel=lambda *xs: reduce(operator.and_, [a != b for a, b in combinations(xs, 2)]),
         z3=lambda _, *xs: z3.And(*[a != b for a, b in combinations(xs, 2)]),
         sympy=lambda *xs: sympy.And(*[sympy.Ne(a, b) for a, b in combinations(xs, 2)]),
-        latex=infix(r" \ne ", 0),
+        latex=apart(r" \ne ", RELATION),
+        source=lambda *xs: " & ".join(f"({a} != {b})" for a, b in combinations(xs, 2)),
         commutative=True,
     ),
     Function(
@@ -118,7 +137,8 @@ CORE = Theory.of(
         z3=lambda _, c, a, b: z3.If(c, a, b),
         sympy=lambda c, a, b: sympy.Piecewise((a, c), (b, True)),
         latex=lambda c, a, b: Latex(
-            rf"\begin{{cases}}{a.text} & {c.text}\\ {b.text} & \text{{otherwise}}\end{{cases}}", 0
+            rf"\begin{{cases}}{a.text} & \text{{if }} {c.text}\\ {b.text} & \text{{otherwise}}\end{{cases}}", SUM
         ),
+        source=code("torch.where({0}, {1}, {2})"),
     ),
 )

@@ -46,7 +46,7 @@ class Latex:
         return self.text if self.binding >= binding else rf"\left({self.text}\right)"
 
 
-SUM, PRODUCT, POWER, ATOM = 0, 1, 2, 3
+CONNECTIVE, RELATION, SUM, PRODUCT, POWER, ATOM = -2, -1, 0, 1, 2, 3
 """How tightly LaTeX operators bind, loosest first."""
 
 
@@ -66,6 +66,7 @@ class Function:
         z3: the value at one pixel of one channel; reductions introduce a fresh constant with what is known of it.
         sympy: for canonical forms and names; guards of total division are not represented.
         latex: as the papers write it.
+        source: torch code of an application to named tensors, for exported modules; None where the logic has none.
         commutative: of two arguments, whose order does not matter.
         associative: nested applications may be regrouped.
         nonzero: positions of the arguments that the safety oracle must prove nonzero.
@@ -79,6 +80,7 @@ class Function:
     z3: Callable[..., z3.ExprRef]
     sympy: Callable[..., sympy.Basic]
     latex: Callable[..., Latex]
+    source: Callable[..., str] | None = None
     commutative: bool = False
     associative: bool = False
     nonzero: tuple[int, ...] = ()
@@ -223,12 +225,28 @@ def variadic(sorts: tuple[Sort, ...], result: Sort | None = None, least: int = 2
 
 
 def infix(symbol: str, binding: int) -> Callable[..., Latex]:
-    """LaTeX of an infix operator; later operands are parenthesised at equal binding only where it matters."""
+    """LaTeX of an infix operator; operands that bind equally are not parenthesised, so it must be associative."""
 
     def render(*arguments: Latex) -> Latex:
         return Latex(symbol.join(argument.within(binding) for argument in arguments), binding)
 
     return render
+
+
+def apart(symbol: str, binding: int) -> Callable[..., Latex]:
+    """LaTeX of an infix operator that does not mix with its like: operands that bind equally are parenthesised."""
+
+    def render(*arguments: Latex) -> Latex:
+        return Latex(symbol.join(argument.within(binding + 1) for argument in arguments), binding)
+
+    return render
+
+
+def added(*arguments: Latex) -> Latex:
+    """LaTeX of a sum; an operand with a leading minus is subtracted."""
+    first, *others = (argument.within(SUM) for argument in arguments)
+    signed = (f" - {text[1:]}" if text.startswith("-") else f" + {text}" for text in others)
+    return Latex(first + "".join(signed), SUM)
 
 
 def named(name: str) -> Callable[..., Latex]:
@@ -238,6 +256,11 @@ def named(name: str) -> Callable[..., Latex]:
         return Latex(rf"{name}\left({', '.join(argument.text for argument in arguments)}\right)", ATOM)
 
     return render
+
+
+def code(pattern: str) -> Callable[..., str]:
+    """Source in which ``{0}``, ``{1}`` … stand for the arguments."""
+    return pattern.format
 
 
 def opaque(name: str) -> Callable[..., Any]:

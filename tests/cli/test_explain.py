@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
@@ -23,6 +24,25 @@ def test_draws_and_prints(tmp_path: Path) -> None:
         assert figure.size[0] > 300
 
 
+def test_single_overlays(tmp_path: Path) -> None:
+    def drawn(*options: str) -> dict[str, np.ndarray]:
+        out = tmp_path / "-".join(["out", *options])
+        arguments = ["shapes:0", "shapes:1", "--methods", "gradcam,gradcam++", "--single", *options]
+        result = CliRunner().invoke(main, ["explain", *arguments, "--out", str(out)])
+        assert result.exit_code == 0, result.output
+        return {path.name: np.asarray(Image.open(path)) for path in sorted(out.iterdir())}
+
+    opaque, half, bare = (drawn("--alpha", alpha) for alpha in ("1", "0.5", "0"))
+    names = ["001-shapes_0-gradcam++.png", "001-shapes_0-gradcam.png"]
+    assert list(opaque) == [*names, *(name.replace("001", "002").replace("_0", "_1") for name in names)]
+    for name, picture in bare.items():
+        assert picture.shape == (64, 64, 3)
+        assert (picture == picture[..., :1]).all()
+        mixed = (opaque[name].astype(float) + picture) / 2
+        assert np.abs(half[name] - mixed).max() <= 1.01
+    assert not np.array_equal(drawn("--colours", "cividis")[names[0]], drawn("--colours", "viridis")[names[0]])
+
+
 @pytest.mark.parametrize(
     ("arguments", "fragments"),
     [
@@ -30,6 +50,8 @@ def test_draws_and_prints(tmp_path: Path) -> None:
         (["shapes:x"], ("IMAGES", "shapes:x")),
         (["shapes:0", "--target", "aeroplane"], ("--target", "aeroplane")),
         (["shapes:0", "--methods", "gradcan"], ("--methods", "gradcan")),
+        (["shapes:0", "--alpha", "1.5"], ("--alpha", "from 0 to 1")),
+        (["shapes:0", "--colours", "jet"], ("--colours", "viridis, cividis")),
         (["shapes:0", "--methods", "cam"], ("--methods", "global average pooling")),
     ],
 )

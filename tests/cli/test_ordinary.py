@@ -196,6 +196,21 @@ def test_options_that_cam_has_not(options: tuple[str, ...]) -> None:
     assert f"{options[0]}: not available in the logic CAM" in result.stderr
 
 
+def test_check_says_what_is_asked(tmp_path: Path) -> None:
+    result = run("check", written(tmp_path, MAXIMUM))
+    assert result.exit_code == 0
+    assert "synthesise f : Int from x Int, y Int" in result.stdout
+    assert "  I Int: 5 productions" in result.stdout
+    assert "3 constraints" in result.stdout
+    assert "strategies: instantiation, refinement, stream" in result.stdout
+
+
+def test_strategies_are_listed() -> None:
+    result = run("list", "strategies")
+    for name in ("enumerate", "examples", "instantiation", "invariants", "refinement", "stream"):
+        assert f"\n{name} " in f"\n{result.stdout}"
+
+
 def test_objectives_are_refused(tmp_path: Path) -> None:
     text = "(set-logic LIA) (synth-fun f () Int) (optimize-synth (f))"
     result = run(written(tmp_path, text))

@@ -90,11 +90,27 @@ def world(name: str) -> tuple[Grammar, Probes, int]:
 
 
 def grown(name: str, **options: object) -> Bank:
+    """The bank of a grammar to its size, whose levels are all complete: it might grow on."""
     grammar, values, size = world(name)
-    made = Bank(grammar, values, SAFETY, deepest=size, **options)  # type: ignore[arg-type]
+    made = Bank(grammar, values, SAFETY, deepest=size + 1, **options)  # type: ignore[arg-type]
     for _ in range(size):
         made.grow()
     return made
+
+
+@pytest.mark.parametrize("name", list(GRAMMARS))
+def test_of_the_deepest_level_there_are_the_terms_of_the_start_symbol(name: str) -> None:
+    grammar, values, size = world(name)
+    made, whole = Bank(grammar, values, SAFETY, deepest=size), grown(name)
+    for _ in range(size):
+        made.grow()
+    start = grammar.start
+    assert contents(made, start) == contents(whole, start)
+    used = made._wanted(size)
+    assert start in used
+    assert all(
+        len(made.level(nonterminal, size)) == 0 for nonterminal in grammar.productions if nonterminal not in used
+    )
 
 
 def contents(made: Bank, nonterminal: Nonterminal) -> list[tuple[int, int, Term]]:

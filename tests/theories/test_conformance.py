@@ -18,7 +18,7 @@ import z3
 from sygus.terms import BOOL, INT, REAL, Sort
 from sygus.theories import Function
 from sygus.theories.cam import CAM, GUARD, MAP, WEIGHT
-from sygus.theories.function import ATOM, POWER, PRODUCT, SUM, Latex
+from sygus.theories.function import ATOM, CONNECTIVE, POWER, PRODUCT, RELATION, SUM, Latex
 
 N, K, H, W = 5, 4, 3, 2
 SHAPES = {MAP: (N, K, H, W), WEIGHT: (N, K, 1, 1)}
@@ -410,10 +410,11 @@ def test_balance_is_noticed() -> None:
 
 @every_case
 def test_latex_is_balanced_and_shows_its_arguments(function: Function, sorts: tuple[Sort, ...]) -> None:
-    for bindings in product((SUM, PRODUCT, POWER, ATOM), repeat=len(sorts)):
+    levels = (CONNECTIVE, RELATION, SUM, PRODUCT, POWER, ATOM)
+    for bindings in product(levels, repeat=len(sorts)):
         rendered = function.latex(*(Latex(f"x_{{{i}}}", binding) for i, binding in enumerate(bindings)))
         assert balanced(rendered.text)
-        assert rendered.binding in (SUM, PRODUCT, POWER, ATOM)
+        assert rendered.binding in levels
         assert all(f"x_{{{i}}}" in rendered.text for i in range(len(sorts)))
 
 
@@ -432,6 +433,11 @@ def test_latex_puts_parentheses_where_operators_bind_less_tightly() -> None:
     assert latex("-", total, a).text == "a + b - a"
     assert latex("neg", total).text == r"-\left(a + b\right)"
     assert latex("*", latex("neg", a), b).text == r"\left(-a\right) \, b"
-    assert latex("div0", total, c).text == r"\frac{a + b}{c}"
+    assert latex("div0", total, c).text == r"\frac{a + b}{c}^{\dagger}"
+    assert latex("/", total, c).text == r"\frac{a + b}{c}"
+    assert latex("+", a, latex("neg", b)).text == "a - b"
+    assert latex("+", latex("neg", a), latex("+", latex("neg", b), c)).text == "-a - b + c"
+    assert latex("log1p", a).text == r"\ln\left(1 + \operatorname{ReLU}\left(a\right)\right)"
+    assert latex("sqrt0", a).text == r"\sqrt{\operatorname{ReLU}\left(a\right)}"
     assert latex("square", latex("square", a)).text == r"\left(\left(a\right)^2\right)^2"
     assert latex("abs", total).text == r"\left|a + b\right|"

@@ -58,7 +58,7 @@ def classifier_weights(network: Network, activation: Tensor) -> Tensor:
 def _pooled_linear(tail: nn.Module) -> nn.Linear | None:
     """The one linear layer of a chain of pooling, flattening and that layer."""
     try:
-        graph = fx.symbolic_trace(tail).graph
+        graph = fx.Tracer().trace(tail)  # no module of it, whose source torch would keep
     except Exception:
         return None
     modules = dict(tail.named_modules())

@@ -7,9 +7,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
-from sygus.saliency.heatmap import degenerate, unit_range
+from sygus.saliency.heatmap import degenerate, saliency
 from sygus.saliency.networks import Network
 from sygus.saliency.progress import track
 
@@ -68,9 +67,8 @@ def scores(
     size = max(32, BLOCK_BYTES // (pictures[0].numel() * pictures.element_size()))
     blocks = list(zip(torch.split(rows, size), torch.split(channels, size), strict=True))
     for row, channel in track(blocks, len(blocks), title):
-        shape = pictures.shape[-2:]
-        up = interpolate(activation[row, channel][:, None], shape, mode="bilinear", align_corners=False)
-        shown = masked(pictures[row], unit_range(up[:, 0])[:, None])
+        masks = saliency(activation[row, channel], network.size)
+        shown = masked(pictures[row], masks[:, None])
         values = torch.stack([judged(one) for one in shown]).mean(0)
         result[row, channel] = values.gather(1, targets[row][:, None])[:, 0]
     if baseline == "black":

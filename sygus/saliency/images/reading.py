@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from torch import Tensor
 from sygus.saliency.images.collection import Record, Unreadable
 from sygus.saliency.images.geometry import Placement, Preprocessing
 from sygus.saliency.images.imageset import Box
+
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""PIL tells them by the content, whatever the name; of the others some start programs, as EPS does Ghostscript."""
 
 _DEEP_MODES = ("I", "I;16", "I;16B", "I;16L")
 """Of 16-bit grey pictures, as X-rays are; PIL would clip them to 8 bits."""
@@ -28,6 +32,9 @@ def read_record(record: Record, preprocessing: Preprocessing) -> tuple[Tensor, T
     """
     image = _colours(_load(record.file))
     placement = preprocessing.placement(*image.size)
+    if placement.resized[0] * placement.resized[1] > (Image.MAX_IMAGE_PIXELS or math.inf):  # of a line, a bomb is made
+        sizes = "{}x{}, which the network would have as {}x{}".format(*image.size, *placement.resized)
+        raise Unreadable(f"{record.file.name} is {sizes} pixels")
     return pixels_of(image, placement), _mask(record, placement), placement.boxes(record.boxes)
 
 
@@ -55,7 +62,7 @@ def _load(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(path, formats=_FORMATS) as image:
                 image.load()
                 return image.copy()
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
@@ -66,7 +73,8 @@ def _load(path: Path) -> Image.Image:
     except UnidentifiedImageError:
         raise Unreadable(f"{path.name} is no picture of a known format") from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:  # what PIL's decoders raise
-        raise Unreadable(f"{path.name}: {error}") from None
+        reason = getattr(error, "strerror", None) or error  # without the path, which is named already
+        raise Unreadable(f"{path.name}: {reason}") from None
 
 
 def _colours(image: Image.Image) -> Image.Image:

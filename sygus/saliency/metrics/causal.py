@@ -5,6 +5,7 @@ Every step is a picture; pictures of several steps, maps and candidates share fo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -53,8 +54,8 @@ def deletion(evaluation: Evaluation, *, steps: int | None, top: float | None) ->
     a step at 224x224). ``top``: p after that many per cent of the pixels are removed, instead of the area; SyCAM's
     "Deletion" reports the mean p of the clean pictures minus this, so the order is the same.
     """
-    black = torch.zeros((), device=evaluation.saliency.device)
-    return _score(evaluation, lambda rows, taken: torch.where(taken, black, evaluation.pictures[rows]), steps, top)
+    black, clean = torch.zeros((), device=evaluation.saliency.device), evaluation.pictures
+    return _score(evaluation, lambda rows, taken: torch.where(taken, black, clean[rows, None]), steps, top)
 
 
 @metric(
@@ -72,7 +73,9 @@ def insertion(evaluation: Evaluation, *, steps: int | None, top: float | None) -
     Gaussian of 11x11 pixels, σ = 5, the border mirrored; ranks, ``steps`` and ``top`` as in ``deletion``.
     """
     blurred, clean = blur(evaluation.pictures), evaluation.pictures
-    return _score(evaluation, lambda rows, taken: torch.where(taken, clean[rows], blurred[rows]), steps, top)
+    return _score(
+        evaluation, lambda rows, taken: torch.where(taken, clean[rows, None], blurred[rows, None]), steps, top
+    )
 
 
 @metric("road", direction="max", low=-0.5, high=0.5, passes=18, invariances=("monotone",))
@@ -86,12 +89,15 @@ def road(evaluation: Evaluation) -> Tensor:
     counts = [round(pixels * percent / 100) for percent in range(10, 100, 10)]
     lowest = [pixels - count for count in counts]
     noise = _noise(evaluation)
+    bounds = torch.tensor(counts + lowest, device=rank.device)[:, None, None]
+    highest_first = (torch.arange(2 * len(counts), device=rank.device) < len(counts))[:, None, None]
 
-    def removed(rows: Tensor, steps: Tensor) -> Tensor:
-        bounds = torch.tensor(counts + lowest, device=rank.device)[steps][:, None, None]
-        highest_first = (steps < len(counts))[:, None, None]
-        gone = torch.where(highest_first, rank[rows] < bounds, rank[rows] >= bounds)
-        return torch.where(gone[:, None], impute(clean[rows], ~gone) + noise[rows], clean[rows])
+    def removed(rows: slice, steps: slice) -> Tensor:
+        ranked = rank[rows, None]
+        gone = torch.where(highest_first[steps], ranked < bounds[steps], ranked >= bounds[steps])
+        shown = clean[rows, None].expand(-1, gone.shape[1], -1, -1, -1)
+        imputed = impute(shown.flatten(0, 1), ~gone.flatten(0, 1)).view(shown.shape)
+        return torch.where(gone[:, :, None], imputed + noise[rows, None], shown)
 
     after = probabilities_after(evaluation, removed, 2 * len(counts))
     most, least = after[:, : len(counts)], after[:, len(counts) :]
@@ -110,11 +116,11 @@ def _noise(evaluation: Evaluation) -> Tensor:
 
 
 def ranks(saliency: Tensor) -> Tensor:
-    """The rank of each pixel, 0 for the highest, ties by index: (n, H, W)."""
+    """The rank of each pixel, 0 for the highest, ties by index: (n, H, W) int32."""
     flat = saliency.flatten(1)
     order = torch.argsort(flat, dim=1, descending=True, stable=True)
-    places = torch.arange(flat.shape[1], device=flat.device).expand_as(order)
-    return torch.empty_like(order).scatter_(1, order, places).view(saliency.shape)
+    places = torch.arange(flat.shape[1], device=flat.device, dtype=torch.int32).expand_as(order)
+    return torch.empty_like(places).scatter_(1, order, places).view(saliency.shape)
 
 
 def blur(pictures: Tensor, width: int = 11, deviation: float = 5.0) -> Tensor:
@@ -130,18 +136,23 @@ def blur(pictures: Tensor, width: int = 11, deviation: float = 5.0) -> Tensor:
     return conv2d(rows, kernel[:, None].expand(channels, 1, -1, 1).contiguous(), groups=channels)
 
 
-Edit = Callable[[Tensor, Tensor], Tensor]
+Edit = Callable[[slice, Tensor], Tensor]
+"""Some rows of the pictures with these pixels (b, s, 1, H, W) edited: (b, s, 3, H, W)."""
+
+Edited = Callable[[slice, slice], Tensor]
+"""The pictures (b, s, 3, H, W) of some rows at some steps."""
 
 
 def _score(evaluation: Evaluation, edit: Edit, steps: int | None, top: float | None) -> Tensor:
-    """Area under, or one value of, p after the highest pixels (rows, H, W bool, a channel axis added) are edited."""
+    """Area under, or one value of, p after the highest pixels are edited."""
     rank, pixels = ranks(evaluation.saliency), evaluation.saliency[0].numel()
     number_of_steps = _steps(evaluation.subject.network.size, steps)
     fractions = [top / 100] if top is not None else [step / number_of_steps for step in range(1, number_of_steps + 1)]
-    counts = torch.tensor([round(pixels * fraction) for fraction in fractions], device=rank.device)
+    counts = [round(pixels * fraction) for fraction in fractions]
+    bounds = torch.tensor(counts, device=rank.device, dtype=rank.dtype)[:, None, None]
 
-    def edited(rows: Tensor, chosen: Tensor) -> Tensor:
-        return edit(rows, (rank[rows] < counts[chosen][:, None, None])[:, None])
+    def edited(rows: slice, chosen: slice) -> Tensor:
+        return edit(rows, (rank[rows, None] < bounds[chosen])[:, :, None])
 
     after = probabilities_after(evaluation, edited, len(fractions))
     if top is not None:
@@ -151,27 +162,35 @@ def _score(evaluation: Evaluation, edit: Edit, steps: int | None, top: float | N
 
 def _before(evaluation: Evaluation, edit: Edit) -> Tensor:
     """P of the pictures before the first step, (n, 1): of clean pictures it is known."""
-    rows = torch.arange(len(evaluation.index), device=evaluation.saliency.device)
-    start = edit(rows, torch.zeros_like(evaluation.saliency[:, None], dtype=torch.bool))
+    nothing = torch.zeros_like(evaluation.saliency[:, None, None], dtype=torch.bool)
+    start = edit(slice(None), nothing)[:, 0]
     if torch.equal(start, evaluation.pictures):
         return evaluation.probability[:, None]
     return evaluation.subject.network.probabilities(start, evaluation.targets)[:, None]
 
 
-def probabilities_after(evaluation: Evaluation, edited: Edit, steps: int) -> Tensor:
-    """P of every picture after each of some edits.
+def probabilities_after(evaluation: Evaluation, edited: Edited, steps: int) -> Tensor:
+    """P of every picture after each of some edits, several pictures with all their steps at a time.
 
     Args:
         evaluation: the pictures.
-        edited: the pictures (b, 3, H, W) of some rows (b,) at some steps (b,).
+        edited: makes them.
         steps: how many there are.
 
     Returns:
         (n, steps).
     """
     network, targets = evaluation.subject.network, evaluation.targets
-    every = torch.arange(len(evaluation.index) * steps, device=evaluation.saliency.device)
-    found = [
-        network.probabilities(edited(p // steps, p % steps), targets[p // steps]) for p in torch.split(every, BLOCK)
-    ]
-    return torch.cat(found).view(-1, steps)
+    whole = network.chunk.size // math.gcd(network.chunk.size, steps)  # pictures that leave no pass to be filled up
+    if whole * steps > 4 * BLOCK:
+        whole = 1
+    together = max(1, BLOCK // (steps * whole)) * whole
+    found = []
+    for first in range(0, len(targets), together):
+        rows, of_rows = slice(first, first + together), []
+        for start in range(0, steps, BLOCK):
+            made = edited(rows, slice(start, start + BLOCK))
+            wanted = targets[rows].repeat_interleave(made.shape[1])
+            of_rows.append(network.probabilities(made.flatten(0, 1), wanted).view(made.shape[:2]))
+        found.append(torch.cat(of_rows, 1))
+    return torch.cat(found)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import torch
@@ -35,6 +37,9 @@ class Classifier:
         output: picks the logits (B, classes) from what the model returns; None: a tensor is the logits, else they
             are what is named ``logits``.
         owned: whether nobody else holds the model, so that it need not be copied.
+
+    Raises:
+        OptionError: an attribute is of another kind.
     """
 
     model: nn.Module
@@ -46,6 +51,40 @@ class Classifier:
     grid: tuple[int, int, int] | str | None = None
     output: Callable[[Any], Tensor] | None = None
     owned: bool = False
+
+    def __post_init__(self) -> None:
+        for attribute, (fits, kind) in _KINDS.items():
+            value = getattr(self, attribute)
+            if not fits(value):
+                shown = repr(value) if isinstance(value, str | int | float | tuple | list) else type(value).__name__
+                raise OptionError(f"--network: {attribute} of the classifier is {shown[:60]}", f"give {kind}")
+
+
+def _are_three(values: Any, kind: Any = Real) -> bool:
+    return (
+        isinstance(values, tuple | list)
+        and len(values) == 3
+        and all(isinstance(value, kind) and math.isfinite(value) for value in values)
+    )
+
+
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "model": (lambda value: isinstance(value, nn.Module), "a torch.nn.Module"),
+    "preprocessing": (lambda value: isinstance(value, Preprocessing), "a sygus.saliency.images.Preprocessing"),
+    "mean": (_are_three, "three numbers"),
+    "deviation": (lambda value: _are_three(value) and min(value) > 0, "three positive numbers"),
+    "classes": (
+        lambda value: isinstance(value, tuple | list) and all(isinstance(name, str) for name in value),
+        "the names of the classes, in their order",
+    ),
+    "layer": (lambda value: value is None or isinstance(value, str), "the name of a layer"),
+    "grid": (
+        lambda value: value in (None, "channels-last") or (isinstance(value, tuple) and _are_three(value, Integral)),
+        "(rows, columns, tokens before them) or 'channels-last'",
+    ),
+    "output": (lambda value: value is None or callable(value), "a function of what the model returns"),
+}
+"""What the attributes of a classifier must be: users write them."""
 
 
 class Leaf(nn.Module):

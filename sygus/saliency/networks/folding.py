@@ -90,7 +90,7 @@ class _Fold:
                 module._modules[name] = self.apply(child)
             return module
         before = self.count
-        traced = forgotten_with(fx.GraphModule(module, graph)).eval()
+        traced = forgotten_with(fx.GraphModule(module, graph))
         for node in list(traced.graph.nodes):
             self._fold(node, traced)
         if self.count == before:

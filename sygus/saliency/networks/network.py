@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from sygus.errors import OptionError
 from sygus.saliency.images.geometry import Preprocessing
@@ -57,7 +58,7 @@ class Network:
         preprocessing: what it expects of the geometry of pictures, masks and boxes.
         classes: the names of the classes.
         nonnegative: whether the activation is nonnegative by construction.
-        fingerprint: of the architecture, the weights and the layer.
+        fingerprint: of the architecture, the weights, the layer, and coarsely of the answers.
         device: where it computes.
         deviation: what its normalisation divides each colour by; a unit of noise on pictures.
         needs_pictures: whether the logits depend on the pictures by a way around the layer (a skip connection, a class
@@ -98,6 +99,14 @@ class Network:
             raise OptionError(f"--layer: '{self.name}' was split by hand and has no layer but '{self.layer}'")
         return make_network(self.classifier, self.name, self.device, layer)
 
+    def for_few(self, count: int) -> Network:
+        """The same network for so many pictures: its passes are no larger, since they are filled up to their size.
+
+        Scores may differ in the last bits from those of larger passes.
+        """
+        size = min(self.chunk.size, 1 << max(count - 1, 0).bit_length())
+        return replace(self, chunk=Chunk(size, f"enough for {count}")) if size < self.chunk.size else self
+
     @property
     def size(self) -> tuple[int, int]:
         """H, W of the pictures it takes."""
@@ -113,8 +122,26 @@ class Network:
 
     def probabilities(self, pictures: Tensor, targets: Tensor) -> Tensor:
         """softmax(f(x))_c for each picture (N, 3, H, W) and its target class (N,)."""
-        logits = self.logits(pictures)
-        return torch.softmax(logits.float(), 1).gather(1, targets.to(logits.device)[:, None])[:, 0]
+        return self._of_target(self.logits(pictures), targets)
+
+    def masked_probabilities(self, pictures: Tensor, index: Tensor, masks: Tensor, targets: Tensor) -> Tensor:
+        """softmax(f(x ⊙ S))_c, masked in pixel space; the masked pictures are made pass by pass, not all at once.
+
+        Args:
+            pictures: (N, 3, H, W), the clean ones.
+            index: which of them, (n,).
+            masks: S of each, (n, H, W).
+            targets: its class, (n,).
+
+        Returns:
+            (n,) float32.
+        """
+        pictures = pictures.to(self.device).contiguous(memory_format=torch.channels_last)
+
+        def shown(index: Tensor, masks: Tensor) -> Tensor:
+            return self._fast((pictures[index] * masks[:, None]).contiguous(memory_format=torch.channels_last))
+
+        return self._of_target(self._without_gradients(shown, index, masks), targets)
 
     def tail_logits(self, activation: Tensor, pictures: Tensor | None = None) -> Tensor:
         """The logits (N, classes) from the activation (N, K, h, w) on; only the tail runs.
@@ -154,6 +181,10 @@ class Network:
             logits: Tensor = whole.exact(pictures)
             return logits
         return self._from_activation(self.trunk(pictures), *((pictures,) if self.needs_pictures else ()))
+
+    @staticmethod
+    def _of_target(logits: Tensor, targets: Tensor) -> Tensor:
+        return torch.softmax(logits.float(), 1).gather(1, targets.to(logits.device)[:, None])[:, 0]
 
     @property
     def _own_whole(self) -> Whole | None:
@@ -248,14 +279,17 @@ def make_network(classifier: Classifier, name: str, device: torch.device, layer:
     Raises:
         OptionError: the model cannot be run or copied, or the layer cannot be explained.
     """
-    model = classifier.model if classifier.owned else _copied(classifier.model)
+    model = _usable(classifier.model)
+    model = model if classifier.owned else _copied(model)
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     whole, size = pipeline(classifier, model), classifier.preprocessing.size
     grid = classifier.grid if isinstance(classifier.grid, tuple | str) else None
     found = find_layer(whole, probe_pictures(2, size).to(device), layer or classifier.layer, grid)
     halves = split(whole, found, size, device)
     fast = folded(whole, _laid_out(probe_pictures(_FOLD_CHECK, size).to(device)))
-    classes = _class_names(classifier, whole(_laid_out(probe_pictures(1, size).to(device))).shape[1])
+    with torch.no_grad():
+        answers = whole(_laid_out(probe_pictures(2, size).to(device)))
+    classes = _class_names(classifier, answers.shape[1])
     chunk = chunk_for(size, device, lambda count: _timed_pass(fast.module, count, size, device))
     return Network(
         name=name,
@@ -265,7 +299,7 @@ def make_network(classifier: Classifier, name: str, device: torch.device, layer:
         preprocessing=classifier.preprocessing,
         classes=classes,
         nonnegative=found.view.kind == "maps" and is_nonnegative(whole.get_submodule(found.path)),
-        fingerprint=_fingerprint(whole, f"{found.path}/{found.calls}/{found.view}/{classifier.preprocessing}"),
+        fingerprint=_fingerprint(whole, f"{found.path}/{found.calls}/{found.view}/{classifier.preprocessing}", answers),
         device=device,
         deviation=classifier.deviation,
         needs_pictures=halves.needs_pictures,
@@ -279,6 +313,20 @@ def make_network(classifier: Classifier, name: str, device: torch.device, layer:
         ),
         classifier=replace(classifier, model=model, owned=True),
     )
+
+
+def _usable(model: nn.Module) -> nn.Module:
+    """The module that runs layer by layer: of one by torch.compile, that which it was made from."""
+    model = getattr(model, "_orig_mod", model)
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise OptionError(
+            "--network: the model is compiled by TorchScript, which hides its layers",
+            "give the module that it was compiled from",
+        )
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if is_lazy(tensor) or tensor.is_meta:
+            raise OptionError(f"--network: '{name}' of the model has no values", "load its weights first")
+    return model
 
 
 def _copied(model: nn.Module) -> nn.Module:
@@ -308,9 +356,19 @@ def _class_names(classifier: Classifier, count: int) -> tuple[str, ...]:
     return tuple(classifier.classes)
 
 
-def _fingerprint(module: nn.Module, layer: str) -> str:
-    digest = hashlib.sha256(f"{layer}/{module}".encode())
+def _fingerprint(module: nn.Module, layer: str, answers: Tensor) -> str:
+    digest = hashlib.sha256(f"{layer}/{module}/{_coarse(answers)}".encode())
     for key, value in (*module.named_parameters(), *module.named_buffers()):
         digest.update(key.encode())
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()[:16]
+
+
+def _coarse(answers: Tensor) -> list[float]:
+    """A number for each picture of logits (B, classes), which tells code apart that no module shows, as ``output=``.
+
+    It is rounded, so that the last bits, which differ between machines, do not count.
+    """
+    scaled = nn.functional.normalize(answers.double().cpu())
+    directions = torch.randn(answers.shape[1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return [round(value, 2) for value in (scaled @ directions).tolist()]

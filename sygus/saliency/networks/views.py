@@ -99,7 +99,7 @@ class Restore(Leaf):
 def square_grid(tokens: int) -> tuple[int, int, int] | None:
     """Rows, columns and leading tokens of a square grid, with or without a class token; None where neither fits."""
     for prefix in (0, 1):
-        side = isqrt(tokens - prefix)
+        side = isqrt(max(tokens - prefix, 0))
         if side > 1 and side * side == tokens - prefix:
             return side, side, prefix
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -31,6 +32,8 @@ def read_annotation(path: Path) -> list[Annotated]:
         if path.stat().st_size > _LARGEST:
             raise Unreadable(f"{path.name} is too large for an annotation")
         text = path.read_bytes()
+        if b"\0" in text:  # where the test for declarations would see none
+            raise Unreadable(f"{path.name} is no annotation: it is not written in UTF-8")
         if b"<!" in text.replace(b"<!--", b""):  # entities can be made to fill the memory
             raise Unreadable(f"{path.name} declares a document type, which annotations do not")
         root = ElementTree.fromstring(text)  # noqa: S314 - small, and without declarations
@@ -47,4 +50,6 @@ def _annotated(element: ElementTree.Element) -> Annotated:
     if name is None or any(value is None for value in values):
         raise ValueError("an object lacks its name or a corner of its box")
     left, top, right, bottom = (float(value) for value in values if value is not None)
+    if not all(map(isfinite, (left, top, right, bottom))):
+        raise ValueError("a corner of a box is not finite")
     return Annotated(name.strip(), (left, top, right, bottom), (element.findtext("difficult") or "0").strip() == "1")

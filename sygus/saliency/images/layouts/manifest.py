@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from math import isfinite
 from pathlib import Path, PurePosixPath
 
 from sygus.errors import OptionError
@@ -13,6 +14,9 @@ from sygus.saliency.images.layouts.layout import layout
 
 Rows = list[tuple[int, dict[str, str]]]
 """Lines with their numbers."""
+
+_LONGEST_CLASS = 9
+"""Digits of a class; longer numbers do not fit a tensor."""
 
 INSIDE_LUNGS = 0.9
 """The least share of an infection mask that must lie inside the lungs; others were drawn wrongly."""
@@ -92,7 +96,7 @@ def collect_findings(folder: Path, column: str) -> Collection:
 
 def _record(folder: Path, line: int, row: dict[str, str]) -> Record:
     label, mask = row.get("class_index", ""), row.get("mask_file", "")
-    if label and not label.isdecimal():
+    if label and not (label.isdecimal() and len(label) <= _LONGEST_CLASS):
         raise _wrong(folder, line, f"class_index is '{label}'", "give a whole number, or nothing where it is unknown")
     return Record(
         _path(folder, line, row["file"]),
@@ -107,6 +111,8 @@ def _box(folder: Path, line: int, text: str) -> Corners:
         x1, y1, x2, y2 = (float(number) for number in text.split())
     except ValueError:
         raise _wrong(folder, line, f"the box '{text.strip()}' is not four numbers", "write x1 y1 x2 y2") from None
+    if not all(map(isfinite, (x1, y1, x2, y2))):
+        raise _wrong(folder, line, f"the box '{text.strip()}' is not finite", "write x1 y1 x2 y2 in pixels")
     if not (x1 < x2 and y1 < y2):
         raise _wrong(folder, line, f"the box '{text.strip()}' is empty", "write x1 y1 x2 y2, the end exclusive")
     return x1, y1, x2, y2

@@ -33,7 +33,7 @@ def load_classifier(spec: str) -> Classifier:
     prefix, colon, name = spec.partition(":")
     if spec in FAMILIES and not FAMILIES[spec].prefix:
         return FAMILIES[spec].load(spec)
-    if colon and name:
+    if colon and prefix and name:
         chosen = next((one for one in FAMILIES.values() if one.prefix == prefix), None)
         return chosen.load(name) if chosen is not None else custom.load(spec)
     raise OptionError(f"--network: unknown network '{spec}'", f"known networks: {', '.join(NETWORKS)}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from sygus.errors import OptionError
+from sygus.errors import OptionError, SycamError
 from sygus.saliency.networks.classifier import Classifier
 
 PATTERN = "package.module:function"
@@ -56,6 +56,8 @@ def _with_options(model: nn.Module, options: Mapping[str, Any], spec: str) -> Cl
 
 def _function(spec: str) -> Callable[[], Any]:
     module_name, _, name = spec.partition(":")
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise OptionError(f"--network: '{module_name}' in '{spec}' is no name of a module", f"write {PATTERN}")
     try:
         with _current_folder():
             module = importlib.import_module(module_name)
@@ -77,6 +79,8 @@ def _function(spec: str) -> Callable[[], Any]:
 def _call(function: Callable[[], Any], spec: str) -> Any:
     try:
         return function()
+    except SycamError:
+        raise
     except Exception as error:  # the user's code
         raise OptionError(f"--network: '{spec}' fails: {_one_line(error)}", "it is called without arguments") from error
 

@@ -1,6 +1,6 @@
 """Ordinary SyGuS problems through the command line, a table per track, beside the column of another solver.
 
-    python benchmarks/sygus.py FOLDER [--limit 5] [--jobs 1] [--only TEXT]
+    python benchmarks/public_problems.py FOLDER [--limit 5] [--jobs 1] [--only TEXT]
 
 runs every ``.sl`` file below FOLDER, process start included, and checks every answer by ``sycam-sygus verify`` in a
 process of its own. FOLDER may hold a ``cvc5.csv`` with the columns track, file, status, seconds.
@@ -145,7 +145,14 @@ def main() -> None:
             print(row)
         return
     others = [f"{r.track}/{r.file}: {r.status}" for r in results if r.status != "solved"]
-    report("sygus", f"SyGuS problems, {given.limit:g} s a file", rows, limit=given.limit, jobs=given.jobs, others=others)
+    report(
+        "public_problems",
+        f"SyGuS problems, {given.limit:g} s a file",
+        rows,
+        limit=given.limit,
+        jobs=given.jobs,
+        others=others,
+    )
 
 
 if __name__ == "__main__":

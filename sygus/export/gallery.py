@@ -1,0 +1,71 @@
+"""Some pictures of a run with every method's heat maps, kept so that figures and reports need no network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from sygus.errors import SycamError
+
+GALLERY = "gallery.safetensors"
+"""The gallery's name in the folder of a run."""
+
+PICTURES = 8
+"""So many are kept, the first that are held out; none is chosen."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """Pictures and heat maps.
+
+    Attributes:
+        pictures: (n, 3, H, W) uint8: the first held-out pictures, as the network sees them.
+        maps: for each title of the table its saliency maps (n, H, W), uint8.
+    """
+
+    pictures: Tensor
+    maps: Mapping[str, Tensor]
+
+    @classmethod
+    def of(cls, pictures: Tensor, maps: Mapping[str, Tensor]) -> Gallery:
+        """From values in [0, 1]: all pictures (N, 3, H, W) and maps (N, H, W); the first :data:`PICTURES` are kept."""
+        return cls(_bytes(pictures[:PICTURES]), {title: _bytes(values[:PICTURES]) for title, values in maps.items()})
+
+    def write(self, folder: Path) -> None:
+        """Write :data:`GALLERY` into a folder."""
+        tensors = {"pictures": self.pictures} | {f"map {index}": one for index, one in enumerate(self.maps.values())}
+        save_file(tensors, folder / GALLERY, {"titles": json.dumps(list(self.maps))})
+
+    @classmethod
+    def read(cls, folder: Path) -> Gallery | None:
+        """The gallery in a folder; None where there is none.
+
+        Raises:
+            SycamError: it is damaged.
+        """
+        path = folder / GALLERY
+        if not path.exists():
+            return None
+        try:
+            with safe_open(path, "pt") as file:
+                titles = json.loads((file.metadata() or {})["titles"])
+                pictures = file.get_tensor("pictures")
+                maps = {str(title): file.get_tensor(f"map {index}") for index, title in enumerate(titles)}
+        except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+            raise SycamError(f"cannot read {path} ({error})", "run again, or remove the file to do without") from None
+        shape = (len(pictures), *pictures.shape[2:])
+        fits = pictures.ndim == 4 and pictures.shape[1] == 3 and all(one.shape == shape for one in maps.values())
+        if not fits or any(one.dtype != torch.uint8 for one in (pictures, *maps.values())):
+            raise SycamError(f"{path} holds no pictures with their maps", "run again, or remove the file to do without")
+        return cls(pictures, maps)
+
+
+def _bytes(values: Tensor) -> Tensor:
+    return (values * 255).round().to("cpu", torch.uint8).contiguous()

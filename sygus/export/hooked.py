@@ -1,0 +1,263 @@
+"""Explaining a model where it is used: expressions behind the calling conventions of pytorch-grad-cam and torchcam.
+
+Needs torch and numpy alone, besides a few functions of this package that are written into exported modules with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sygus.saliency.features import alpha
+from sygus.saliency.heatmap import combine, saliency, unit_range
+
+Self = TypeVar("Self")
+
+MEASURED = ("activation", "gradient", "alpha", "logit", "probability")
+"""The features that one forward and one backward pass show."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reached:
+    """What a pass through a model shows of one layer.
+
+    Attributes:
+        layer: the layer.
+        activation: its output A, (N, K, h, w).
+        gradient: of the targets' values with respect to A, the same shape.
+        logit: the targets' values y, (N,).
+        logits: what the model returned, (N, classes).
+        classes: the class explained in each, (N,); None where a target is any function of the logits.
+        pictures: what the model was given, (N, 3, H, W).
+    """
+
+    layer: nn.Module
+    activation: Tensor
+    gradient: Tensor
+    logit: Tensor
+    logits: Tensor
+    classes: Tensor | None
+    pictures: Tensor
+
+
+class Expression:
+    """The weights w of heat maps L = ReLU(Σ_k w_k A_k), as an expression over named features.
+
+    Attributes:
+        names: the features.
+    """
+
+    names: Sequence[str] = ()
+
+    def weights(self, features: Mapping[str, Tensor]) -> Tensor:
+        """w, (N, K, 1, 1) or (N, K, h, w) or of fewer channels or none, from the features.
+
+        Maps have shape (N, K, h, w), weights (N, K, 1, 1), numbers per picture (N, 1, 1, 1).
+        """
+        raise NotImplementedError
+
+    def measured(self, reached: Reached) -> Mapping[str, Tensor]:
+        """The features of a layer."""
+        found = {"activation": reached.activation, "gradient": reached.gradient}
+        if "alpha" in self.names:
+            found["alpha"] = alpha(reached.activation, reached.gradient)
+        if "logit" in self.names:
+            found["logit"] = reached.logit.view(-1, 1, 1, 1)
+        if "probability" in self.names:
+            if reached.classes is None:
+                raise TypeError("the probability of a target that is no class is not defined: give class numbers")
+            chosen = torch.softmax(reached.logits, 1).gather(1, reached.classes[:, None])
+            found["probability"] = chosen.view(-1, 1, 1, 1)
+        return found
+
+    def heat_map(self, reached: Reached) -> Tensor:
+        """L, (N, h, w)."""
+        with torch.no_grad():
+            weights = torch.as_tensor(self.weights(self.measured(reached)))
+            weights = weights.reshape(1, 1, 1) if weights.dim() == 0 else weights
+            return combine(weights.expand(len(reached.activation), *weights.shape[-3:]), reached.activation)
+
+
+class _Hooks:
+    """Keeps what some layers give in a pass; the last time, where a layer runs several times."""
+
+    def __init__(self, layers: Sequence[nn.Module], reshape: Callable[[Tensor], Tensor] | None) -> None:
+        self.layers = list(layers)
+        self.reshape = reshape
+        self.outputs: dict[nn.Module, Tensor] = {}
+        self.handles = [layer.register_forward_hook(self._keep) for layer in self.layers]
+
+    def _keep(self, layer: nn.Module, _: Any, output: Any) -> Tensor:
+        if not isinstance(output, Tensor):
+            raise TypeError(f"the layer {type(layer).__name__} gives {type(output).__name__}, not a tensor of maps")
+        maps: Tensor = output if output.requires_grad else output.detach().requires_grad_()
+        self.outputs[layer] = maps
+        return maps.clone()  # the next operation may work in place
+
+    def reached(
+        self, logits: Tensor, values: Tensor, classes: Tensor | None, pictures: Tensor, *, retain_graph: bool
+    ) -> list[Reached]:
+        """What the pass shows of each layer, once the targets' values (N,) are known."""
+        missing = [type(layer).__name__ for layer in self.layers if layer not in self.outputs]
+        if missing:
+            raise RuntimeError(f"no pass with gradients reached {', '.join(missing)}: run the model on pictures first")
+        outputs = [self.outputs[layer] for layer in self.layers]
+        gradients = torch.autograd.grad(values.sum(), outputs, retain_graph=retain_graph)
+        found = []
+        for layer, output, gradient in zip(self.layers, outputs, gradients, strict=True):
+            maps = [one if self.reshape is None else self.reshape(one) for one in (output.detach(), gradient)]
+            if maps[0].dim() != 4:
+                shape = tuple(maps[0].shape)
+                raise ValueError(f"the layer {type(layer).__name__} gives {shape}, not maps (N, K, h, w)")
+            activation, slope = (one.float() for one in maps)
+            known = (values.detach().float(), logits.detach().float())
+            found.append(Reached(layer, activation, slope, *known, classes, pictures))
+        return found
+
+    def remove(self) -> None:
+        """Leave the model as it was."""
+        for handle in self.handles:
+            handle.remove()
+        self.handles, self.outputs = [], {}
+
+
+class ExpressionCAM(Expression):
+    """Called as the classes of pytorch-grad-cam are: ``cam(input_tensor, targets)``.
+
+    Hooks are on the model during a call only. The model is put into evaluation mode, until :meth:`release`.
+
+    Args:
+        model: gives logits (N, classes).
+        target_layers: whose output maps are explained; of several the mean of the saliency maps is taken.
+        reshape_transform: makes maps (N, K, h, w) of the layers' outputs, for transformers.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        target_layers: Sequence[nn.Module],
+        reshape_transform: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        if isinstance(target_layers, nn.Module):
+            raise TypeError("target_layers is one module; give a list of them")
+        self.model, self.target_layers, self.reshape_transform = model, list(target_layers), reshape_transform
+        self._was_training = model.training
+        model.eval()
+
+    def __call__(
+        self, input_tensor: Tensor, targets: Sequence[int | Callable[[Tensor], Tensor]] | None = None
+    ) -> NDArray[np.float32]:
+        """The saliency maps S of the pictures.
+
+        Args:
+            input_tensor: as the model takes them, (N, 3, H, W).
+            targets: for each picture a class number, or a function of its logits (classes,) such as
+                ``ClassifierOutputTarget(281)``; None: the predicted class.
+
+        Returns:
+            (N, H, W) in [0, 1]; black where the heat map is constant.
+        """
+        place = next((p.device for p in self.model.parameters()), input_tensor.device)
+        pictures = input_tensor.to(place)
+        hooks = _Hooks(self.target_layers, self.reshape_transform)
+        try:
+            with torch.enable_grad():
+                logits = self.model(pictures)
+                values, classes = _values(logits, targets)
+                reached = hooks.reached(logits, values, classes, pictures.detach(), retain_graph=False)
+        finally:
+            hooks.remove()
+        height, width = pictures.shape[-2:]
+        maps = [saliency(self.heat_map(one), (height, width)) for one in reached]
+        found: NDArray[np.float32] = unit_range(torch.stack(maps).mean(0)).cpu().numpy()
+        return found
+
+    def release(self) -> None:
+        """Put the model back into the mode it was in."""
+        self.model.train(self._was_training)
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+
+class ExpressionExtractor(Expression):
+    """Called as the extractors of torchcam are: ``extractor(class_idx, scores)`` after a pass of the model.
+
+    Args:
+        model: gives logits (N, classes).
+        target_layer: a layer, its name, or a list of either.
+    """
+
+    def __init__(self, model: nn.Module, target_layer: str | nn.Module | Sequence[str | nn.Module]) -> None:
+        several = [target_layer] if isinstance(target_layer, str | nn.Module) else list(target_layer)
+        layers = [model.get_submodule(one) if isinstance(one, str) else one for one in several]
+        self.model = model
+        self._hooks = _Hooks(layers, None)
+        self._pictures: Tensor | None = None
+        self._input = model.register_forward_pre_hook(self._keep)
+
+    def _keep(self, _: nn.Module, given: tuple[Any, ...]) -> None:
+        self._pictures = given[0].detach()
+
+    def __call__(
+        self, class_idx: int | Sequence[int], scores: Tensor, normalized: bool = True, *, retain_graph: bool = False
+    ) -> list[Tensor]:
+        """The heat maps of the last pass.
+
+        Args:
+            class_idx: the class explained, for all pictures or for each.
+            scores: what the model gave, (N, classes).
+            normalized: whether each map is scaled to [0, 1].
+            retain_graph: whether the same pass is explained again afterwards.
+
+        Returns:
+            for each layer L, (N, h, w).
+        """
+        if self._pictures is None:
+            raise RuntimeError("the model has not run: scores = model(pictures) first")
+        wanted = [class_idx] * len(scores) if isinstance(class_idx, int) else list(class_idx)
+        values, classes = _values(scores, wanted)
+        reached = self._hooks.reached(scores, values, classes, self._pictures, retain_graph=retain_graph)
+        maps = [self.heat_map(one) for one in reached]
+        return [unit_range(one) for one in maps] if normalized else maps
+
+    def remove_hooks(self) -> None:
+        """Leave the model as it was."""
+        self._input.remove()
+        self._hooks.remove()
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove_hooks()
+
+
+def _values(logits: Tensor, targets: Sequence[int | Callable[[Tensor], Tensor]] | None) -> tuple[Tensor, Tensor | None]:
+    """The targets' values (N,), and their classes where all are classes.
+
+    A function is a class where it says so by an attribute ``category``, as pytorch-grad-cam's do.
+    """
+    if not isinstance(logits, Tensor) or logits.dim() != 2:
+        raise TypeError("the model must give logits (N, classes); wrap it in a module that picks them")
+    chosen = logits.argmax(1).tolist() if targets is None else list(targets)
+    if len(chosen) != len(logits):
+        raise ValueError(f"{len(chosen)} targets for {len(logits)} pictures")
+    values = [target(row) if callable(target) else row[target] for target, row in zip(chosen, logits, strict=True)]
+    numbers = [getattr(target, "category", None) if callable(target) else target for target in chosen]
+    known = all(isinstance(number, int) for number in numbers)
+    return torch.stack(values), torch.tensor(numbers, device=logits.device) if known else None

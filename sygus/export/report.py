@@ -1,0 +1,280 @@
+"""A run as one HTML page that needs no network: every text of the run is escaped, only this package's script runs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from latex2mathml.converter import convert
+from markupsafe import Markup, escape
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from sygus.export.figures import COLOURS
+from sygus.export.gallery import Gallery
+from sygus.export.latex import weight_equations
+from sygus.export.plots import figure_bytes, figures
+from sygus.export.record import Measure, Record
+from sygus.export.tables import PARTS, Row, Scale, arrow, compared, is_best, value_text
+from sygus.expressions import parse_expression
+from sygus.saliency.features import FEATURES
+from sygus.terms import Variable, expand, subterms
+
+_PAGE = Path(__file__).parent / "page"
+
+_SECTIONS = {
+    "answer": "Answer",
+    "scores": "Scores",
+    "significance": "Significance",
+    "gallery": "Gallery",
+    "search": "Search",
+    "accounting": "Accounting",
+    "protocol": "Protocol",
+}
+
+_CAPTIONS = {
+    "curve": "Score of each candidate in the order of the proposals; the line is the best so far.",
+    "front": "Score by size, and the front that no smaller expression matches.",
+    "differences": "Found expression minus baseline, a dot for each held-out picture; the bar is the mean.",
+}
+
+
+def report_page(record: Record, gallery: Gallery | None) -> str:
+    """The page.
+
+    Args:
+        record: of the run.
+        gallery: of the same run; None where its pictures were not kept.
+
+    Raises:
+        SourceError: the record's answer does not parse.
+    """
+    plots = _plots(record)
+    comparisons = _comparisons(record)
+    shown = set(_SECTIONS)
+    shown -= set() if record.measures else {"scores"}
+    shown -= set() if comparisons else {"significance"}
+    shown -= set() if plots["front"] or plots["curve"] else {"search"}
+    style, script = (_asset(name) for name in ("report.css", "report.js"))
+    page: str = template("report.html").render(
+        record=record,
+        title=f"{Path(record.problem.get('file', 'run')).stem} on {record.settings.get('network', 'a network')}",
+        summary=_summary(record),
+        sections=[(anchor, name) for anchor, name in _SECTIONS.items() if anchor in shown],
+        style=Markup(style),  # noqa: S704 - this package's
+        script=Markup(script),  # noqa: S704 - this package's
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        parts=PARTS,
+        comparisons=comparisons,
+        controls={row.title for row in record.table if row.control},
+        plots=plots,
+        gallery=_gallery(record, gallery),
+        titles=list(gallery.maps) if gallery is not None else [],
+        colour_bar=_png(np.tile(np.arange(256, dtype=np.uint8), (8, 1))),
+        accounting=_accounting(record),
+        protocol=_protocol(record),
+        **_formula(record),
+    )
+    return page
+
+
+def template(name: str) -> Template:
+    """A template of this package's pages; what it shows is escaped."""
+    return _environment().get_template(name)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_PAGE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.globals |= {
+        "arrow": arrow,
+        "is_best": is_best,
+        "value_text": value_text,
+        "number": _number,
+        "signed": _signed,
+        "p_text": _p_text,
+        "picture": _picture,
+    }
+    environment.tests["same_as"] = lambda one, other: one is other
+    return environment
+
+
+def _asset(name: str) -> str:
+    return (_PAGE / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """As a content security policy names what may run."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _data(content: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _summary(record: Record) -> str:
+    found = record.found_row
+    if found is None or not record.measures:
+        return record.ending
+    measure = record.measures[0]
+    search, held_out = (value_text(found.mean(part, measure), measure) + measure.unit for part in PARTS)
+    better = "lower" if measure.direction == "min" else "higher"
+    return (
+        f"The expression found has {measure.name} {search} on the {len(record.search.ids)} pictures of the search and "
+        f"{held_out} on {len(record.held_out.ids)} held-out pictures ({better} is better)."
+    )
+
+
+def _formula(record: Record) -> Mapping[str, Any]:
+    if record.found is None:
+        return {"equations": [], "guarded": False, "symbols": []}
+    term = parse_expression(record.answer, "the run's answer")
+    equations = weight_equations(term)
+    lines = [f"{left} = {right}" for left, right in ((equations.left, equations.right), *equations.parts)]
+    used = dict.fromkeys(node.head.name for node in subterms(expand(term)) if isinstance(node.head, Variable))
+    symbols = [(mathml(FEATURES[name].latex), FEATURES[name].doc) for name in used]
+    if any(r"\frac{1}{Z}" in line for line in lines):
+        symbols.append((mathml("Z"), "The number of pixels of a feature map."))
+    return {"equations": [mathml(line) for line in lines], "guarded": equations.is_guarded, "symbols": symbols}
+
+
+def mathml(latex: str) -> Markup:
+    """MathML, which the converter builds as a tree and so escapes, with the LaTeX for who cannot show it."""
+    text: str = convert(latex, display="block")
+    return Markup(text.replace("<math ", f'<math alttext="{escape(latex)}" ', 1))  # noqa: S704 - see above
+
+
+def _comparisons(record: Record) -> list[tuple[Measure, list[Any]]]:
+    found = record.found_row
+    if found is None or not record.baselines:
+        return []
+    return [(measure, compared(found, record.baselines, measure)) for measure in record.measures]
+
+
+def _plots(record: Record) -> dict[str, Any]:
+    made = {name: (name, figure) for name, figure in figures(record).items()}
+    differences = [plot for name, plot in made.items() if name.startswith("differences")]
+    return {"curve": made.get("curve"), "front": made.get("front"), "differences": differences}
+
+
+def _picture(plot: tuple[str, Figure]) -> Markup:
+    name, figure = plot
+    caption = _CAPTIONS[name.rstrip("0123456789")]
+    source = _data(figure_bytes(figure, "svg"), "image/svg+xml")
+    return Markup('<figure class="plot"><img src="{}" alt="{}"><figcaption>{}</figcaption></figure>').format(
+        source, f"Plot. {caption}", caption
+    )
+
+
+def _gallery(record: Record, gallery: Gallery | None) -> list[dict[str, Any]]:
+    if gallery is None:
+        return []
+    rows = {row.title: row for row in record.table}
+    named = zip(record.held_out.ids, record.held_out.targets, gallery.pictures, strict=False)
+    items = []
+    for index, (name, target, picture) in enumerate(named):
+        pixels = picture.permute(1, 2, 0).numpy()
+        maps = [
+            {"title": title, "source": _png(values[index].numpy()), "score": _scores(rows.get(title), record, index)}
+            for title, values in gallery.maps.items()
+        ]
+        height, width = pixels.shape[:2]
+        items.append(
+            {"id": name, "target": target, "picture": _jpeg(pixels), "maps": maps, "width": width, "height": height}
+        )
+    return items
+
+
+def _scores(row: Row | None, record: Record, index: int) -> str:
+    """What a method scores on a held-out picture."""
+    if row is None:
+        return ""
+    scored = [(measure, row.held_out[measure.name].scores[index]) for measure in record.measures]
+    return ", ".join(f"{measure.name} {_number(value, measure)}{measure.unit}" for measure, value in scored)
+
+
+def _png(values: NDArray[np.uint8]) -> str:
+    """A map (H, W) in the colours of heat maps, one byte a pixel."""
+    palette = (colormaps[COLOURS](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+    coloured = Image.frombytes("P", values.shape[::-1], values.tobytes())
+    coloured.putpalette(palette.tobytes())
+    return png_data(coloured)
+
+
+def png_data(image: Image.Image) -> str:
+    """A picture as the address of itself."""
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return _data(buffer.getvalue(), "image/png")
+
+
+def _jpeg(pixels: NDArray[np.uint8]) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=90)
+    return _data(buffer.getvalue(), "image/jpeg")
+
+
+def _number(value: float, measure: Scale) -> str:
+    return f"{value:.1f}" if measure.unit == "%" else f"{value:.3f}"
+
+
+def _signed(value: float, measure: Scale) -> str:
+    text = _number(value, measure)
+    return "0" if float(text) == 0 else f"+{text}" if value > 0 else text.replace("-", "−")  # noqa: RUF001 - a minus
+
+
+def _p_text(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+_COUNTS = {
+    "proposed": "proposed by the search",
+    "scored": "scored on all pictures",
+    "duplicate": "alike an earlier one",
+    "pruned": "lost a race, so not scored on all pictures",
+    "unsafe": "unsafe: a denominator is not proved nonzero",
+    "failed": "heat maps not finite",
+    "size": "size reached, in nodes",
+    "combined": "combined by the enumeration",
+    "distinct": "of them distinct in value",
+    "pruned as alike": "of them pruned as equal in value",
+    "unsafe divisions": "of them with an unsafe division",
+    "not finite": "of them not finite",
+    "forwards": "masked forward passes",
+    "seconds": "seconds of search",
+}
+
+
+def _accounting(record: Record) -> list[tuple[str, str]]:
+    counts = {_COUNTS.get(name, name): _count(value) for name, value in record.accounting.items()}
+    kinds = [(f"of them with {name}", _count(value)) for name, value in record.duplicates.items()]
+    lines = list(counts.items())
+    place = next((index + 1 for index, (name, _) in enumerate(lines) if name == _COUNTS["duplicate"]), len(lines))
+    return [*lines[:place], *kinds, *lines[place:]]
+
+
+def _count(value: float) -> str:
+    return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def _protocol(record: Record) -> list[tuple[str, str]]:
+    settings = {name.replace("_", " "): "by default" if v is None else v for name, v in record.settings.items()}
+    prints = {"layer explained": record.fingerprints.get("layer", "")}
+    prints |= {f"fingerprint of {name}": v for name, v in record.fingerprints.items() if name != "layer"}
+    machine = {"device used" if name == "device" else name: value for name, value in record.machine.items()}
+    listed = [(name, str(value)) for name, value in (settings | prints | machine).items()]
+    versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
+    pictures = [(f"{called} pictures", record.pictures(part).name) for part, called in PARTS.items()]
+    return [*listed, *pictures, ("versions", versions), ("SHA-256 of the problem", record.problem.get("sha256", ""))]

@@ -1,0 +1,123 @@
+"""A found expression as one readable Python file that needs torch and numpy alone."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from sygus.errors import OptionError
+from sygus.export import hooked
+from sygus.export.hooked import MEASURED
+from sygus.export.sygus import term_text
+from sygus.oracles.cam import features_of
+from sygus.saliency import heatmap
+from sygus.saliency.features import alpha
+from sygus.terms import Literal, Term, Variable, expand, fold
+from sygus.theories import Function
+from sygus.theories.cam import GUARD, guarded_division
+
+_OWN_IMPORT = re.compile(r"^from sygus\S* import [^\n]*\n", re.MULTILINE)
+
+_CLASSES = '''
+
+class _Found(Expression):
+    """The expression that was found."""
+
+    names = ({names})
+
+    def weights(self, features: Mapping[str, Tensor]) -> Tensor:
+        """w."""
+{body}
+
+
+class SynthesizedCAM(_Found, ExpressionCAM):
+    """As pytorch-grad-cam's classes: ``SynthesizedCAM(model, target_layers)(input_tensor, targets)``."""
+
+
+class SynthesizedExtractor(_Found, ExpressionExtractor):
+    """As torchcam's extractors: ``SynthesizedExtractor(model, target_layer)(class_idx, scores)``."""
+'''
+
+
+def torch_source(expression: Term) -> str:
+    """The file.
+
+    Raises:
+        OptionError: the expression needs features that a file which stands alone cannot measure.
+    """
+    names = features_of(expression)
+    others = [name for name in names if name not in MEASURED]
+    if others:
+        raise OptionError(
+            f"--to torch: {', '.join(others)} cannot be measured by a file that stands alone",
+            "use sygus.SynthesizedCAM.load(RUN), which measures every feature",
+        )
+    head, rest = _runtime()
+    functions: list[Callable[..., object]] = [
+        guarded_division,
+        alpha,
+        heatmap.combine,
+        heatmap.unit_range,
+        heatmap.saliency,
+    ]
+    parts = [
+        '"""Heat maps by a synthesised expression; needs torch and numpy alone.\n\n'
+        f'w = {_plain(term_text(expand(expression)))}\n"""\n',
+        head.rstrip() + f"\nfrom torch.nn.functional import interpolate\n\nGUARD = {GUARD}\nFLAT = {heatmap.FLAT}\n",
+        *(inspect.getsource(function) for function in functions),
+        rest.rstrip()
+        + "\n"
+        + _CLASSES.format(
+            names=", ".join(f'"{n}"' for n in names) + ("," if len(names) == 1 else ""), body=_body(expression)
+        ),
+    ]
+    return "\n\n".join(part.strip("\n") + "\n" for part in parts)
+
+
+def _runtime() -> tuple[str, str]:
+    """The imports and the rest of :mod:`sygus.export.hooked`, without what it takes from this package."""
+    source = Path(inspect.getfile(hooked)).read_text(encoding="utf-8")
+    source = _OWN_IMPORT.sub("", source[source.index("from __future__") :])
+    cut = source.index("Self = ")
+    return source[:cut], source[cut:]
+
+
+def _body(expression: Term) -> str:
+    """A statement for each sub-term; equal ones are computed once."""
+    lines: list[str] = []
+    taken: dict[str, None] = {}
+
+    def feature(name: str) -> str:
+        if name not in taken:
+            taken[name] = None
+            lines.append(f'{name} = features["{name}"]')
+        return name
+
+    def visit(node: Term, arguments: list[str]) -> str:
+        head = node.head
+        if isinstance(head, Variable):
+            return feature(head.name)
+        if isinstance(head, Literal):
+            if isinstance(head.value, bool):
+                text = f"torch.tensor({head.value}, device={feature('activation')}.device)"
+            else:
+                text = f"{feature('activation')}.new_tensor({float(head.value)!r})"
+        else:
+            assert isinstance(head, Function), f"{head.name} was not expanded"
+            assert head.source is not None, f"{head.name} has no source"
+            text = head.source(*arguments)
+        name = f"x{len(lines) - len(taken) + 1}"
+        lines.append(f"{name} = {text}")
+        return name
+
+    result = fold(expand(expression), visit)
+    return "\n".join(f"        {line}" for line in [*lines, f"return {result}"])
+
+
+def _plain(text: str) -> str:
+    """For a docstring; what a docstring may not hold cannot come out of the printer, but is checked."""
+    if '"""' in text or "\\" in text or not text.isprintable():
+        raise OptionError("--to torch: the expression has symbols that Python text cannot hold", "rename them")
+    return text

@@ -1,0 +1,35 @@
+"""The notebook of the documentation runs from its first cell to its last, and says nothing that it does not do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NOTEBOOK = Path(__file__).parents[1] / "docs" / "tutorial.ipynb"
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, Any] = {}
+    cells = json.loads(NOTEBOOK.read_text())["cells"]
+    for number, cell in enumerate(cells):
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), f"cell {number}", "exec"), space)  # noqa: S102 - our own notebook
+    assert (tmp_path / "runs" / "tutorial" / "report.html").is_file()
+    assert space["maps"].shape == (8, 64, 64)
+    printed = capsys.readouterr().out
+    assert "define-fun w" in printed
+    lines = {
+        line.split()[0]: float(line.split()[1]) for line in printed.splitlines() if " p = " in line and "-CAM " in line
+    }
+    assert lines["Fake-CAM"] > 0  # as the text says
+
+
+def test_it_is_kept_without_outputs() -> None:
+    for cell in json.loads(NOTEBOOK.read_text())["cells"]:
+        assert cell.get("outputs", []) == []
+        assert cell.get("execution_count") is None
