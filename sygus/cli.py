@@ -163,6 +163,10 @@ def verify(file: str, answer: str, seconds: float) -> None:
 @click.argument("file", shell_complete=_complete_file)
 def check(file: str) -> None:
     """Read FILE and say what it asks, without searching."""
+    from sygus.commands.synthesise import check_ordinary
+
+    if check_ordinary(file):
+        return
     from sygus.commands.inspect import run_check
 
     run_check(file)
