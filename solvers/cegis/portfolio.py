@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import z3
 
@@ -58,6 +58,9 @@ class Portfolio:
         known = known_strategies()
         if name == AUTO:
             applicable = [strategy for strategy in known.values() if strategy.applies(specification)]
+            if specification.propositional:  # few points: enumeration is quick, and instantiation seldom fits
+                applicable.sort(key=lambda strategy: strategy.share)
+                applicable = [replace(strategy, share=1.0) for strategy in applicable]
             by_size = [strategy for strategy in applicable if strategy.name == STREAM]
             quick = [strategy for strategy in applicable if strategy.name != STREAM]
             return cls(specification, limits, (by_size or quick) if further else quick)
