@@ -7,10 +7,36 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from sygus.errors import SycamError
 
 EXIT_BAD_INPUT, EXIT_NOTHING_FOUND, EXIT_INTERRUPTED = 2, 3, 130
+
+
+KINDS = ("networks", "images", "metrics", "methods", "features", "functions", "strategies", "grammars")
+"""What ``list`` lists."""
+
+
+def _examples(*lines: str) -> str:
+    """The end of a command's help: lines that stay as they are."""
+    return "\b\n" + "\n".join(["Examples:", *(f"  {line}" for line in lines)])
+
+
+def _complete_file(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Shipped grammars by their bare names, and files."""
+    from sygus.resources import grammar_names
+
+    names = [CompletionItem(name) for name in grammar_names() if name.startswith(incomplete)]
+    return [*names, CompletionItem(incomplete, type="file")]
+
+
+def _complete_path(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="file")]
+
+
+def _complete_kind(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(kind) for kind in KINDS if kind.startswith(incomplete)]
 
 
 class _Commands(click.Group):
@@ -21,6 +47,10 @@ class _Commands(click.Group):
             args = ["solve", *args]
         return super().parse_args(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Commands, and what may be solved without naming one."""
+        return [*super().shell_complete(ctx, incomplete), *_complete_file(ctx, self.params[0], incomplete)]
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -29,16 +59,20 @@ class _Commands(click.Group):
             ctx.exit(EXIT_BAD_INPUT)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_examples(
+        "sycam-sygus FILE.sy                   solve a problem; the answer is printed on stdout",
+        "sycam-sygus gradcam_plus              a shipped grammar by its bare name",
+        "sycam-sygus FILE.sy --network shapes-resnet --budget size=5",
+        "sycam-sygus report RUN                the run in the folder RUN as one HTML page",
+        "sycam-sygus export RUN --to torch     what was found as a Python file; also LaTeX, figures and others",
+    ),
+)
 @click.version_option(package_name="sycam-sygus")
 def main() -> None:
-    r"""Synthesise the class-activation-map expression that scores best on a metric.
-
-    \b
-    sycam-sygus FILE.sy                   solve a problem; the answer is printed on stdout
-    sycam-sygus gradcam_plus              a shipped grammar by its bare name
-    sycam-sygus FILE.sy --network shapes-resnet --budget size=5
-    """
+    """Synthesise the class-activation-map expression that scores best on a metric."""
 
 
 def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -59,8 +93,16 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-@main.command()
-@click.argument("file")
+@main.command(
+    epilog=_examples(
+        "sycam-sygus gradcam_plus                                      a shipped grammar, on the embedded pictures",
+        "sycam-sygus my.sy --network torchvision:resnet50 --images ~/pictures",
+        "sycam-sygus my.sy --budget size=9,time=10m --out runs/mine",
+        "sycam-sygus my.sy --budget size=9,time=10m --out runs/mine --resume",
+        "sycam-sygus max2.sl --time 5                                  an ordinary problem of a SyGuS logic",
+    )
+)
+@click.argument("file", shell_complete=_complete_file)
 @_settings_options
 @click.option("--strategy", metavar="S", help="Search strategy (sycam-sygus list strategies).")
 @click.option("--budget", metavar="B", help="Limits, as size=7,time=60s,forwards=50000,terms=1000.")
@@ -88,15 +130,7 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
 @click.option("--verbose", is_flag=True, help="On stderr also each new best, settings, versions and duplicates.")
 def solve(file: str, form: str, quiet: bool, verbose: bool, **given: Any) -> None:
-    r"""Search the grammar of FILE for the best expression; or, in a logic other than CAM, for one that is correct.
-
-    \b
-    sycam-sygus gradcam_plus                                      a shipped grammar, on the embedded pictures
-    sycam-sygus my.sy --network torchvision:resnet50 --images ~/pictures
-    sycam-sygus my.sy --budget size=9,time=10m --out runs/mine
-    sycam-sygus my.sy --budget size=9,time=10m --out runs/mine --resume
-    sycam-sygus max2.sl --time 5                                  an ordinary problem of a SyGuS logic
-    """
+    """Search the grammar of FILE for the best expression; or, in a logic other than CAM, for one that is correct."""
     from sygus.commands.synthesise import run_ordinary
 
     status = run_ordinary(file, given | {"form": form, "quiet": quiet})
@@ -112,7 +146,7 @@ def solve(file: str, form: str, quiet: bool, verbose: bool, **given: Any) -> Non
 
 
 @main.command()
-@click.argument("file")
+@click.argument("file", shell_complete=_complete_file)
 @click.argument("answer")
 @click.option("--time", "seconds", default=60.0, show_default=True, metavar="S", help="Seconds that Z3 may take.")
 def verify(file: str, answer: str, seconds: float) -> None:
@@ -126,15 +160,25 @@ def verify(file: str, answer: str, seconds: float) -> None:
 
 
 @main.command()
-@click.argument("file")
+@click.argument("file", shell_complete=_complete_file)
 def check(file: str) -> None:
     """Read FILE and say what it asks, without searching."""
+    from sygus.commands.synthesise import check_ordinary
+
+    if check_ordinary(file):
+        return
     from sygus.commands.inspect import run_check
 
     run_check(file)
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "sycam-sygus evaluate --methods gradcam,layercam --metrics average-drop,insertion,pointing-game",
+        "sycam-sygus evaluate --methods gradcam --expression '(gap (* alpha (relu gradient)))'",
+        "sycam-sygus evaluate --metrics all --images ~/pictures --network torchvision:resnet50 --format csv",
+    )
+)
 @_settings_options
 @click.option("--methods", default="quick", show_default=True, help="Names separated by commas, quick, or all.")
 @click.option(
@@ -158,8 +202,14 @@ def evaluate(methods: str, metrics: str, expression: str | None, form: str, **gi
     run_evaluate(methods, metrics, expression, form, given)
 
 
-@main.command()
-@click.argument("images", nargs=-1, required=True)
+@main.command(
+    epilog=_examples(
+        "sycam-sygus explain shapes:0 shapes:1 --methods gradcam,scorecam",
+        "sycam-sygus explain cat.jpg --network torchvision:resnet50 --expression @runs/mine/answer.sy",
+        "sycam-sygus explain *.png --single --alpha 0.4 --colours cividis --out overlays",
+    )
+)
+@click.argument("images", nargs=-1, required=True, shell_complete=_complete_path)
 @click.option("--network", metavar="N", help="Network to explain (sycam-sygus list networks).")
 @click.option("--layer", metavar="L", help="Layer to explain; by default the last feature map.")
 @click.option("--methods", default="gradcam,gradcam++,layercam", show_default=True, help="Names separated by commas.")
@@ -178,20 +228,21 @@ def evaluate(methods: str, metrics: str, expression: str | None, form: str, **gi
     help="One figure, a row for each picture; or an overlay for each picture and method, of the network's size.",
 )
 def explain(**given: Any) -> None:
-    r"""Draw the heat maps of IMAGES: files, or shapes:3 for picture 3 of the embedded set.
-
-    \b
-    sycam-sygus explain shapes:0 shapes:1 --methods gradcam,scorecam
-    sycam-sygus explain cat.jpg --network torchvision:resnet50 --expression @runs/mine/answer.sy
-    sycam-sygus explain *.png --single --alpha 0.4 --colours cividis --out overlays
-    """
+    """Draw the heat maps of IMAGES: files, or shapes:3 for picture 3 of the embedded set."""
     from sygus.commands.explain import ExplainOptions, run_explain
 
     run_explain(ExplainOptions(**given))
 
 
-@main.command(name="export")
-@click.argument("run")
+@main.command(
+    name="export",
+    epilog=_examples(
+        "sycam-sygus export runs/mine --to latex",
+        "sycam-sygus export runs/mine --to torch --out found.py",
+        "sycam-sygus export runs/mine --to figures --out figures",
+    ),
+)
+@click.argument("run", shell_complete=_complete_path)
 @click.option(
     "--to",
     "form",
@@ -202,20 +253,14 @@ def explain(**given: Any) -> None:
 )
 @click.option("--out", metavar="FILE", help="Where to; by default stdout.")
 def export_(run: str, form: str, out: str | None) -> None:
-    r"""Give the result of RUN, the folder of a run or its solution.json, in another form.
-
-    \b
-    sycam-sygus export runs/mine --to latex
-    sycam-sygus export runs/mine --to torch --out found.py
-    sycam-sygus export runs/mine --to figures --out figures
-    """
+    """Give the result of RUN, the folder of a run or its solution.json, in another form."""
     from sygus.commands.export import run_export
 
     run_export(run, form, out)
 
 
 @main.command()
-@click.argument("run")
+@click.argument("run", shell_complete=_complete_path)
 @click.option("--out", metavar="FILE", help="Where to; by default report.html beside the record.")
 def report(run: str, out: str | None) -> None:
     """Write RUN, the folder of a run, as one HTML page with tables, tests, plots and a gallery of heat maps."""
@@ -241,9 +286,27 @@ def oracle(metric: str, question: tuple[str, ...], **given: Any) -> None:
 
 
 @main.command(name="list")
-@click.argument("kind")
+@click.argument("kind", shell_complete=_complete_kind)
 def list_(kind: str) -> None:
     """List the known networks, images, metrics, methods, features, functions, strategies or grammars."""
     from sygus.commands.inspect import run_list
 
     run_list(kind)
+
+
+@main.command(
+    epilog=_examples(
+        "source <(sycam-sygus completion bash)         for this session; in ~/.bashrc for all",
+        "source <(sycam-sygus completion zsh)",
+        "sycam-sygus completion fish | source",
+    )
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes SHELL complete commands, options, grammars and files."""
+    from click.shell_completion import get_completion_class
+
+    program = "sycam-sygus"
+    script = get_completion_class(shell)
+    assert script is not None
+    click.echo(script(main, {}, program, f"_{program.replace('-', '_').upper()}_COMPLETE").source())

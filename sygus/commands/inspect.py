@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import click
 
+from solvers.cegis.strategies import known_strategies
 from solvers.settings import STRATEGIES, resolve
 from sygus.elaborate import load_problem
 from sygus.errors import OptionError
@@ -98,6 +99,10 @@ SHOWN = 3
 """Unsafe denominators that are shown of each production."""
 
 
+def _ordinary_strategies() -> Mapping[str, str]:
+    return {name: f"in other logics: {strategy.doc}" for name, strategy in known_strategies().items()}
+
+
 def run_list(kind: str) -> None:
     """Print the names of one kind and what they are."""
     kinds: dict[str, Mapping[str, str]] = {
@@ -107,7 +112,7 @@ def run_list(kind: str) -> None:
         "methods": {name: method.title for name, method in methods().items()},
         "features": {name: f"{SORTS[f.rank]}: {f.doc}" for name, f in FEATURES.items()},
         "functions": {f"{f.name}": f"{f.sorts}: {f.doc}" for f in CAM.functions},
-        "strategies": STRATEGIES,
+        "strategies": {**{name: f"in CAM: {doc}" for name, doc in STRATEGIES.items()}, **_ordinary_strategies()},
         "grammars": dict.fromkeys(grammar_names(), ""),
     }
     if kind not in kinds:

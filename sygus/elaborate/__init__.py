@@ -53,8 +53,10 @@ def load_answer(text: str, file: str, answer: str, answer_file: str) -> dict[Syn
     """The bodies that an answer gives the functions of a problem, over the problem's own parameters.
 
     Args:
-        text, file: the problem.
-        answer, answer_file: ``((define-fun f …)…)``; the definitions may use the problem's macros, and earlier ones.
+        text: of the problem.
+        file: its name.
+        answer: ``((define-fun f …)…)``; the definitions may use the problem's macros.
+        answer_file: its name.
 
     Raises:
         SourceError: with the position of what is wrong in either text, such as a function that is missing.

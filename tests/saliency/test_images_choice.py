@@ -184,6 +184,19 @@ def test_lists_of_voc_that_lead_out_of_the_folder_are_refused(tmp_path: Path, na
         choose(tmp_path, 2, 2)
 
 
+def test_names_that_would_steer_the_terminal_are_written_out(tmp_path: Path) -> None:
+    for index in range(4):
+        picture(tmp_path / "a" / f"{index}.png", index)
+    (tmp_path / "a" / "red \x1b[31m\nline \udcff é.png").touch()
+    with pytest.raises(SycamError) as error:
+        choose(tmp_path, 2, 3, strict=True)
+    assert str(error.value).isprintable()
+    assert "a/red \\x1b[31m\\nline \\udcff é.png" in str(error.value)
+    result = evaluate(tmp_path, "--held-out-images", "3", "--search-images", "2")
+    assert result.exit_code == 2
+    assert "has 5, 1 of which cannot be read" in " ".join(result.stderr.split())
+
+
 # Labels
 
 
@@ -201,6 +214,7 @@ def test_labels_for_a_network() -> None:
         ([0, NO_CLASS, NO_CLASS], tuple("abc"), 3, "the class of 2 of 3 pictures of these is unknown"),
         ([0, 2, 1], tuple("abc"), 4, "these is labelled with 3 classes, the network has 4"),
         ([0, 2, 1], tuple("abc"), 2, "these is labelled with 3 classes, the network has 2"),
+        ([0, 3, 1], tuple("abc"), 3, "these is labelled with 4 classes, the network has 3"),
         ([0, 9, 1], (), 8, "these is labelled with 10 classes, the network has 8"),
     ):
         with pytest.raises(OptionError) as error:

@@ -198,6 +198,11 @@ def postscript(path: Path) -> None:
     path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 40 30\n%%EndComments\nshowpage\n%%EOF\n")
 
 
+def line(path: Path) -> None:
+    """Of one pixel by 400000, which a short side of 256 would make 26 thousand million."""
+    Image.new("L", (400_000, 1)).save(path)
+
+
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "a cut PNG": (cut("PNG"), "x.png: "),
     "a cut JPEG": (cut("JPEG"), "x.png: "),
@@ -212,6 +217,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "nothing": (lambda _: None, "there is no file x.png"),
     "a bomb": (bomb, "x.png has more than 89 million pixels, which may be an attack"),
     "a smaller bomb": (smaller_bomb, "x.png has more than 89 million pixels, which may be an attack"),
+    "a line": (line, "x.png is 400000x1, which the network would have as 102400000x256 pixels"),
     "PostScript": (postscript, "x.png is no picture of a known format"),
 }
 
@@ -221,7 +227,7 @@ def test_broken_pictures_say_why(tmp_path: Path, name: str) -> None:
     prepare, reason = BROKEN[name]
     prepare(tmp_path / "x.png")
     with pytest.raises(Unreadable) as error:
-        read_record(Record(tmp_path / "x.png"), Preprocessing.square(8))
+        read_record(Record(tmp_path / "x.png"), Preprocessing.square(224, 256))
     assert str(error.value).startswith(reason)
     assert "\n" not in str(error.value)
     assert str(tmp_path) not in str(error.value)  # its name in the folder comes before

@@ -1,5 +1,6 @@
 """Splitting any module at a layer: the halves compute what the module computes, and so do their gradients."""
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -254,6 +255,17 @@ class SwitchedOff(nn.Module):
             return self.head(x.mean((2, 3)))
 
 
+def broken_weights(value: float) -> nn.Module:
+    model = chain()
+    nn.init.constant_(model.get_submodule("7").weight, value)
+    return model
+
+
+def on_meta() -> nn.Module:
+    with torch.device("meta"):
+        return chain()
+
+
 class OneLogit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x.mean((1, 2, 3))
@@ -264,6 +276,10 @@ class OneLogit(nn.Module):
     [
         (Random(), None, "other logits each time"),
         (SwitchedOff(), "conv", "no gradient with respect to 'conv'"),
+        (broken_weights(float("nan")), None, "logits that are not finite; check its weights"),
+        (broken_weights(float("inf")), None, "logits that are not finite; check its weights"),
+        (on_meta(), None, "'0.weight' of the model has no values; load its weights first"),
+        (nn.Sequential(nn.LazyConv2d(6, 3), nn.ReLU()), None, "'0.weight' of the model has no values"),
         (OneLogit(), None, r"shape \(2,\), not \(2, classes\)"),
         (nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, CLASSES)), None, "no layer of the network gives"),
         (nn.Linear(7, 3), None, r"fails on 2 pictures of 16x16: RuntimeError"),
@@ -272,6 +288,22 @@ class OneLogit(nn.Module):
 def test_models_that_cannot_be_explained_are_errors(model: nn.Module, layer: str | None, message: str) -> None:
     with pytest.raises(OptionError, match=message):
         make(model, layer)
+
+
+def test_compiled_models() -> None:
+    """Of torch.compile the module behind is explained, nothing is compiled; TorchScript has none."""
+    model, x = chain().eval(), pictures(2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # TorchScript is deprecated, and torch.compile still imports it
+        compiled = torch.compile(model)
+        scripted = (torch.jit.trace(model, x), nn.Sequential(torch.jit.script(model)))
+        network = make(compiled)
+        for one in scripted:
+            with pytest.raises(OptionError, match="compiled by TorchScript, which hides its layers; give the module"):
+                make(one)
+    assert network.layer == "4"
+    with torch.no_grad():
+        torch.testing.assert_close(network.logits(x), model(x))
 
 
 def test_outputs_without_logits_name_the_option() -> None:

@@ -7,9 +7,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
-from sygus.saliency.heatmap import FLAT, unit_range
+from sygus.saliency.heatmap import FLAT, unit_range, upsample
 from sygus.saliency.networks import Network
 from sygus.saliency.progress import track
 
@@ -120,8 +119,7 @@ class _Problem:
         leaf = u.detach().requires_grad_()
         with torch.enable_grad():
             maps = torch.einsum("nk,nkhw->nhw", torch.softmax(leaf, 1), self.activation[index])
-            up = interpolate(maps[:, None], self.pictures.shape[-2:], mode="bilinear", align_corners=False)
-            mask = self.normalise(up[:, 0])[:, None]
+            mask = self.normalise(upsample(maps, self.network.size))[:, None]
         inside, slope = self._score(mask.detach(), index)
         value = inside
         if self.loss in ("diff", "iodiff"):

@@ -67,7 +67,7 @@ class ImageSet:
             raise OptionError(
                 f"--target: the class of {unknown} of {len(self)} pictures of {self.name} is unknown", hint
             )
-        known = len(self.classes) or int(self.labels.max()) + 1
+        known = max(len(self.classes), int(self.labels.max()) + 1)
         if known > classes or (self.classes and known != classes):
             message = f"--target: {self.name} is labelled with {known} classes, the network has {classes}"
             raise OptionError(message, hint)

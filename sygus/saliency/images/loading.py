@@ -141,11 +141,17 @@ class _Reader:
         )
 
     def _skip(self, entry: Entry, error: Unreadable) -> str:
+        name, reason = _printable(entry.id), _printable(str(error))
         if self.strict:
-            message = f"--images: the picture {entry.id} of '{self.name}' cannot be read: {error}"
+            message = f"--images: the picture {name} of '{self.name}' cannot be read: {reason}"
             raise SycamError(message, "remove it, or leave --strict out to skip such pictures")
         self.unread += 1
-        return f"{entry.id}: {error}"
+        return f"{name}: {reason}"
+
+
+def _printable(text: str) -> str:
+    """The text with what would steer a terminal, or is no character, written as in Python: files may be called so."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _shapes_split(search: int, held_out: int, seed: int, preprocessing: Preprocessing) -> Split:

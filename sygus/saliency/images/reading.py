@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from pathlib import Path
 
@@ -31,6 +32,9 @@ def read_record(record: Record, preprocessing: Preprocessing) -> tuple[Tensor, T
     """
     image = _colours(_load(record.file))
     placement = preprocessing.placement(*image.size)
+    if placement.resized[0] * placement.resized[1] > (Image.MAX_IMAGE_PIXELS or math.inf):  # of a line, a bomb is made
+        sizes = "{}x{}, which the network would have as {}x{}".format(*image.size, *placement.resized)
+        raise Unreadable(f"{record.file.name} is {sizes} pixels")
     return pixels_of(image, placement), _mask(record, placement), placement.boxes(record.boxes)
 
 

@@ -7,12 +7,11 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from sygus.saliency.features import Measurements
 from sygus.saliency.features.feature import smooth_alpha
 from sygus.saliency.features.gradients import smooth_gradients
-from sygus.saliency.heatmap import FLAT, combine, saliency, unit_range
+from sygus.saliency.heatmap import FLAT, combine, saliency, unit_range, upsample
 from sygus.saliency.methods.method import method
 from sygus.saliency.options import choice, names, number, whole
 
@@ -48,7 +47,7 @@ def _scaled(measured: Measurements) -> Tensor:
     maps = combine(measured["gradient"].relu(), measured["activation"])
     high = maps.amax((-2, -1), keepdim=True)
     scaled = torch.where(high < FLAT, 0, torch.tanh(GAMMA * maps / torch.where(high < FLAT, 1, high)))
-    return interpolate(scaled[:, None], measured.network.size, mode="bilinear", align_corners=False)[:, 0]
+    return upsample(scaled, measured.network.size)
 
 
 @method(

@@ -162,7 +162,8 @@ class Evaluation:
     @cached_property
     def masked_probability(self) -> Tensor:
         """O = softmax(f(x ⊙ S))_c, (n,)."""
-        return self.subject.network.probabilities(self.masked, self.targets)
+        subject = self.subject
+        return subject.network.masked_probabilities(subject.pictures, self.index, self.saliency, self.targets)
 
     @property
     def region(self) -> Tensor:

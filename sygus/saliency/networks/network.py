@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from sygus.errors import OptionError
 from sygus.saliency.images.geometry import Preprocessing
@@ -121,8 +122,36 @@ class Network:
 
     def probabilities(self, pictures: Tensor, targets: Tensor) -> Tensor:
         """softmax(f(x))_c for each picture (N, 3, H, W) and its target class (N,)."""
-        logits = self.logits(pictures)
-        return torch.softmax(logits.float(), 1).gather(1, targets.to(logits.device)[:, None])[:, 0]
+        return self._of_target(self.logits(pictures), targets)
+
+    def logits_of(self, make: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        """The logits (n, classes) of pictures that are made pass by pass, since all at once would fill the memory.
+
+        Args:
+            make: from so many rows of each input to as many pictures (b, 3, H, W).
+            inputs: (n, …) each.
+        """
+
+        def run(*rows: Tensor) -> Tensor:
+            return self._fast(make(*rows).contiguous(memory_format=torch.channels_last))
+
+        return self._without_gradients(run, *inputs)
+
+    def masked_probabilities(self, pictures: Tensor, index: Tensor, masks: Tensor, targets: Tensor) -> Tensor:
+        """softmax(f(x ⊙ S))_c, masked in pixel space.
+
+        Args:
+            pictures: (N, 3, H, W), the clean ones.
+            index: which of them, (n,).
+            masks: S of each, (n, H, W).
+            targets: its class, (n,).
+
+        Returns:
+            (n,) float32.
+        """
+        pictures = pictures.to(self.device).contiguous(memory_format=torch.channels_last)
+        logits = self.logits_of(lambda rows, masks: pictures[rows] * masks[:, None], index, masks)
+        return self._of_target(logits, targets)
 
     def tail_logits(self, activation: Tensor, pictures: Tensor | None = None) -> Tensor:
         """The logits (N, classes) from the activation (N, K, h, w) on; only the tail runs.
@@ -162,6 +191,10 @@ class Network:
             logits: Tensor = whole.exact(pictures)
             return logits
         return self._from_activation(self.trunk(pictures), *((pictures,) if self.needs_pictures else ()))
+
+    @staticmethod
+    def _of_target(logits: Tensor, targets: Tensor) -> Tensor:
+        return torch.softmax(logits.float(), 1).gather(1, targets.to(logits.device)[:, None])[:, 0]
 
     @property
     def _own_whole(self) -> Whole | None:
@@ -256,7 +289,8 @@ def make_network(classifier: Classifier, name: str, device: torch.device, layer:
     Raises:
         OptionError: the model cannot be run or copied, or the layer cannot be explained.
     """
-    model = classifier.model if classifier.owned else _copied(classifier.model)
+    model = _usable(classifier.model)
+    model = model if classifier.owned else _copied(model)
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     whole, size = pipeline(classifier, model), classifier.preprocessing.size
     grid = classifier.grid if isinstance(classifier.grid, tuple | str) else None
@@ -289,6 +323,20 @@ def make_network(classifier: Classifier, name: str, device: torch.device, layer:
         ),
         classifier=replace(classifier, model=model, owned=True),
     )
+
+
+def _usable(model: nn.Module) -> nn.Module:
+    """The module that runs layer by layer: of one by torch.compile, that which it was made from."""
+    model = getattr(model, "_orig_mod", model)
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise OptionError(
+            "--network: the model is compiled by TorchScript, which hides its layers",
+            "give the module that it was compiled from",
+        )
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if is_lazy(tensor) or tensor.is_meta:
+            raise OptionError(f"--network: '{name}' of the model has no values", "load its weights first")
+    return model
 
 
 def _copied(model: nn.Module) -> nn.Module:

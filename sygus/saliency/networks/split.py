@@ -53,11 +53,15 @@ def split(pipeline: nn.Module, layer: Layer, size: tuple[int, int], device: torc
     """Split a pipeline at a layer and check that the halves compute what it computes.
 
     Raises:
-        OptionError: the network computes differently each time, or the logits do not depend on the layer.
+        OptionError: the logits are not finite, differ each time, or do not depend on the layer.
     """
     pictures = probe_pictures(_CHECKED, size).to(device)
     with torch.no_grad(), plain_attention():
         expected, again = pipeline(pictures), pipeline(pictures)
+    if not bool(expected.isfinite().all()):
+        raise OptionError(
+            "--network: the model gives logits that are not finite", "check its weights and the normalisation"
+        )
     if deviation(again, expected) > TOLERANCE:
         raise OptionError(
             "--network: the model gives other logits each time",
