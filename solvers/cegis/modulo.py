@@ -95,7 +95,7 @@ class Modulo:
         self._ask_at_first()
         while True:
             relaxed, deferred = self._relaxed()
-            portfolio = Portfolio.of(Specification(relaxed), self.limits, self.strategy)
+            portfolio = Portfolio.of(Specification(relaxed), self.limits, self.strategy, further=True)
             learned = False
             for found in portfolio.answers():
                 self.limits.check()
@@ -114,7 +114,8 @@ class Modulo:
 
     def _relaxed(self) -> tuple[Problem, list[Term]]:
         """The problem without what depends on oracles in an unknown way, and the constraints that do."""
-        plain, deferred = [], []
+        plain: list[Term] = []
+        deferred: list[Term] = []
         for constraint in (*map(expand, self.problem.constraints), *self.instances):
             resolved = self._resolved(constraint, {})
             (deferred if applications(resolved) else plain).append(resolved)
