@@ -163,6 +163,10 @@ def verify(file: str, answer: str, seconds: float) -> None:
 @click.argument("file", shell_complete=_complete_file)
 def check(file: str) -> None:
     """Read FILE and say what it asks, without searching."""
+    from sygus.commands.synthesise import check_ordinary
+
+    if check_ordinary(file):
+        return
     from sygus.commands.inspect import run_check
 
     run_check(file)
@@ -263,6 +267,22 @@ def report(run: str, out: str | None) -> None:
     from sygus.commands.report import run_report
 
     run_report(run, out)
+
+
+@main.command()
+@click.argument("metric")
+@click.argument("question", nargs=-1, required=True)
+@_settings_options
+def oracle(metric: str, question: tuple[str, ...], **given: Any) -> None:
+    r"""Answer QUESTION as an external oracle of SyGuS-IF: print (score), the mean METRIC of a function.
+
+    \b
+    sycam-sygus oracle average-drop '(lambda ((gradient Map)) (gap gradient))'
+    sycam-sygus oracle average-drop question.query      a file that holds ((lambda …))
+    """
+    from sygus.commands.oracle import run_oracle
+
+    run_oracle(metric, question, given)
 
 
 @main.command(name="list")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from types import TracebackType
 
 from rich.console import Console, Group
@@ -15,6 +16,7 @@ from solvers.run import Candidate, Progress
 from solvers.solve import Solution
 from sygus.export.sygus import term_text
 from sygus.export.tables import LEFT_OUT, PARTS, Row, Scale, arrow, is_best, value_text
+from sygus.saliency.progress import reported_to
 
 PLAIN_INTERVAL = 5.0
 """Seconds between lines where stderr is no terminal."""
@@ -41,17 +43,25 @@ class ProgressDisplay:
         self.leader: Candidate | None = None
         self.live = None if quiet or not console.is_terminal else Live(console=console, transient=True)
         self.last = -PLAIN_INTERVAL
+        self.listening = ExitStack()
 
     def __enter__(self) -> ProgressDisplay:
         if self.live is not None:
             self.live.start()
+        self.listening.enter_context(reported_to(self.working))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.listening.close()
         if self.live is not None:
             self.live.stop()
+
+    def working(self, title: str, done: int, total: int) -> None:
+        """Show how far something long within the run is."""
+        if not self.quiet:
+            self._show([f"{title}: {done} of {total}"])
 
     def __call__(self, progress: Progress) -> None:
         """Show the state of the run."""
@@ -61,12 +71,14 @@ class ProgressDisplay:
             self.leader = progress.leader
             line = f"{progress.spending.seconds:.1f} s: new best: {self._values(progress.leader)}"
             self.console.print(line, soft_wrap=True, markup=False, highlight=False)
+        self._show(self._lines(progress), self._front(progress))
+
+    def _show(self, lines: Sequence[str], below: Sequence[Text] = ()) -> None:
         if self.live is not None:
-            lines = [Text(line, overflow="ellipsis", no_wrap=True) for line in self._lines(progress)]
-            self.live.update(Group(*lines, *self._front(progress)))
+            self.live.update(Group(*(Text(line, overflow="ellipsis", no_wrap=True) for line in lines), *below))
         elif time.monotonic() - self.last >= PLAIN_INTERVAL:
             self.last = time.monotonic()
-            self.console.print(" | ".join(self._lines(progress)), soft_wrap=True, markup=False, highlight=False)
+            self.console.print(" | ".join(lines), soft_wrap=True, markup=False, highlight=False)
 
     def _lines(self, progress: Progress) -> list[str]:
         spending, fates = progress.spending, progress.fates

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sygus.errors import OptionError, SourceError, TypeCheckError
+from sygus.errors import OptionError, Position, SourceError, TypeCheckError
 from sygus.oracles.cam import body_of, check_parameters, feature_variables
+from sygus.scope import Scope
+from sygus.scope import check_parameters as parameters_of
 from sygus.syntax import script as ast
-from sygus.syntax.parser import parse_answer, parse_term
+from sygus.syntax.parser import parse_answer, parse_term, parse_values
 from sygus.terms import REAL, Term, leaf
 from sygus.theories.cam import CAM, MAP, WEIGHT
-from sygus.typecheck import Scope, check_definition, check_term
+from sygus.typecheck import check_definition, check_term
 
 FILE = "--expression"
 
@@ -41,6 +43,28 @@ def parse_expression(text: str, where: str) -> Term:
         return _read(text, where)
     except SourceError as error:
         raise error.located(where, text) from None
+
+
+def function_expression(text: str, where: str) -> Term:
+    """The term over features of a tuple that holds one closed lambda term, as oracles are asked about functions.
+
+    Raises:
+        SourceError: there is not one value, or it is no function over features.
+    """
+    values = parse_values(text, where)
+    if len(values) != 1:
+        raise TypeCheckError(f"{len(values)} values", Position(1, 1, 1, 2), "a metric is asked about one function")
+    (value,) = values
+    scope = Scope(CAM, {str(sort): sort for sort in CAM.sorts})
+    if isinstance(value, ast.Lambda):
+        parameters = parameters_of(value.variables, scope)
+        check_parameters(parameters, [variable.position for variable in value.variables])
+        found = check_term(value.body, scope.binding({p.name: leaf(p) for p in parameters}))
+    else:
+        found = check_term(value, scope)
+    if found.sort not in (WEIGHT, MAP, REAL):
+        raise TypeCheckError(f"the function gives {found.sort}", value.position, "it must give a Weight or a Map")
+    return found
 
 
 def _read(text: str, where: str) -> Term:

@@ -19,6 +19,7 @@ from sygus.terms import (
     Term,
     Variable,
     fill,
+    fold,
     substitute,
     subterms,
     term,
@@ -217,6 +218,29 @@ class Objective:
     direction: Literal["min", "max"]
 
 
+@dataclass(frozen=True, eq=False)
+class OracleCall:
+    """An oracle that a solver may ask, and what each answer adds.
+
+    Attributes:
+        inputs: variables for what is asked; those of a function sort stand for functions.
+        outputs: variables for what is answered.
+        statement: a Bool over them; with their values in it, a constraint.
+        assumed: it is an assumption instead.
+        oracle: the name of the executable.
+        by_file: it is asked by a text file, not on its command line.
+        position: where the command stands.
+    """
+
+    inputs: tuple[Variable, ...]
+    outputs: tuple[Variable, ...]
+    statement: Term
+    assumed: bool
+    oracle: str
+    by_file: bool
+    position: Position
+
+
 @dataclass(frozen=True)
 class Setting:
     """The value that the file gives an option, and where."""
@@ -241,6 +265,8 @@ class Problem:
         oracles: the declared oracle functions, with the position of the oracle's name.
         variables: universally quantified: declared by the file, or bound by a command (``inv-constraint``, …).
         assumptions: boolean terms that may be taken to hold of the variables.
+        calls: oracles whose answers add constraints and assumptions.
+        legacy: what the file writes as before version 2.1 of the standard, one entry for each kind.
     """
 
     file: str
@@ -256,6 +282,19 @@ class Problem:
     oracles: Mapping[OracleFunction, Position] = field(default_factory=dict)
     variables: tuple[Variable, ...] = ()
     assumptions: tuple[Term, ...] = ()
+    calls: tuple[OracleCall, ...] = ()
+    legacy: tuple[str, ...] = ()
+
+    @property
+    def calls_itself(self) -> bool:
+        """Whether a grammar makes calls of functions to synthesise, by the features :fwd-decls and :recursion."""
+        return any(
+            isinstance(node.head, SynthFunction)
+            for target in self.targets
+            for productions in target.grammar.productions.values()
+            for production in productions
+            for node in subterms(production.template)
+        )
 
     @property
     def target(self) -> Target:
@@ -264,11 +303,19 @@ class Problem:
 
 
 def is_constant(root: Term) -> bool:
-    """Whether the term writes a constant: a literal, a negated number ``(- 5)`` or a fraction ``(/ 1 3)``."""
-    if isinstance(root.head, terms.Literal):
-        return True
-    numbers = all(is_constant(argument) for argument in root.arguments)
-    return numbers and (root.head.name, len(root.arguments)) in {("-", 1), ("/", 2)}
+    """Whether the term writes a constant.
+
+    Constants are literals, negated numbers ``(- 5)``, fractions ``(/ 1 3)``, and the values of arrays and datatypes
+    that are made of constants.
+    """
+
+    def visit(node: Term, constant: list[bool]) -> bool:
+        head = node.head
+        number = (head.name, len(node.arguments)) in {("-", 1), ("/", 2)}
+        makes = isinstance(head, terms.Literal) or number or getattr(head, "constructor", False)
+        return makes and all(constant)
+
+    return fold(root, visit)
 
 
 def productive(grammar: Grammar) -> Grammar:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
 from typing import Any, Protocol, TypeVar
@@ -19,11 +19,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """A sort: a name, indices as in ``(_ BitVec 8)``, argument sorts as in ``(Array Int Bool)``."""
+    """A sort: a name, indices as in ``(_ BitVec 8)``, argument sorts as in ``(Array Int Bool)``.
+
+    ``declaration`` is what a file declared it as, where it is none of the theories'; sorts of one name differ by it.
+    """
 
     name: str
     indices: tuple[int | str, ...] = ()
     arguments: tuple[Sort, ...] = ()
+    declaration: object | None = field(default=None, repr=False)
 
     @property
     def is_function(self) -> bool:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import NoReturn
 
-from sygus.errors import Position, TypeCheckError
+from sygus.errors import Position
+from sygus.scope import Scope, Symbol, check_parameters, check_sort, fail, known, parameter_sorts
 from sygus.syntax import script as ast
-from sygus.syntax.printer import print_sort, print_term
+from sygus.syntax.printer import print_term
 from sygus.terms import (
     BOOL,
     INT,
@@ -19,7 +19,6 @@ from sygus.terms import (
     STRING,
     Definition,
     Literal,
-    OracleFunction,
     Sort,
     SynthFunction,
     Term,
@@ -30,78 +29,11 @@ from sygus.terms import (
     term,
 )
 from sygus.theories import Theory
+from sygus.theories.quantifiers import quantifier
 from sygus.theories.strings import unescape
 
 LONGEST_NUMERAL = 4000
 """Digits of a numeral; Python reads no more than 4,300 without being told."""
-
-Symbol = Definition | SynthFunction | OracleFunction
-
-
-def fail(message: str, position: Position, hint: str = "") -> NoReturn:
-    """Raise a :class:`TypeCheckError`."""
-    raise TypeCheckError(message, position, hint)
-
-
-def known(names: Iterable[str], wrong: str = "", what: str = "known") -> str:
-    """The hint that lists what there is, with the closest match first."""
-    ordered = sorted(set(names))
-    close = get_close_matches(wrong, ordered, n=1)
-    guess = f"did you mean '{close[0]}'? " if close else ""
-    return f"{guess}{what}: {', '.join(ordered) or 'none'}"
-
-
-@dataclass(frozen=True)
-class SortMacro:
-    """A sort of ``define-sort`` with parameters: its meaning is its body with the arguments put in."""
-
-    parameters: tuple[str, ...]
-    body: ast.SortExpression
-
-
-@dataclass
-class Scope:
-    """What names mean at one place of the script; ``generic`` gives meaning to ``(Constant S)`` inside grammars."""
-
-    theory: Theory
-    sorts: Mapping[str, Sort | SortMacro]
-    symbols: Mapping[str, Symbol] = field(default_factory=dict)
-    weights: Mapping[str, int] = field(default_factory=dict)
-    variables: Mapping[str, Term] = field(default_factory=dict)
-    generic: Callable[[ast.AnyConstant | ast.AnyVariable], Term] | None = None
-
-    def binding(self, variables: Mapping[str, Term]) -> Scope:
-        """The scope with these local names added."""
-        return replace(self, variables={**self.variables, **variables})
-
-
-def check_sort(sort: ast.SortExpression, scope: Scope) -> Sort:
-    """The sort that an expression names."""
-    name, indices = sort.identifier.symbol, sort.identifier.indices
-    arguments = tuple(check_sort(argument, scope) for argument in sort.arguments)
-    if name == "->":
-        if not arguments:
-            fail("there is no sort '->'", sort.position, "write (-> argument… result)")
-        return function_sort(arguments[:-1], arguments[-1])
-    family = scope.theory.families.get(name)
-    if family is not None:
-        made = family.make(indices, arguments)
-        if made is None:
-            fail(f"there is no sort '{print_sort(sort)}'", sort.position, f"write {family.form}")
-        return made
-    if name not in scope.sorts:
-        fail(f"unknown sort '{name}'", sort.position, known((*scope.sorts, *scope.theory.families), name))
-    found = scope.sorts[name]
-    parameters = found.parameters if isinstance(found, SortMacro) else ()
-    if indices or len(arguments) != len(parameters):
-        count = f"{len(parameters)} arguments" if parameters else "no arguments"
-        shown = f"({' '.join((name, *parameters))})" if parameters else name
-        fail(f"the sort '{name}' takes {count}", sort.position, f"write {shown}")
-    if isinstance(found, SortMacro):
-        return check_sort(
-            found.body, replace(scope, sorts={**scope.sorts, **dict(zip(parameters, arguments, strict=True))})
-        )
-    return found
 
 
 def check_term(expression: ast.TermExpression, scope: Scope) -> Term:
@@ -147,11 +79,22 @@ class _TermChecker:
                     self.later(bound, scope)
             case ast.Annotated():
                 self.later(node.term, scope)
+            case ast.Quantified():
+                variables = {v.name: bound_variable(v, scope) for v in node.variables}
+                self.work.append(lambda: self.bind(node, tuple(variables.values())))
+                self.later(node.body, scope.binding(variables))
             case _:
                 self.results.append(_atom(node, scope))
 
     def apply(self, node: ast.Application, scope: Scope) -> None:
         self.results.append(_application(node, self.take(len(node.arguments)), scope))
+
+    def bind(self, node: ast.Quantified, bound: tuple[Term, ...]) -> None:
+        (body,) = self.take(1)
+        if body.sort != BOOL:
+            fail(f"the body of '{node.quantifier}' is {body.sort}", node.body.position, "it must be Bool")
+        binder = quantifier(node.quantifier, tuple(variable.head for variable in bound))
+        self.results.append(term(binder, (body,), BOOL))
 
     def enter(self, node: ast.Let, scope: Scope) -> None:
         names = [name for name, _ in node.bindings]
@@ -160,17 +103,17 @@ class _TermChecker:
         self.later(node.body, scope.binding(dict(zip(names, self.take(len(names)), strict=True))))
 
 
-def _atom(
-    node: ast.LiteralExpression | ast.Reference | ast.Quantified | ast.AnyConstant | ast.AnyVariable, scope: Scope
-) -> Term:
+def bound_variable(variable: ast.SortedVariable, scope: Scope) -> Term:
+    """A variable of a quantifier, under a name that no other has, so that nothing is ever captured."""
+    return leaf(Variable(f"{variable.name}'{next(scope.fresh)}", check_sort(variable.sort, scope)))
+
+
+def _atom(node: ast.LiteralExpression | ast.Reference | ast.AnyConstant | ast.AnyVariable, scope: Scope) -> Term:
     match node:
         case ast.LiteralExpression():
             return _literal(node, scope.theory)
         case ast.Reference():
             return _reference(node, scope)
-        case ast.Quantified():
-            hint = "a constraint may begin with forall; elsewhere declare the variables with declare-var"
-            fail(f"'{node.quantifier}' inside a term is not available", node.position, hint)
         case _:
             if scope.generic is None:
                 fail(f"{print_term(node)} stands outside a grammar", node.position, "use it in a production")
@@ -234,6 +177,8 @@ def _bit_vector(value: int, width: int, position: Position, theory: Theory) -> L
 
 def _reference(node: ast.Reference, scope: Scope) -> Term:
     identifier = node.identifier
+    if identifier.sort is not None:
+        return _ascribed(identifier, (), node.position, scope)
     if identifier.indices:
         return _indexed(identifier, node.position, scope)
     name = identifier.symbol
@@ -245,9 +190,28 @@ def _reference(node: ast.Reference, scope: Scope) -> Term:
     resolved = scope.theory.resolve(name, ())
     if resolved is not None:
         return term(resolved[0], (), resolved[1])
-    if scope.theory.entries_of(name):
-        fail(f"'{name}' is a function and needs arguments", node.position, f"write ({name} …)")
+    entries = scope.theory.entries_of(name)
+    if entries:
+        takes = " or ".join(dict.fromkeys(entry.sorts for entry in entries))
+        fail(f"'{name}' is a function and needs arguments", node.position, f"write ({name} …); {name} : {takes}")
     return _unknown(name, node.position, scope)
+
+
+def _ascribed(identifier: ast.Identifier, arguments: tuple[Term, ...], position: Position, scope: Scope) -> Term:
+    """``(as name sort)``: a constructor of that sort, a constant array, or what the name means anyway."""
+    assert identifier.sort is not None
+    sort = check_sort(identifier.sort, scope)
+    function = scope.theory.resolve_as(identifier.symbol, sort, tuple(argument.sort for argument in arguments))
+    if function is not None:
+        return term(function, arguments, sort)
+    if not arguments:
+        plain = _reference(ast.Reference(replace(identifier, sort=None), position=position), scope)
+        if plain.sort == sort:
+            return plain
+        fail(f"'{identifier.symbol}' is {plain.sort}, not {sort}", position, f"write {identifier.symbol}")
+    hint = known(scope.theory.ascribed, identifier.symbol, "what may be ascribed a sort")
+    given = _shown(tuple(argument.sort for argument in arguments))
+    return fail(f"'{identifier.symbol}' makes no {sort} of {given}", position, hint)
 
 
 def _indexed(identifier: ast.Identifier, position: Position, scope: Scope) -> Term:
@@ -275,21 +239,16 @@ def _unknown(name: str, position: Position, scope: Scope) -> NoReturn:
     fail(f"unknown symbol '{name}'", position, known(names, name))
 
 
-def parameter_sorts(symbol: Symbol) -> tuple[Sort, ...]:
-    """The sorts of the arguments that a symbol takes."""
-    if isinstance(symbol, OracleFunction):
-        return symbol.parameters
-    return tuple(parameter.sort for parameter in symbol.parameters)
-
-
 def _sort_of(symbol: Symbol) -> Sort:
     return function_sort(parameter_sorts(symbol), symbol.sort)
 
 
 def _application(node: ast.Application, arguments: tuple[Term, ...], scope: Scope) -> Term:
     name, indices = node.identifier.symbol, node.identifier.indices
+    if node.identifier.sort is not None:
+        return _ascribed(node.identifier, arguments, node.position, scope)
     if not indices and name in scope.variables:
-        fail(f"'{name}' is a variable and takes no arguments", node.position, f"write {name}")
+        return _variable_applied(node, scope.variables[name], arguments)
     sorts = tuple(argument.sort for argument in arguments)
     if not indices and name in scope.symbols:
         symbol = scope.symbols[name]
@@ -310,17 +269,20 @@ def _application(node: ast.Application, arguments: tuple[Term, ...], scope: Scop
     return term(resolved[0], arguments, resolved[1])
 
 
+def _variable_applied(node: ast.Application, variable: Term, arguments: tuple[Term, ...]) -> Term:
+    """A variable whose values are functions, such as the candidate that an oracle is asked about, applied."""
+    name = node.identifier.symbol
+    if not variable.sort.is_function or variable.arguments:
+        fail(f"'{name}' is a variable and takes no arguments", node.position, f"write {name}")
+    *expected, result = variable.sort.arguments
+    sorts = tuple(argument.sort for argument in arguments)
+    if sorts != tuple(expected):
+        fail(f"'{name}' is applied to {_shown(sorts)}", node.position, f"it takes {_shown(tuple(expected))}")
+    return term(variable.head, arguments, result)
+
+
 def _shown(sorts: tuple[Sort, ...]) -> str:
     return " ".join(map(str, sorts))
-
-
-def check_parameters(variables: Sequence[ast.SortedVariable], scope: Scope) -> tuple[Variable, ...]:
-    """The parameters of a function, each of a name of its own."""
-    names = [variable.name for variable in variables]
-    for index, variable in enumerate(variables):
-        if variable.name in names[:index]:
-            fail(f"the parameter '{variable.name}' appears twice", variable.position, "rename one of them")
-    return tuple(Variable(v.name, check_sort(v.sort, scope)) for v in variables)
 
 
 def whole_number(attribute: ast.Attribute) -> int:

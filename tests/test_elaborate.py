@@ -13,10 +13,11 @@ from sygus.export.sygus import term_text
 from sygus.oracles.objective import CamProblem
 from sygus.problem import Grammar, Problem
 from sygus.resources import grammar_names, read_problem
+from sygus.scope import Scope
 from sygus.syntax.parser import parse, parse_term
 from sygus.terms import BOOL, INT, REAL, Definition, Literal, Nonterminal, Term, expand, leaf
 from sygus.theories.cam import CAM, MAP, WEIGHT
-from sygus.typecheck import Scope, check_term
+from sygus.typecheck import check_term
 
 HEAD = "(set-logic CAM)\n(set-feature :oracles true)\n(set-feature :weights true)\n"
 SYNTH = "(synth-fun w ((gradient Map)) Weight)\n"
@@ -100,7 +101,7 @@ REFUSED = [
     (f"{HEAD}(declare-weight size «:defualt 1)", "unknown attribute ':defualt'; write :default n"),
     (f"{HEAD}(declare-weight size «:default 0.5)", "':default' takes a whole number"),
     (f"{HEAD}(declare-weight size «:default)", "':default' takes a whole number"),
-    (f"{HEAD}«(declare-datatype D ((c)))", "'declare-datatype' is not available"),
+    (f"{HEAD}(declare-datatype D ((c)))«(declare-datatype D ((d)))", "the sort 'D' is defined twice"),
     (f"{HEAD}{SYNTH}(check-synth)\n  «(check-synth)", "a command after the last one"),
     (f"{HEAD}«(check-synth)", "the file has nothing to synthesise"),
     (f"{HEAD}«(synth-fun w ((gradient Map)) Weight)", "the file does not ask for an answer"),
@@ -135,7 +136,7 @@ REFUSED = [
     (f"{HEAD}(define-fun f ((x Map)) Map (+ x «#x0f))", "a hexadecimal literal has no sort in the logic CAM"),
     (f'{HEAD}(define-fun f ((x Map)) Map (+ x «"a"))', "a string literal has no sort in the logic CAM"),
     (f"{HEAD}(define-fun f ((x Map)) Map (let ((y x)) «(let ((z y) (z y)) z)))", "a let binds a name twice"),
-    (f"{HEAD}(define-fun f ((x Map)) Bool «(exists ((y Map)) true))", "'exists' inside a term is not available"),
+    (f"{HEAD}(define-fun f ((x Map)) Bool (exists ((y Map)) «x))", "the body of 'exists' is Map"),
     (f"{HEAD}(define-fun f ((x Map)) Map «((_ relu 3) x))", "ill-sorted: '(_ relu 3)' is applied to Map"),
     (f"{HEAD}(define-fun f () Real «(_ gap 3))", "'gap' is a function and needs arguments"),
     (f"{HEAD}{SYNTH}(optimize-synth («(_ sise w)))", "unknown indexed identifier 'sise'"),

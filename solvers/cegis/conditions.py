@@ -85,7 +85,8 @@ def is_cube(formula: Term) -> bool:
     """Whether a formula is a conjunction of comparisons and Bool variables."""
     literals = COMPARISONS | {"not", "distinct"}
     return all(
-        not part.arguments or (part.head.name in literals and part.arguments[0].sort != BOOL) for part in _parts(formula)
+        not part.arguments or (part.head.name in literals and part.arguments[0].sort != BOOL)
+        for part in _parts(formula)
     )
 
 
@@ -119,9 +120,7 @@ def decision_trees(branches: Branches, make: Construction, limits: Limits, large
         return
 
 
-def _decision_trees(
-    branches: Branches, make: Construction, limits: Limits, largest: int | None
-) -> Iterator[Choice]:
+def _decision_trees(branches: Branches, make: Construction, limits: Limits, largest: int | None) -> Iterator[Choice]:
     encode = Encoder()
     formulas = [holds for _, holds in branches.choices]
     tests = [atom for atom in atoms(formulas, make) if atom not in (FALSE,)]
@@ -135,9 +134,7 @@ def _decision_trees(
     while True:
         limits.check()
         environment = {v: column([point[v] for point in points], v.sort) for v in branches.variables}
-        new = [
-            np.array([np.broadcast_to(program(environment), len(points)) for program in part]) for part in programs
-        ]
+        new = [np.array([np.broadcast_to(program(environment), len(points)) for program in part]) for part in programs]
         cover, holds = np.hstack([cover, new[0]]), np.hstack([holds, new[1]])
         tree = learn_tree(cover, sizes, holds, test_sizes, 1)
         if tree is None or (largest is not None and tree.size > largest):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,6 +15,7 @@ from sygus.theories import Theory
 TRUE, FALSE = leaf(Literal(True, BOOL)), leaf(Literal(False, BOOL))
 
 COMPARISONS = {"<=", "<", ">=", ">", "="}
+_COMPARE = {"<=": operator.le, "<": operator.lt, ">=": operator.ge, ">": operator.gt, "=": operator.eq}
 _OPPOSITE = {"<=": ">", "<": ">=", ">=": "<", ">": "<="}
 MIRROR = {"<=": ">=", "<": ">", ">=": "<=", ">": "<", "=": "="}
 
@@ -71,15 +74,11 @@ def linear(root: Term) -> Linear:
 def _combined(node: Term, parts: list[Linear]) -> Linear:
     first, *others = parts
     if node.head.name == "*":
-        constants = [part for part in parts if not part.factors]
-        if len(constants) < len(parts) - 1:
+        sums = [part for part in parts if part.factors]
+        if len(sums) > 1:
             return Linear({node: Fraction(1)}, Fraction(0), node.sort)
-        (variable,) = [part for part in parts if part.factors] or [first]
-        factor = Fraction(1)
-        for part in constants:
-            if part is not variable:
-                factor *= part.constant
-        return variable.times(factor)
+        factor = math.prod((part.constant for part in parts if not part.factors), start=Fraction(1))
+        return sums[0].times(factor) if sums else Linear({}, factor, node.sort)
     if node.head.name == "-" and not others:
         return first.times(Fraction(-1))
     sign = Fraction(-1 if node.head.name == "-" else 1)
@@ -173,23 +172,15 @@ class Construction:
     def comparison(self, name: str, difference: Linear) -> Term:
         """``difference ⋈ 0`` with negative parts moved to the right."""
         if not difference.factors:
-            zero, constant = 0, difference.constant
-            holds = {
-                "<=": constant <= zero,
-                "<": constant < zero,
-                ">=": constant >= zero,
-                ">": constant > zero,
-                "=": constant == zero,
-            }[name]
-            return TRUE if holds else FALSE
+            return TRUE if _COMPARE[name](difference.constant, 0) else FALSE
         if all(factor < 0 for factor in difference.factors.values()):
             difference, name = difference.times(Fraction(-1)), MIRROR[name]
         sort = difference.sort
         left = {part: factor for part, factor in difference.factors.items() if factor > 0}
         right = {part: -factor for part, factor in difference.factors.items() if factor < 0}
         constant = difference.constant
-        zero = Fraction(0)
-        above, below = (constant, zero) if constant > 0 and right else (zero, -constant)
+        nothing = Fraction(0)
+        above, below = (constant, nothing) if constant > 0 and right else (nothing, -constant)
         lower, upper = Linear(left, above, sort), Linear(right, below, sort)
         return self.apply(name, self.sum_of(lower), self.sum_of(upper))
 
@@ -203,17 +194,9 @@ class Construction:
 
     def _simplified(self, node: Term, arguments: list[Term]) -> Term:
         name = node.head.name
+        if name in ("and", "or", "not", "=>", "ite"):
+            return self._connective(name, arguments)
         match name:
-            case "and":
-                return self.conjunction(arguments)
-            case "or":
-                return self.disjunction(arguments)
-            case "not":
-                return self.negation(arguments[0])
-            case "=>":
-                return self.disjunction([*(self.negation(a) for a in arguments[:-1]), arguments[-1]])
-            case "ite":
-                return self.conditional(*arguments)
             case "=" if node.arguments[0].sort == BOOL and len(arguments) == 2:
                 return self._equivalence(*arguments)
             case "=" if len(set(arguments)) == 1:
@@ -225,6 +208,19 @@ class Construction:
         if name in ("+", "-") and node.sort in (INT, REAL):
             return self.sum_of(_combined(node, [linear(argument) for argument in arguments]))
         return term(node.head, tuple(arguments), node.sort)
+
+    def _connective(self, name: str, arguments: list[Term]) -> Term:
+        match name:
+            case "and":
+                return self.conjunction(arguments)
+            case "or":
+                return self.disjunction(arguments)
+            case "not":
+                return self.negation(arguments[0])
+            case "=>":
+                return self.disjunction([*(self.negation(a) for a in arguments[:-1]), arguments[-1]])
+            case _:
+                return self.conditional(*arguments)
 
     def _simplified_equality(self, arguments: list[Term]) -> Term:
         if arguments[0].sort == BOOL:

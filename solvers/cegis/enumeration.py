@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,10 @@ from sygus.theories.sorts import representation
 
 BLOCK, SMALL_BLOCK = 1 << 18, 1 << 14
 """Numbers computed at a time; those of functions computed one by one are fewer, so that time is kept."""
+
+
+Relevance = Callable[[Production, Values], NDArray[np.bool_]]
+"""Which rows of values, (n, points), that a production gives are worth keeping."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +54,9 @@ class Enumerator:
         samples: where terms are told apart.
         limits: of time and memory.
         without: productions to leave out.
+        relevant: which of the new values of a production may be kept.
+        all_of: a nonterminal, used in no production, of which terms that behave alike are all kept.
+        exact: tell values apart by themselves in place of 64-bit keys: slower, and a proof where all is enumerated.
     """
 
     def __init__(
@@ -57,7 +65,14 @@ class Enumerator:
         samples: Samples,
         limits: Limits,
         without: Callable[[Production], bool] = lambda _: False,
+        *,
+        exact: bool = False,
+        relevant: Relevance | None = None,
+        all_of: Nonterminal | None = None,
     ) -> None:
+        self._all_of = all_of
+        self._relevant = relevant
+        self._codes: dict[bytes, int] | None = {} if exact else None
         self.productions = {n: [p for p in ps if not without(p)] for n, ps in grammar.productions.items()}
         self.samples = samples
         self.limits = limits
@@ -79,7 +94,8 @@ class Enumerator:
 
     @property
     def _last_productive(self) -> int:
-        return max((size for (_, size), level in self._levels.items() if len(level)), default=0)
+        made = ((n, size) for (n, size), level in self._levels.items() if len(level))
+        return max((size for nonterminal, size in made if nonterminal is not self._all_of), default=0)
 
     def grow(self) -> bool:
         """Make the terms of the next size; False where memory does not suffice.
@@ -124,9 +140,7 @@ class Enumerator:
             self._terms[key] = production.instantiate(tuple(children))
         return self._terms[key]
 
-    def _combinations(
-        self, nonterminal: Nonterminal, index: int, production: Production, size: int
-    ) -> Iterator[Level]:
+    def _combinations(self, nonterminal: Nonterminal, index: int, production: Production, size: int) -> Iterator[Level]:
         """The new behaviours that one production makes of smaller terms, a block at a time."""
         for sizes in self._splits(production, size):
             for ranges in self._ranges(production, sizes):
@@ -170,7 +184,7 @@ class Enumerator:
         ranges: tuple[range, ...],
     ) -> Level:
         holes = len(ranges)
-        environment: dict[object, Values] = dict(self.samples.inputs)
+        environment: dict[Any, Values] = {**self.samples.inputs}
         for i, hole in enumerate(production.holes):
             part = self._levels[hole, sizes[i]].values[ranges[i].start : ranges[i].stop]
             environment[Hole(i, hole)] = part[(None,) * i + (slice(None),) + (None,) * (holes - 1 - i)]
@@ -179,10 +193,19 @@ class Enumerator:
         counts = tuple(len(r) for r in ranges)
         values = np.broadcast_to(values, (*counts, points)).reshape(-1, points)
         keys, usable = signatures(values)
-        fresh = usable & ~contains(self._seen[nonterminal], keys)
-        chosen = np.flatnonzero(fresh)
-        _, first = np.unique(keys[chosen], return_index=True)
-        chosen = chosen[np.sort(first)]
+        if self._codes is not None:
+            codes = self._codes
+            keys = np.array([codes.setdefault(row.tobytes(), len(codes)) for row in values], np.int64)
+        if nonterminal is self._all_of:
+            chosen = np.flatnonzero(usable)
+            if production.is_commutative and len(set(sizes)) == 1:
+                chosen = chosen[np.subtract(*np.unravel_index(chosen, tuple(len(r) for r in ranges))) <= _gap(ranges)]
+        else:
+            chosen = np.flatnonzero(usable & ~contains(self._seen[nonterminal], keys))
+            _, first = np.unique(keys[chosen], return_index=True)
+            chosen = chosen[np.sort(first)]
+        if self._relevant is not None:
+            chosen = chosen[self._relevant(production, values[chosen])]
         children = np.zeros((len(chosen), self._width), np.int64)
         child_sizes = np.zeros_like(children)
         if holes:
@@ -199,6 +222,9 @@ class Enumerator:
         held = representation(nonterminal.sort).number
         empty = np.empty((0, self.samples.points), held)
         values = np.concatenate([empty, *(part.values for part in parts)])
+        if nonterminal is self._all_of:
+            self._levels[nonterminal, size] = Level(rows, values)
+            return
         _, first = np.unique(rows.keys, return_index=True)
         order = np.sort(first)
         self._levels[nonterminal, size] = Level(rows[order], values[order])
@@ -212,7 +238,7 @@ class Enumerator:
             for index, production in enumerate(productions)
             if production.is_chain
         ]
-        taken = {chain: 0 for chain in chains}
+        taken = dict.fromkeys(chains, 0)
         changed = True
         while changed:
             changed = False
@@ -234,14 +260,20 @@ class Enumerator:
                 self._seen[nonterminal] = np.union1d(self._seen[nonterminal], rows.keys)
 
 
+def _gap(ranges: tuple[range, ...]) -> int:
+    """How far the second range begins behind the first."""
+    return ranges[1].start - ranges[0].start
+
+
 def signatures(values: Values) -> tuple[Ints, NDArray[np.bool_]]:
     """A 64-bit key of each row, and whether its values are all finite; up to 63 Bools are their own key."""
     count, points = values.shape
     if values.dtype == np.bool_ and points < 64:
         weights = np.left_shift(np.int64(1), np.arange(points, dtype=np.int64))
         return (values * weights).sum(1, dtype=np.int64), np.ones(count, bool)
-    usable = np.isfinite(values).all(1) if values.dtype.kind == "f" else np.ones(count, bool)
+    usable: NDArray[np.bool_] = np.ones(count, bool)
     if values.dtype.kind == "f":
+        usable &= np.isfinite(values).all(1)
         values = values + 0.0  # of the two zeros one
     words = values.view(np.uint64) if values.dtype.itemsize == 8 else values.astype(np.uint64)
     generator = np.random.default_rng(points)
@@ -252,4 +284,5 @@ def signatures(values: Values) -> tuple[Ints, NDArray[np.bool_]]:
     mixed ^= mixed >> np.uint64(32)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     keys = mixed.sum(1, dtype=np.uint64)
-    return keys.view(np.int64), usable
+    found: Ints = keys.view(np.int64)
+    return found, usable

@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from solvers.cegis.construction import FALSE, MIRROR, TRUE, Construction, Linear, linear
 from solvers.cegis.grammars import enumerable
-from solvers.cegis.limits import Limits
+from solvers.cegis.limits import Limits, OutOfTimeError
 from solvers.cegis.lookup import Lookup
 from solvers.cegis.specification import Candidate, Specification, literal_value
 from sygus.problem import Grammar, Production, Target
@@ -18,6 +18,9 @@ from sygus.terms import BOOL, INT, REAL, Nonterminal, Sort, Term, expand, term
 
 DEEPEST = 6
 """Rewriting steps in a row without a production being matched."""
+
+SECONDS = 0.6
+"""For one candidate: what fits, fits soon."""
 
 
 class Fitter:
@@ -268,10 +271,15 @@ def _conditionals(root: Term, make: Construction) -> Iterator[Term]:
 
 
 def fit_all(specification: Specification, candidate: Candidate, limits: Limits) -> Iterator[Candidate]:
-    """The candidate with every body fitted to its grammar; nothing where one cannot be."""
+    """The candidate with every body fitted to its grammar; nothing where one cannot be, soon enough."""
     fitted = {}
+    part = limits.part(SECONDS)
     for target in specification.targets:
-        found = Fitter(specification, target, limits).fit(candidate[target.function])
+        try:
+            found = Fitter(specification, target, part).fit(candidate[target.function])
+        except OutOfTimeError:
+            limits.check()
+            return
         if found is None:
             return
         fitted[target.function] = found

@@ -8,20 +8,20 @@ which all earlier ones fail.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 import z3
 
+from solvers.cegis.bounds import terms_for
 from solvers.cegis.conditions import Branches, decision_list, decision_trees, is_cube
-from solvers.cegis.construction import COMPARISONS, FALSE, TRUE, Construction, Linear, linear
+from solvers.cegis.construction import Construction
 from solvers.cegis.fitting import fit_all
 from solvers.cegis.limits import Limits
 from solvers.cegis.specification import Candidate, Point, Specification
 from solvers.cegis.strategies import InfeasibleError, Proposals, Strategy
 from solvers.cegis.verifier import Encoder, read_point, verify
-from sygus.terms import BOOL, INT, REAL, Literal, SynthFunction, Term, Variable, leaf, substitute, subterms
+from sygus.terms import INT, REAL, Literal, SynthFunction, Term, Variable, leaf, substitute, subterms
 from sygus.theories.sorts import representation, z3_constant
 
 
@@ -44,6 +44,7 @@ class _Instantiation:
         self.formula = self.make.simplified(self.make.conjunction(formulas))
         heads = dict.fromkeys(node.head for node in subterms(self.formula))
         hidden = set(self.unknowns.values())
+        self.constants = 0
         self.found: list[tuple[dict[Variable, Term], Term]] = []
         self.solver = z3.SimpleSolver()
         self.solver.set("arith.solver", 2)  # the older one: faster here, where many differences are compared
@@ -77,9 +78,7 @@ class _Instantiation:
 
     def _choose(self, point: Point) -> dict[Variable, Term]:
         """Terms for all unknowns that serve a point."""
-        places = [
-            (z3_constant(v.name, v.sort), representation(v.sort).z3_value(value)) for v, value in point.items()
-        ]
+        places = [(z3_constant(v.name, v.sort), representation(v.sort).z3_value(value)) for v, value in point.items()]
         solver = z3.Solver()
         solver.set("timeout", self.limits.milliseconds)
         solver.add(z3.substitute(self.encode(self.formula), *places))
@@ -106,12 +105,13 @@ class _Instantiation:
         """The first term with which the formula can still hold at the point."""
         ground = z3.substitute(self.encode(formula), *places)
         own = z3_constant(unknown.name, unknown.sort)
-        for term in dict.fromkeys(self._terms(unknown, formula)):
+        for term in dict.fromkeys(terms_for(unknown, formula, self.make)):
             self.limits.check()
             value = z3.simplify(z3.substitute(self.encode(term), *places))
             if self._possible(z3.simplify(z3.substitute(ground, (own, value)))):
                 return term
-        if values is None:
+        self.constants += 1
+        if values is None or self.constants > MOST_CONSTANTS:
             self.limits.check()
             raise _StuckError
         constant = values.eval(z3_constant(unknown.name, unknown.sort), model_completion=True)
@@ -120,7 +120,7 @@ class _Instantiation:
     def _possible(self, claim: z3.BoolRef) -> bool:
         """Whether a claim about the other unknowns can hold."""
         if z3.is_true(claim) or z3.is_false(claim):
-            return z3.is_true(claim)
+            return bool(z3.is_true(claim))
         solver = z3.Solver()
         solver.set("timeout", self.limits.milliseconds)
         solver.add(claim)
@@ -132,49 +132,6 @@ class _Instantiation:
             return self.make.number(value, unknown.sort)
         return leaf(Literal(value, unknown.sort))
 
-    def _terms(self, unknown: Variable, formula: Term) -> Iterator[Term]:
-        """What the atoms say of the unknown: terms that it equals at a bound, then those next to it."""
-        if unknown.sort == BOOL:
-            yield from (TRUE, FALSE)
-            return
-        near: list[Term] = []
-        own = leaf(unknown)
-        for atom in subterms(formula):
-            if len(atom.arguments) != 2 or atom.head.name not in COMPARISONS | {"distinct"}:
-                continue
-            left, right = atom.arguments
-            if unknown.sort in (INT, REAL) and left.sort == right.sort == unknown.sort:
-                difference = linear(left).plus(linear(right), Fraction(-1))
-                factor = difference.factors.get(own)
-                if factor is None:
-                    continue
-                rest = difference.without(own)
-                if any(own in set(subterms(part)) for part in rest.factors):
-                    continue
-                if unknown.sort == INT and abs(factor) != 1:
-                    near += self._quotients(rest.times(Fraction(-1)), factor)
-                    continue
-                bound = rest.times(-1 / factor)
-                yield self.make.sum_of(bound)
-                one = linear(self.make.number(1, unknown.sort))
-                near += [self.make.sum_of(bound.plus(one)), self.make.sum_of(bound.plus(one, Fraction(-1)))]
-            else:
-                yield from (b for a, b in ((left, right), (right, left)) if a is own and own not in set(subterms(b)))
-        yield from near
-        if unknown.sort in (INT, REAL):
-            yield self.make.number(0, unknown.sort)
-
-    def _quotients(self, rest: Linear, factor: Fraction) -> list[Term]:
-        """The integers next to a bound of a multiple of the unknown, where the logic can write them."""
-        total = rest if factor > 0 else rest.times(Fraction(-1))
-        divisor = self.make.number(abs(factor), INT)
-        try:
-            quotient = self.make.apply("div", self.make.sum_of(total), divisor)
-        except KeyError:
-            return []
-        one = self.make.number(1, INT)
-        return [quotient, self.make.apply("+", quotient, one), self.make.apply("-", quotient, one)]
-
     def candidate(self, bodies: Mapping[Variable, Term]) -> Candidate:
         """Terms for the unknowns as bodies over the functions' own parameters."""
         found: dict[SynthFunction, Term] = {}
@@ -185,7 +142,7 @@ class _Instantiation:
 
 
 class _StuckError(Exception):
-    """No term serves a point, and Z3 does not say which value does."""
+    """No term serves a point, and its value alone leads nowhere."""
 
 
 def propose(specification: Specification, limits: Limits) -> Proposals:
@@ -228,6 +185,9 @@ def _joined(run: _Instantiation, branches: Branches, limits: Limits) -> Proposal
     for bodies in decision_trees(branches, make, limits, largest):
         yield from fit_all(specification, run.candidate(bodies), limits)
 
+
+MOST_CONSTANTS = 50
+"""Points that may be served by a constant, for want of a term."""
 
 PROOF_SECONDS = 0.4
 """Seconds for a proof that no point is left, before the choices so far are tried."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from solvers.cegis.enumeration import Enumerator, Level
+from solvers.cegis.enumeration import Enumerator, Level, Relevance
 from solvers.cegis.evaluation import Program
 from solvers.cegis.limits import Limits
 from solvers.cegis.samples import Samples
@@ -49,16 +49,25 @@ class Learner:
         samples: what the terms must hold on; they do not change meanwhile.
         limits: of time, memory and size.
         unify: whether to look for conditionals; samples that look at several points of a term forbid it.
+        relevant: which values are worth building upon.
     """
 
-    def __init__(self, grammar: Grammar, samples: Samples, limits: Limits, *, unify: bool = True) -> None:
+    def __init__(
+        self,
+        grammar: Grammar,
+        samples: Samples,
+        limits: Limits,
+        *,
+        unify: bool = True,
+        relevant: Relevance | None = None,
+    ) -> None:
         self.grammar = grammar
         self.samples = samples
         self.limits = limits
         found = conditionals(grammar) if unify and samples.separate else []
         self.conditional: Conditional | None = found[0] if found else None
         left_out = {c.production for c in found}
-        self.enumerator = Enumerator(grammar, samples, limits, lambda p: p in left_out)
+        self.enumerator = Enumerator(grammar, samples, limits, lambda p: p in left_out, relevant=relevant)
         self.terms = _Bank.empty()
         self.predicates = _Bank.empty()
         self.instances = 0
@@ -104,8 +113,8 @@ class Learner:
         self.terms.keys += [(self.root, size, int(row)) for row in useful]
         self.terms.sizes += [size] * len(useful)
         self.terms.arrays.append(verdict[useful])
-        served = verdict.any(0)
-        self._uncovered = ~served if self._uncovered is None else self._uncovered & ~served
+        missed = np.logical_not(verdict.any(0))
+        self._uncovered = missed if self._uncovered is None else np.logical_and(self._uncovered, missed)
         self._add_predicates(size)
 
     def _judge(self, level: Level) -> NDArray[np.bool_]:

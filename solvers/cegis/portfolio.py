@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import z3
 
-from solvers.cegis.answer import Answer, Checked, Judgement, check
+from solvers.cegis.answer import Answer, check
 from solvers.cegis.limits import Limits, OutOfTimeError
 from solvers.cegis.specification import Specification
 from solvers.cegis.strategies import InfeasibleError, Strategy, known_strategies
-from solvers.cegis.verifier import interrupted
+from solvers.cegis.verifier import Encoder, interrupted
 from sygus.errors import OptionError
+from sygus.export.sygus import term_text
 
-AUTO = "auto"
+AUTO, STREAM = "auto", "stream"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,15 +49,18 @@ class Portfolio:
     notes: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, specification: Specification, limits: Limits, name: str = AUTO) -> Portfolio:
-        """With the strategy of a name, or all that apply.
+    def of(cls, specification: Specification, limits: Limits, name: str = AUTO, *, further: bool = False) -> Portfolio:
+        """With the strategy of a name, or all that apply; for further answers the one that has them by size, if it can.
 
         Raises:
             OptionError: there is no such strategy, or it can do nothing here.
         """
         known = known_strategies()
         if name == AUTO:
-            return cls(specification, limits, [s for s in known.values() if s.applies(specification)])
+            applicable = [strategy for strategy in known.values() if strategy.applies(specification)]
+            by_size = [strategy for strategy in applicable if strategy.name == STREAM]
+            quick = [strategy for strategy in applicable if strategy.name != STREAM]
+            return cls(specification, limits, (by_size or quick) if further else quick)
         if name not in known:
             raise OptionError(f"--strategy: there is no '{name}'", f"known: {', '.join([AUTO, *known])}")
         if not known[name].applies(specification):
@@ -66,25 +70,20 @@ class Portfolio:
 
     def answers(self) -> Iterator[Found]:
         """Checked answers as they are found, of one strategy after the other; repeated ones are left out."""
+        self.infeasible = contradiction(self.specification, self.limits)
+        if not self.strategies:
+            self.notes.append("no strategy can do anything for this problem")
         seen: set[tuple[object, ...]] = set()
         for place, strategy in enumerate(self.strategies):
+            if self.infeasible is not None:
+                return
             rest = sum(other.share for other in self.strategies[place:])
             limits = self.limits.part(self.limits.left * strategy.share / rest)
-            started, count = time.monotonic(), 0
-            refused: dict[Judgement, int] = {}
+            tally: Counter[str] = Counter()
+            ending = "nothing more to propose"
             try:
-                for candidate in strategy.propose(self.specification, limits):
-                    key = tuple(candidate[function] for function in self.specification.functions)
-                    if key in seen:
-                        continue
-                    seen.add(key)
-                    checked: Checked = check(self.specification, candidate, limits)
-                    if checked.answer is None:
-                        refused[checked.judgement] = refused.get(checked.judgement, 0) + 1
-                        continue
-                    count += 1
-                    yield Found(checked.answer, strategy.name, self.limits.spent)
-                ending = "nothing more to propose"
+                for answer in self._accepted(strategy, limits, seen, tally):
+                    yield Found(answer, strategy.name, self.limits.spent)
             except (OutOfTimeError, z3.Z3Exception) as error:
                 if isinstance(error, z3.Z3Exception) and limits.left:
                     raise
@@ -93,11 +92,34 @@ class Portfolio:
             except InfeasibleError as error:
                 self.infeasible = str(error)
                 ending = f"proved infeasible: {error}"
-            shown = "".join(f", {number} {judgement}" for judgement, number in refused.items())
-            seconds = time.monotonic() - started
-            self.notes.append(f"{strategy.name}: {count} answers{shown}; {ending} ({seconds:.2f} s)")
-            if self.infeasible is not None:
-                return
+            counts = ", ".join(f"{count} {judgement}" for judgement, count in tally.items()) or "no candidates"
+            self.notes.append(f"{strategy.name}: {counts}; {ending} ({limits.spent:.2f} s)")
+
+    def _accepted(
+        self, strategy: Strategy, limits: Limits, seen: set[tuple[object, ...]], tally: Counter[str]
+    ) -> Iterator[Answer]:
+        """What a strategy proposes, where it is new and passes every check."""
+        for candidate in strategy.propose(self.specification, limits):
+            key = tuple(candidate[function] for function in self.specification.functions)
+            if key not in seen:
+                seen.add(key)
+                checked = check(self.specification, candidate, limits)
+                tally[checked.judgement] += 1
+                if checked.answer is not None:
+                    yield checked.answer
+
+
+def contradiction(specification: Specification, limits: Limits) -> str | None:
+    """A constraint that mentions no function to synthesise and fails, in words."""
+    for conjunct in specification.conjuncts:
+        if not conjunct.applications:
+            claim = Encoder()(conjunct.formula)
+            solver = z3.Solver()
+            solver.set("timeout", limits.milliseconds)
+            solver.add(z3.Not(claim))
+            if solver.check() == z3.sat:
+                return f"{term_text(conjunct.formula)} fails, whatever the functions are"
+    return None
 
 
 def best_answer(portfolio: Portfolio, patience: float) -> Found | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from solvers.cegis.exhaustion import refute
 from solvers.cegis.grammars import enumerable
 from solvers.cegis.learner import Learner
 from solvers.cegis.limits import Limits
-from solvers.cegis.samples import InstanceSamples, random_points
+from solvers.cegis.samples import InstanceSamples, first_points
 from solvers.cegis.specification import Specification
 from solvers.cegis.strategies import Proposals, Strategy
 from solvers.cegis.verifier import Status, verify
@@ -17,17 +18,23 @@ SEED = 7
 
 
 def propose(specification: Specification, limits: Limits) -> Proposals:
-    """Terms that Z3 proves, each smaller than the one before."""
+    """Terms that Z3 proves, each smaller than the one before.
+
+    Raises:
+        InfeasibleError: the grammar has finitely many behaviours on the samples, and none is right.
+    """
     (target,) = specification.targets
     grammar = enumerable(specification, target, limits.depth)
     samples = InstanceSamples(specification)
     variables = tuple(dict.fromkeys(v for conjunct in specification.conjuncts for v in conjunct.variables))
-    samples.add_all(random_points(variables, FIRST, SEED))
+    samples.add_all(first_points(variables, FIRST, SEED))
+    proved = False
     while True:
         refuted = False
         for term, _ in Learner(grammar, samples, limits).propose():
             verdict = verify(specification, {target.function: term}, limits)
             if verdict.correct:
+                proved = True
                 yield {target.function: term}
             elif verdict.status is Status.WRONG and verdict.counterexample is not None:
                 refuted = samples.add(verdict.counterexample, verdict.conjunct)
@@ -35,6 +42,8 @@ def propose(specification: Specification, limits: Limits) -> Proposals:
                     break
             limits.check()
         if not refuted:
+            if not proved:
+                refute(grammar, target, samples, limits)
             return
 
 

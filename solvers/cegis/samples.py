@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 
 from solvers.cegis.evaluation import Program, Values, column
 from solvers.cegis.specification import Conjunct, Example, Point, Specification
-from sygus.terms import SynthFunction, Term, Variable, fold, leaf, term
+from sygus.terms import BOOL, SynthFunction, Term, Variable, fold, leaf, term
 from sygus.theories.sorts import representation
 
 
@@ -44,6 +46,7 @@ class ExampleSamples(Samples):
     separate = True
 
     def __init__(self, function: SynthFunction, examples: Sequence[Example]) -> None:
+        self.sort = function.sort
         self.outputs = column([example.output for example in examples], function.sort)
         self.inputs = {
             parameter: column([example.arguments[i] for example in examples], parameter.sort)
@@ -52,9 +55,11 @@ class ExampleSamples(Samples):
 
     @property
     def points(self) -> int:
+        """How many examples there are."""
         return len(self.outputs)
 
     def judge(self, values: Values) -> NDArray[np.bool_]:
+        """Which outputs are right."""
         found: NDArray[np.bool_] = values == self.outputs
         return found
 
@@ -81,13 +86,13 @@ class InstanceSamples(Samples):
 
     def __init__(self, specification: Specification) -> None:
         (self.function,) = specification.functions
-        self.separate = specification.pointwise
         groups: dict[tuple[Term, ...], _Group] = {}
         for conjunct in specification.conjuncts:
             if conjunct.applications:
                 group = groups.setdefault(conjunct.applications, _Group(conjunct.applications))
                 group.conjuncts.append(conjunct)
         self._groups = list(groups.values())
+        self.separate = specification.pointwise and bool(groups)
         self._programs = {
             group: reduce_and([Program(_opaque(c.formula)) for c in group.conjuncts]) for group in self._groups
         }
@@ -113,7 +118,9 @@ class InstanceSamples(Samples):
         for group in self._groups:
             variables = group.variables
             if variables:
-                group.points += [{v: point[v] for v in variables} for point in new]
+                known = {tuple(point[v] for v in variables) for point in group.points}
+                fresh = dict.fromkeys(tuple(point[v] for v in variables) for point in new)
+                group.points += [dict(zip(variables, values, strict=True)) for values in fresh if values not in known]
         self._prepare()
 
     def _prepare(self) -> None:
@@ -126,15 +133,20 @@ class InstanceSamples(Samples):
             for application in group.applications:
                 for parameter, argument in zip(self.function.parameters, application.arguments, strict=True):
                     columns[parameter].append(np.broadcast_to(Program(argument)(environment), (count,)))
-        self.inputs = {parameter: np.concatenate(parts) for parameter, parts in columns.items()}
         self._total = sum(len(group.points) * len(group.applications) for group in self._groups)
+        if not self._groups:  # nothing is asked of the function: one point, so that there are values at all
+            self._total = 1
+            columns = {p: [column([_ANY.get(p.sort.name, 0)], p.sort)] for p in columns}
+        self.inputs = {parameter: np.concatenate(parts) for parameter, parts in columns.items()}
 
     @property
     def points(self) -> int:
+        """One for each application in each instance."""
         return self._total
 
     def judge(self, values: Values) -> NDArray[np.bool_]:
-        verdicts, place = [], 0
+        """Which instances hold."""
+        verdicts, place = [np.ones((len(values), 0), bool)], 0
         for group, environment in zip(self._groups, self._environments, strict=True):
             count = len(group.points)
             known = dict(environment)
@@ -157,6 +169,7 @@ def _stand_in(application: Term) -> Variable:
 
 def _opaque(formula: Term) -> Term:
     """The formula with variables in place of the applications of functions to synthesise."""
+
     def visit(node: Term, arguments: list[Term]) -> Term:
         if isinstance(node.head, SynthFunction):
             return leaf(_stand_in(node))
@@ -172,6 +185,21 @@ def reduce_and(programs: Sequence[Program]) -> Any:
         return reduce(np.logical_and, [program(environment) for program in programs])
 
     return holds
+
+
+def first_points(variables: Sequence[Variable], count: int, seed: int) -> list[Point]:
+    """All points there are where they are at most twice as many, else random ones."""
+    domains = [_domain(variable) for variable in variables]
+    if math.prod(len(domain) if domain else 2 * count + 1 for domain in domains) <= 2 * count:
+        return [dict(zip(variables, values, strict=True)) for values in product(*domains)]
+    return random_points(variables, count, seed)
+
+
+def _domain(variable: Variable) -> Sequence[Any]:
+    """The values of a small sort; empty where they are many."""
+    if variable.sort == BOOL:
+        return (False, True)
+    return range(1 << int(variable.sort.indices[0])) if variable.sort.name == "BitVec" else ()
 
 
 def random_points(variables: Sequence[Variable], count: int, seed: int) -> list[Point]:

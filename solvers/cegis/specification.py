@@ -92,14 +92,18 @@ class Specification:
         self.problem = problem
         self.targets: tuple[Target, ...] = problem.targets
         self.functions: tuple[SynthFunction, ...] = tuple(target.function for target in problem.targets)
-        formulas = dict.fromkeys(
-            part for constraint in problem.constraints for part in _conjuncts(expand(constraint))
-        )
+        formulas = dict.fromkeys(part for constraint in problem.constraints for part in _conjuncts(expand(constraint)))
         assumptions = tuple(expand(assumption) for assumption in problem.assumptions)
         self.conjuncts = tuple(Conjunct.of(self._under(assumptions, formula)) for formula in formulas)
         self.verdicts: dict[tuple[Term, ...], Any] = {}
         for conjunct in self.conjuncts:
             _check(conjunct, problem)
+        if problem.calls:
+            hint = "add --allow-external-oracles to have it asked"
+            raise SycamError(f"{problem.file}: the oracle '{problem.calls[0].oracle}' would have to be asked", hint)
+        if problem.calls_itself:
+            hint = "the solvers give each function a body without such calls"
+            raise SycamError(f"{problem.file}: a grammar that calls functions to synthesise is not searched", hint)
 
     def _under(self, assumptions: Sequence[Term], formula: Term) -> Term:
         for assumption in reversed(assumptions):
@@ -165,7 +169,7 @@ def _check(conjunct: Conjunct, problem: Problem) -> None:
         if isinstance(node.head, OracleFunction | WeightSymbol):
             raise SycamError(
                 f"{problem.file}: '{node.head.name}' in a constraint is not available in the logic {problem.logic}",
-                "oracles and weights are searched for in the logic CAM",
+                "weights are searched for in the logic CAM; oracles need --allow-external-oracles",
             )
 
 

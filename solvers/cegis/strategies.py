@@ -40,6 +40,8 @@ def known_strategies() -> Mapping[str, Strategy]:
     """Every strategy by its name, in the order in which the portfolio tries them."""
     from solvers.cegis.examples import EXAMPLES
     from solvers.cegis.instantiation import INSTANTIATION
+    from solvers.cegis.invariants import INVARIANTS
     from solvers.cegis.refinement import REFINEMENT
+    from solvers.cegis.stream import STREAM
 
-    return {strategy.name: strategy for strategy in (EXAMPLES, INSTANTIATION, REFINEMENT)}
+    return {strategy.name: strategy for strategy in (EXAMPLES, INSTANTIATION, INVARIANTS, REFINEMENT, STREAM)}

@@ -61,7 +61,9 @@ def conditionals(grammar: Grammar) -> list[Conditional]:
             if production.is_chain and production.holes[0] not in reached:
                 reached.append(production.holes[0])
     found = (
-        _conditional(production, nonterminal) for nonterminal in reached for production in grammar.productions[nonterminal]
+        _conditional(production, nonterminal)
+        for nonterminal in reached
+        for production in grammar.productions[nonterminal]
     )
     return [conditional for conditional in found if conditional is not None]
 

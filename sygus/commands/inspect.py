@@ -6,12 +6,17 @@ from collections.abc import Mapping
 
 import click
 
+from solvers.cegis.strategies import known_strategies
 from solvers.settings import STRATEGIES, resolve
 from sygus.elaborate import load_problem
 from sygus.errors import OptionError
-from sygus.oracles.cam import SORTS
+from sygus.export.sygus import term_text
+from sygus.oracles.cam import SORTS, domains, probes
+from sygus.oracles.equivalence import SMALLEST
 from sygus.oracles.methods import methods
 from sygus.oracles.objective import CamProblem
+from sygus.oracles.safety import SafetyOracle, hazards
+from sygus.problem import Problem
 from sygus.resources import grammar_names, read_problem
 from sygus.saliency.features import FEATURES
 from sygus.saliency.images import IMAGE_SETS
@@ -24,6 +29,12 @@ def run_check(file: str) -> None:
     """Say what a file asks."""
     name, text = read_problem(file)
     stated = load_problem(text, name)
+    if stated.legacy:
+        click.echo(f"note: {name} uses syntax older than 2.1: {'; '.join(stated.legacy)}", err=True)
+    if stated.logic != "CAM":
+        for line in ordinary_lines(stated):
+            click.echo(line)
+        return
     settings, notes = resolve(stated, {})
     problem = CamProblem(stated, settings.metric)
     target = problem.problem.target
@@ -35,9 +46,61 @@ def run_check(file: str) -> None:
     click.echo(f"synthesise {target.function.name} : {target.function.sort} from {parameters}")
     for nonterminal, productions in grammar.productions.items():
         click.echo(f"  {nonterminal.name} {nonterminal.sort}: {len(productions)} productions")
+    for line in hazard_lines(problem):
+        click.echo(line)
     for goal in problem.goals:
         click.echo(f"{goal.direction}imise {goal.label}")
     click.echo(f"{len(problem.problem.constraints)} constraints; network {settings.network}, images {settings.images}")
+
+
+def ordinary_lines(problem: Problem) -> list[str]:
+    """What a problem of another logic than CAM asks."""
+    lines = [f"{problem.file}: well-formed, logic {problem.logic}"]
+    for target in problem.targets:
+        function = target.function
+        parameters = ", ".join(f"{p.name} {p.sort}" for p in function.parameters) or "nothing"
+        lines.append(f"synthesise {function.name} : {function.sort} from {parameters}")
+        for nonterminal, productions in target.written.productions.items():
+            lines.append(f"  {nonterminal.name} {nonterminal.sort}: {len(productions)} productions")
+    counts = {
+        "variables": len(problem.variables),
+        "constraints": len(problem.constraints),
+        "assumptions": len(problem.assumptions),
+        "objectives": len(problem.objectives),
+        "oracles": len(problem.oracles) + len(problem.calls),
+    }
+    return [*lines, ", ".join(f"{number} {what}" for what, number in counts.items())]
+
+
+def hazard_lines(problem: CamProblem) -> list[str]:
+    """What is unsafe about strict divisions in the grammar, with the smallest denominators that may be zero."""
+    target = problem.problem.target
+    found = hazards(target.grammar, SafetyOracle(domains(nonnegative=True)))
+    drawn = probes(target.function.parameters, nonnegative=True, seed=0)
+    unsafe = [hazard for hazard in found if hazard.unsafe]
+    if not found:
+        return []
+    lines = [f"strict division: {len(unsafe)} of {len(found)} productions are unsafe (activations at least 0)"]
+    for hazard in unsafe:
+        count = f"{len(hazard.unsafe)} of its {hazard.denominators} smallest denominators are not proved nonzero"
+        lines.append(f"  {hazard.nonterminal.name}: {hazard.production.template!r}: {count}")
+        for verdict in hazard.unsafe[:SHOWN]:
+            assert verdict.denominator is not None
+            zero = bool((drawn.evaluate(verdict.denominator).abs() < SMALLEST).any())
+            where = ", ".join(f"{name} = {value}" for name, value in (verdict.witness or {}).items())
+            reasons = ["zero on random values"] * zero + [f"zero where {where}"] * bool(where)
+            lines.append(f"    {term_text(verdict.denominator)}: {'; '.join(reasons) or 'Z3 finds no proof in time'}")
+    if unsafe:
+        lines.append("  such terms are left out of the search; div0 is total: 0 where the denominator is")
+    return lines
+
+
+SHOWN = 3
+"""Unsafe denominators that are shown of each production."""
+
+
+def _ordinary_strategies() -> Mapping[str, str]:
+    return {name: f"in other logics: {strategy.doc}" for name, strategy in known_strategies().items()}
 
 
 def run_list(kind: str) -> None:
@@ -49,7 +112,7 @@ def run_list(kind: str) -> None:
         "methods": {name: method.title for name, method in methods().items()},
         "features": {name: f"{SORTS[f.rank]}: {f.doc}" for name, f in FEATURES.items()},
         "functions": {f"{f.name}": f"{f.sorts}: {f.doc}" for f in CAM.functions},
-        "strategies": STRATEGIES,
+        "strategies": {**{name: f"in CAM: {doc}" for name, doc in STRATEGIES.items()}, **_ordinary_strategies()},
         "grammars": dict.fromkeys(grammar_names(), ""),
     }
     if kind not in kinds:

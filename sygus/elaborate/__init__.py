@@ -5,10 +5,11 @@ from __future__ import annotations
 from sygus.elaborate.commands import Elaborator
 from sygus.errors import SourceError
 from sygus.problem import Problem
+from sygus.scope import fail, known
 from sygus.syntax import script as ast
 from sygus.syntax.parser import parse, parse_answer
 from sygus.terms import Definition, SynthFunction, Term, leaf, substitute
-from sygus.typecheck import check_definition, fail, known
+from sygus.typecheck import check_definition
 
 __all__ = ["load_answer", "load_definitions", "load_problem", "problem_of"]
 
@@ -52,8 +53,10 @@ def load_answer(text: str, file: str, answer: str, answer_file: str) -> dict[Syn
     """The bodies that an answer gives the functions of a problem, over the problem's own parameters.
 
     Args:
-        text, file: the problem.
-        answer, answer_file: ``((define-fun f …)…)``; the definitions may use the problem's macros, and earlier ones.
+        text: of the problem.
+        file: its name.
+        answer: ``((define-fun f …)…)``; the definitions may use the problem's macros.
+        answer_file: its name.
 
     Raises:
         SourceError: with the position of what is wrong in either text, such as a function that is missing.

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
+from sygus.elaborate.datatypes import declared_datatypes, declared_sort
 from sygus.elaborate.defaults import constants_of, default_grammar
 from sygus.elaborate.grammar import GrammarReader
+from sygus.elaborate.oracles import OracleSugar, by_file, oracle_call
 from sygus.errors import Position
-from sygus.problem import Objective, Problem, Setting, Target
+from sygus.problem import Objective, OracleCall, Problem, Setting, Target
+from sygus.scope import (
+    Scope,
+    SortMacro,
+    Symbol,
+    check_parameters,
+    check_sort,
+    fail,
+    known,
+    parameter_sorts,
+)
 from sygus.syntax import script as ast
-from sygus.syntax.printer import print_command
 from sygus.terms import (
     BOOL,
     INT,
@@ -25,19 +38,8 @@ from sygus.terms import (
     term,
 )
 from sygus.theories import LOGICS, Theory, find_logic
-from sygus.typecheck import (
-    Scope,
-    SortMacro,
-    Symbol,
-    check_definition,
-    check_parameters,
-    check_sort,
-    check_term,
-    fail,
-    known,
-    parameter_sorts,
-    whole_number,
-)
+from sygus.theories.structured import SortParameter
+from sygus.typecheck import check_definition, check_term, whole_number
 
 FEATURES = ("grammars", "fwd-decls", "recursion", "oracles", "weights")
 
@@ -53,10 +55,12 @@ class Elaborator:
         self.symbols: dict[str, Symbol] = {}
         self.variables: dict[str, Term] = {}
         self.weights: dict[str, int] = {}
+        self.fresh = count()
         self.scope = self._scope_of(Theory("none", ()))
         self.options: dict[str, Setting] = {}
         self.targets: list[Target] = []
         self.oracles: dict[OracleFunction, Position] = {}
+        self.calls: list[OracleCall] = []
         self.assumptions: list[Term] = []
         self.constraints: list[Term] = []
         self.objectives: tuple[Objective, ...] = ()
@@ -65,7 +69,10 @@ class Elaborator:
 
     def _scope_of(self, theory: Theory) -> Scope:
         """The scope of everything declared, which grows with it."""
-        return Scope(theory, self.sorts, self.symbols, self.weights, self.variables)
+        oracles = "oracles" in self.features
+        return Scope(
+            theory, self.sorts, self.symbols, self.weights, self.variables, higher_order=oracles, fresh=self.fresh
+        )
 
     def go_through(self) -> None:
         """Take in every command.
@@ -76,10 +83,7 @@ class Elaborator:
         for command in self.script.commands:
             if self.finished is not None:
                 fail("a command after the last one", command.position, "check-synth or optimize-synth ends the file")
-            handler = _HANDLERS.get(type(command))
-            if handler is None:
-                name = print_command(command).split()[0].lstrip("(")
-                fail(f"'{name}' is not available", command.position, "remove it")
+            handler = _HANDLERS[type(command)]
             if handler not in _BEFORE_LOGIC and self.logic is None:
                 fail("the logic is not set", command.position, "put (set-logic CAM) or another before this command")
             handler(self, command)
@@ -111,6 +115,8 @@ class Elaborator:
             oracles=self.oracles,
             variables=tuple(variable.head for variable in self.variables.values()),
             assumptions=tuple(self.assumptions),
+            calls=tuple(self.calls),
+            legacy=self.script.legacy,
         )
 
     def _need(self, feature: str, position: Position) -> None:
@@ -123,6 +129,8 @@ class Elaborator:
             fail(f"'{name}' is defined twice", position, "use another name")
         if self.scope.theory.entries_of(name):
             fail(f"'{name}' is a function of the logic", position, "use another name")
+        if re.fullmatch(r".*'[0-9]+", name, re.DOTALL):
+            fail(f"'{name}' ends like the variables that quantifiers bind", position, "use another name")
 
     def _define(self, name: str, symbol: Symbol, position: Position) -> None:
         self._check_new(name, position)
@@ -152,6 +160,7 @@ class Elaborator:
         if command.feature not in FEATURES:
             fail(f"unknown feature ':{command.feature}'", command.position, known(FEATURES, command.feature))
         (self.features.add if command.enabled else self.features.discard)(command.feature)
+        self.scope = self._scope_of(self.scope.theory)
         if command.feature == "weights" and command.enabled:
             self.weights.setdefault("weight", 0)
 
@@ -168,10 +177,38 @@ class Elaborator:
             default = whole_number(attribute)
         self.weights[command.keyword] = default
 
+    def _check_new_sort(self, name: str, position: Position) -> None:
+        if name in self.sorts or name in self.scope.theory.families or name == "->":
+            fail(f"the sort '{name}' is defined twice", position, "use another name")
+
+    def _declare_sort(self, command: ast.DeclareSort) -> None:
+        self._check_new_sort(command.name, command.position)
+        theory, sort = declared_sort(command, self.scope.theory)
+        if sort is not None:
+            self.sorts[command.name] = sort
+        self.scope = self._scope_of(theory)
+
+    def _declare_datatype(self, command: ast.DeclareDatatype) -> None:
+        arity = len(command.datatype.parameters)
+        name = ast.SortDeclaration(command.name, arity, position=command.position)
+        self._declare_datatypes(ast.DeclareDatatypes((name,), (command.datatype,), position=command.position))
+
+    def _declare_datatypes(self, command: ast.DeclareDatatypes) -> None:
+        for index, name in enumerate(command.sorts):
+            self._check_new_sort(name.name, name.position)
+            if name.name in [other.name for other in command.sorts[:index]]:
+                fail(f"the sort '{name.name}' is declared twice", name.position, "use another name")
+        theory, plain = declared_datatypes(command.sorts, command.datatypes, self.scope, self._check_new)
+        self.sorts.update(plain)
+        self.scope = self._scope_of(theory)
+
     def _define_sort(self, command: ast.DefineSort) -> None:
-        if command.name in self.sorts or command.name in self.scope.theory.families:
-            fail(f"the sort '{command.name}' is defined twice", command.position, "use another name")
+        self._check_new_sort(command.name, command.position)
         if command.parameters:
+            if len(set(command.parameters)) < len(command.parameters):
+                fail("two parameters of one name", command.position, "rename one of them")
+            any_sort = {p: Sort(p, declaration=SortParameter(p)) for p in command.parameters}
+            check_sort(command.sort, replace(self.scope, sorts={**self.sorts, **any_sort}))
             self.sorts[command.name] = SortMacro(command.parameters, command.sort)
         else:
             self.sorts[command.name] = check_sort(command.sort, self.scope)
@@ -200,9 +237,27 @@ class Elaborator:
         options = tuple((a.keyword, _attribute_text(a)) for a in command.attributes)
         parameters = tuple(check_sort(sort, self.scope) for sort in command.parameters)
         sort = check_sort(command.sort, self.scope)
+        if self.scope.theory.name != "CAM":  # there the attributes are options of the metric
+            by_file(command.attributes)
         symbol = OracleFunction(command.name, parameters, sort, command.oracle, options)
         self._define(command.name, symbol, command.position)
         self.oracles[symbol] = command.position
+
+    def _private(self, name: str, sort: Sort) -> Variable:
+        """A variable that nothing else is named like."""
+        return Variable(f"{name}'{next(self.fresh)}", sort)
+
+    def _oracle_term(self, command: ast.OracleTermCommand) -> None:
+        self._need("oracles", command.position)
+        self.calls.append(oracle_call(command, self.scope, self._private))
+
+    def _oracle_of_function(self, command: ast.OracleOfFunctionCommand) -> None:
+        self._need("oracles", command.position)
+        written = OracleSugar(self.symbols, self.scope.theory, self._private).write_out(command)
+        self.calls.extend(written.calls)
+        if written.symbol is not None and written.constraint is not None:
+            self.oracles[written.symbol] = command.position
+            self.constraints.append(written.constraint)
 
     def _synth_fun(self, command: ast.SynthFun) -> None:
         function = SynthFunction(
@@ -215,11 +270,13 @@ class Elaborator:
 
     def _synthesise(self, function: SynthFunction, command: ast.SynthFun | ast.SynthInv) -> None:
         theory = self.scope.theory
+        if function.sort.is_function:
+            fail(f"the result of '{function.name}' is a function", command.position, "give it more parameters")
         if command.grammar is None:
             written = default_grammar(theory, function, command.position)
         else:
             self._need("grammars", command.grammar.position)
-            written = GrammarReader(self.scope, function).read(command.grammar)
+            written = GrammarReader(self.scope, function, self.features).read(command.grammar)
         setting = self.options.get("constants")
         grammar = written.closed(lambda sort, position: constants_of(sort, theory, setting, position))
         positions = tuple(variable.position for variable in command.parameters)
@@ -328,6 +385,9 @@ _HANDLERS: dict[type[Any], Callable[[Elaborator, Any], None]] = {
     ast.SetFeature: Elaborator._set_feature,
     ast.DeclareWeight: Elaborator._declare_weight,
     ast.DeclareVar: Elaborator._declare_var,
+    ast.DeclareSort: Elaborator._declare_sort,
+    ast.DeclareDatatype: Elaborator._declare_datatype,
+    ast.DeclareDatatypes: Elaborator._declare_datatypes,
     ast.DefineSort: Elaborator._define_sort,
     ast.DefineFun: Elaborator._define_fun,
     ast.DeclareOracleFun: Elaborator._declare_oracle_fun,
@@ -339,6 +399,15 @@ _HANDLERS: dict[type[Any], Callable[[Elaborator, Any], None]] = {
     ast.ChcConstraint: Elaborator._chc_constraint,
     ast.CheckSynth: Elaborator._check_synth,
     ast.OptimizeSynth: Elaborator._optimize_synth,
+    ast.OracleConstraint: Elaborator._oracle_term,
+    ast.OracleAssume: Elaborator._oracle_term,
+    ast.OracleConstraintIO: Elaborator._oracle_of_function,
+    ast.OracleConstraintCex: Elaborator._oracle_of_function,
+    ast.OracleConstraintMembership: Elaborator._oracle_of_function,
+    ast.OracleConstraintPosWitness: Elaborator._oracle_of_function,
+    ast.OracleConstraintNegWitness: Elaborator._oracle_of_function,
+    ast.DeclareCorrectnessOracle: Elaborator._oracle_of_function,
+    ast.DeclareCorrectnessCexOracle: Elaborator._oracle_of_function,
 }
 
 _BEFORE_LOGIC = {Elaborator._set_logic, Elaborator._set_info, Elaborator._setting, Elaborator._set_feature}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from itertools import product
 
 from sygus.errors import Position
 from sygus.problem import Grammar, Production, Setting, productive
+from sygus.scope import fail
 from sygus.terms import (
     BOOL,
     INT,
@@ -26,11 +27,17 @@ from sygus.terms import (
     term,
 )
 from sygus.theories import Function, Theory
+from sygus.theories.arrays import is_array
 from sygus.theories.bitvectors import width_of
-from sygus.typecheck import fail, negated
+from sygus.theories.sorts import representation
+from sygus.theories.structured import constructors_of, smallest_value
+from sygus.theories.values import constructor_term, value_term
+from sygus.typecheck import negated
 
-DEFAULT_CONSTANTS = {REAL: "0.5 1 2 3", INT: "0 1 -1 2", BOOL: "true false", STRING: ""}
+DEFAULT_CONSTANTS: Mapping[Sort, str] = {REAL: "0.5 1 2 3", INT: "0 1 -1 2", BOOL: "true false", STRING: ""}
 """What enumeration puts for ``(Constant S)`` where the file sets no ``:constants``; for bit-vectors 0, 1, all ones."""
+
+_WORDS = re.compile(r"[^\s()_]+|_(?=\S)")
 
 _LINEAR = {"*": 0, "div": 1, "mod": 1, "/": 1}
 """The argument that is a constant in linear logics."""
@@ -45,6 +52,8 @@ def constants_of(sort: Sort, theory: Theory, setting: Setting | None, position: 
         TypeCheckError: constants of another sort, or a sort without any.
     """
     width = width_of(sort)
+    if is_array(sort) or constructors_of(sort):
+        return _structured_constants(sort, theory, setting, position)
     if sort not in DEFAULT_CONSTANTS and not width:
         fail(f"there are no constants of {sort}", position, "write terms in place of (Constant …)")
     default = f"0 1 {(1 << width) - 1}" if width else DEFAULT_CONSTANTS[sort]
@@ -60,6 +69,25 @@ def constants_of(sort: Sort, theory: Theory, setting: Setting | None, position: 
         where = position if setting is None else setting.position
         shown = " ".join(words)[:100]
         return fail(f"bad constants '{shown}' of {sort}", where, f'write, for example, "{default}"')
+
+
+def has_constants(sort: Sort) -> bool:
+    """Whether enumeration has constants of a sort."""
+    if is_array(sort):
+        return has_constants(sort.arguments[1])
+    return sort in DEFAULT_CONSTANTS or width_of(sort) > 0 or bool(constructors_of(sort))
+
+
+def _structured_constants(sort: Sort, theory: Theory, setting: Setting | None, position: Position) -> list[Term]:
+    """Of an array those with one value everywhere; of a datatype the constructors without parts, else one value."""
+    if is_array(sort):
+        function = theory.resolve_as("const", sort, sort.arguments[1:])
+        assert function is not None
+        return [term(function, (v,), sort) for v in constants_of(sort.arguments[1], theory, setting, position)]
+    bare = [c.name for c in constructors_of(sort) if not c.selectors]
+    if not bare:
+        return [value_term(representation(sort).decode(smallest_value(sort)), sort, theory)]
+    return [constructor_term(theory, name, (), sort) for name in bare]
 
 
 _LONG = re.compile(r".{1001}|.*[eE][+-]?[0-9]{4}")
@@ -82,17 +110,23 @@ def _constant(word: str, sort: Sort, theory: Theory, position: Position) -> Term
 def default_grammar(theory: Theory, function: SynthFunction, position: Position) -> Grammar:
     """The grammar of every term of the theory over the parameters, for a function given without one.
 
-    Functions of any number of arguments come with two; regular languages, indexed functions and, in CAM, constants
-    are left out. Bit-vectors have the widths of the parameters and of the result.
+    Functions of any number of arguments come with two; regular languages that the function neither takes nor gives,
+    indexed functions and, in CAM, constants are left out. Bit-vectors have the
+    widths of the parameters and of the result.
     """
-    given = (function.sort, *(p.sort for p in function.parameters), *theory.sorts)
-    sorts = tuple(sort for sort in dict.fromkeys(given) if sort != REGLAN)
-    nonterminals = {s: Nonterminal("-".join(("any", s.name, *map(str, s.indices))), s) for s in sorts}
+    given = (function.sort, *(p.sort for p in function.parameters))
+    others = (sort for sort in theory.sorts if sort != REGLAN)
+    sorts = tuple(sort for sort in dict.fromkeys((*given, *others)) if not sort.is_function)
+    nonterminals = {s: Nonterminal("-".join(("any", *_WORDS.findall(str(s)))), s) for s in sorts}
     productions: dict[Nonterminal, list[Production]] = {n: [] for n in nonterminals.values()}
     for parameter in function.parameters:
+        if parameter.sort.is_function:
+            continue
         productions[nonterminals[parameter.sort]].append(Production(leaf(parameter), (), {}, position))
     if theory.name != "CAM":
         for sort, nonterminal in nonterminals.items():
+            if not has_constants(sort):
+                continue
             productions[nonterminal].append(Production(term(AnyConstant(0, sort), (), sort), (), {}, position))
     for head, arguments, result in _applications(theory, sorts):
         if result in nonterminals:

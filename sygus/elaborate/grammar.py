@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import product
 
 from sygus.errors import Position
 from sygus.problem import Grammar, Production
+from sygus.scope import Scope, check_sort, fail, known
 from sygus.syntax import script as ast
-from sygus.terms import AnyConstant, Nonterminal, SynthFunction, Term, Variable, hole, leaf, substitute, subterms, term
-from sygus.typecheck import Scope, check_sort, check_term, fail, known, whole_number
+from sygus.terms import (
+    AnyConstant,
+    Nonterminal,
+    SynthFunction,
+    Term,
+    Variable,
+    expand,
+    hole,
+    leaf,
+    substitute,
+    subterms,
+    term,
+)
+from sygus.typecheck import check_term, whole_number
 
 
 class GrammarReader:
-    """Reads the grammar of one function, in the scope of its command; ``(Constant S)`` stays as it is written."""
+    """Reads the grammar of one function, in the scope of its command; ``(Constant S)`` stays as it is written.
 
-    def __init__(self, scope: Scope, function: SynthFunction) -> None:
-        self.scope = scope
+    Args:
+        scope: of the command.
+        function: to synthesise.
+        features: of the file: those that let a grammar call functions to synthesise.
+    """
+
+    def __init__(self, scope: Scope, function: SynthFunction, features: Collection[str]) -> None:
+        self.scope = replace(scope, symbols={**scope.symbols, function.name: function})
         self.function = function
+        self.features = features
 
     def read(self, grammar: ast.GrammarExpression) -> Grammar:
         """The grammar as written.
@@ -93,6 +113,7 @@ class GrammarReader:
             return placeholder
 
         pattern = check_term(expression, replace(scope, generic=generic))
+        self._check_calls(pattern, expression)
         if pattern.sort != nonterminal.sort:
             message = f"ill-sorted: '{nonterminal.name}' is {nonterminal.sort}, this production {pattern.sort}"
             fail(message, expression.position, f"a production of {nonterminal.name} must be {nonterminal.sort}")
@@ -100,6 +121,15 @@ class GrammarReader:
             _production(substitute(pattern, dict(zip(choices, values, strict=True))), weights, expression.position)
             for values in product(*choices.values())
         ]
+
+    def _check_calls(self, pattern: Term, expression: ast.TermExpression) -> None:
+        """Calls of functions to synthesise, macros written out, need a feature."""
+        for node in subterms(expand(pattern)):
+            if isinstance(node.head, SynthFunction):
+                feature = "recursion" if node.head == self.function else "fwd-decls"
+                if feature not in self.features:
+                    message = f"a production that calls '{node.head.name}' needs the feature :{feature}"
+                    fail(message, expression.position, f"add (set-feature :{feature} true) near the top")
 
     def _weights(self, expression: ast.TermExpression) -> dict[str, int]:
         weights: dict[str, int] = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from sygus.errors import SycamError
 from sygus.syntax.printer import print_symbol
-from sygus.terms import Definition, Literal, SynthFunction, Term, Variable, text_pieces
+from sygus.terms import Definition, Literal, OracleFunction, SynthFunction, Term, Variable, text_pieces
 from sygus.theories.bitvectors import width_of
 from sygus.theories.strings import escape
 
@@ -72,7 +72,8 @@ def term_text(root: Term) -> str:
 def _head_text(head: Any) -> str:
     if isinstance(head, Literal):
         return literal_text(head)
-    return print_symbol(head.name) if isinstance(head, Variable | Definition | SynthFunction) else str(head.name)
+    named = isinstance(head, Variable | Definition | SynthFunction | OracleFunction)
+    return print_symbol(head.name) if named else str(head.name)
 
 
 def definition_text(function: SynthFunction, body: Term) -> str:

@@ -13,6 +13,7 @@ from lark import Token, Transformer
 from sygus.errors import ParseError, Position
 from sygus.syntax import script as ast
 from sygus.syntax._diagnosis import COMMAND_FORMS, shortened
+from sygus.syntax.legacy import FUNCTIONS
 
 #: The standard's reserved words: as names they must be quoted with bars. It leaves out assume and synth-inv.
 RESERVED = frozenset({"!", "_", "true", "false", "Constant", "Variable", "exists", "forall", "let"}).union(
@@ -107,7 +108,7 @@ def _oracle_term(node: type[ast.OracleTermCommand]) -> Callable[[Builder, _Child
 
 
 def _is_name(term: ast.TermExpression) -> bool:
-    return isinstance(term, ast.Reference) and not term.identifier.indices
+    return isinstance(term, ast.Reference) and not term.identifier.indices and term.identifier.sort is None
 
 
 class Builder(Transformer[Token, Any]):
@@ -120,6 +121,12 @@ class Builder(Transformer[Token, Any]):
     def note(self, kind: str, children: Sequence[Any]) -> None:
         """Remember older syntax and the line it was first met in."""
         self.older.setdefault(kind, _span(children).line)
+
+    def note_function(self, identifier: ast.Identifier) -> None:
+        """Remember the older name of a function."""
+        today = FUNCTIONS.get(identifier.symbol)
+        if today is not None:
+            self.note(f"{identifier.symbol} for {today}", [identifier])
 
     def script(self, children: _Children) -> tuple[ast.Command, ...]:
         commands: list[ast.Command] = []
@@ -147,6 +154,9 @@ class Builder(Transformer[Token, Any]):
 
     def indexed_identifier(self, children: _Children) -> ast.Identifier:
         return ast.Identifier(children[2], tuple(children[3:-1]), position=_span(children))
+
+    def ascribed_identifier(self, children: _Children) -> ast.Identifier:
+        return ast.Identifier(children[2], (), children[3], position=_span(children))
 
     def natural(self, children: _Children) -> int:
         return _integer(children[0])
@@ -203,15 +213,19 @@ class Builder(Transformer[Token, Any]):
     any_constant = _record(ast.AnyConstant)
     any_variable = _record(ast.AnyVariable)
     let = _record(ast.Let)
+    lambda_term = _record(ast.Lambda)
+    values = _listed
 
     def expression(self, children: _Children) -> ast.TermExpression:
         term: ast.TermExpression = children[0]
         return term
 
     def reference(self, children: _Children) -> ast.Reference:
+        self.note_function(children[0])
         return ast.Reference(children[0], position=children[0].position)
 
     def application(self, children: _Children) -> ast.Application:
+        self.note_function(children[1])
         return ast.Application(children[1], tuple(children[2:-1]), position=_span(children))
 
     def application_to_nothing(self, children: _Children) -> None:
@@ -344,6 +358,7 @@ def _all(node: type[_Node], children: _Children) -> tuple[_Node, ...]:
 def _sort_parameters(listed: ast.SortExpression) -> tuple[str, ...]:
     """The names in a list of two or more, which reads as a sort with arguments."""
     names = (listed.identifier, *(sort.identifier for sort in listed.arguments))
-    if any(name.indices for name in names) or any(sort.arguments for sort in listed.arguments) or len(names) < 2:
+    plain = not any(name.indices or name.sort for name in names) and not any(s.arguments for s in listed.arguments)
+    if not plain or len(names) < 2:
         raise ParseError("this is no list of sort parameters", listed.position, "it is a list of names, (u v)")
     return tuple(name.symbol for name in names)

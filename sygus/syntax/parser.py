@@ -18,7 +18,7 @@ from lark.exceptions import UnexpectedInput
 from sygus.errors import ParseError, Position
 from sygus.syntax._builder import RESERVED, Builder
 from sygus.syntax._diagnosis import earliest_mistake, explain
-from sygus.syntax.script import DefineFun, Script, TermExpression
+from sygus.syntax.script import DefineFun, Lambda, Script, TermExpression
 
 _LOCK = threading.Lock()  # the one builder collects the older syntax of the text Lark is reading
 
@@ -63,9 +63,19 @@ def parse_answer(text: str, file: str = "<answer>") -> tuple[tuple[TermExpressio
     return values, functions
 
 
+def parse_values(text: str, file: str = "<values>") -> tuple[TermExpression | Lambda, ...]:
+    """Read the tuple of values that an oracle is asked or answers.
+
+    Raises:
+        ParseError: the text is no tuple of terms.
+    """
+    found: tuple[TermExpression | Lambda, ...] = _parse("values", text, file)[0]
+    return found
+
+
 def is_simple_symbol(name: str, reserved: Collection[str] = RESERVED) -> bool:
-    """Whether a name can be written without bars."""
-    return name[:1] != "|" and name not in reserved and _symbol_pattern().fullmatch(name) is not None
+    """Whether a name can be written without bars; ``as`` is a symbol in places, but not where a list begins."""
+    return name[:1] != "|" and name not in reserved and name != "as" and _symbol_pattern().fullmatch(name) is not None
 
 
 def _parse(start: str, text: str, file: str) -> tuple[Any, tuple[str, ...]]:
@@ -89,7 +99,7 @@ def _engine() -> tuple[Lark, Builder]:
         rel_to=__file__,
         parser="lalr",
         lexer="contextual",
-        start=["script", "expression", "answer"],
+        start=["script", "expression", "answer", "values"],
         keep_all_tokens=True,
         transformer=builder,
     )

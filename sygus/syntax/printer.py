@@ -168,6 +168,8 @@ def _expanded(item: _Item) -> str | _List:
             return item
         case ast.LiteralExpression():
             return f'"{item.text.replace(chr(34), chr(34) * 2)}"' if item.kind == "string" else item.text
+        case ast.Identifier(symbol, _, ast.SortExpression() as sort):
+            return _List(["as", print_symbol(symbol), sort])
         case ast.Identifier(symbol, indices):
             return _List(["_", print_symbol(symbol), *map(_index, indices)]) if indices else print_symbol(symbol)
         case ast.Reference(identifier):

@@ -30,10 +30,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Identifier(Node):
-    """A symbol ``f``, or an indexed one such as ``(_ BitVec 8)``; a quoted symbol stands without its bars."""
+    """A symbol ``f``, an indexed one such as ``(_ BitVec 8)``, or one with its sort, ``(as nil (List Int))``.
+
+    A quoted symbol stands without its bars.
+    """
 
     symbol: str
     indices: tuple[int | str, ...] = ()
+    sort: SortExpression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,14 @@ class AnyVariable(Node):
     """``(Variable S)`` in a grammar: any parameter of the sort."""
 
     sort: SortExpression
+
+
+@dataclass(frozen=True, slots=True)
+class Lambda(Node):
+    """``(lambda ((x S)…) t)``: a function as a value; oracles alone take and give them."""
+
+    variables: tuple[SortedVariable, ...]
+    body: TermExpression
 
 
 TermExpression: TypeAlias = (

@@ -32,12 +32,17 @@ def _equal(given: tuple[Sort, ...]) -> Sort | None:
     """Of values of one sort, or of numbers of either sort, as with comparisons."""
     kinds = set(given)
     numbers = kinds <= {INT, REAL}
-    one = len(kinds) == 1 and not given[0].is_function and given[0].name not in _NOT_COMPARED
+    one = len(kinds) == 1 and not given[0].is_function and not _mentions(given[0], _NOT_COMPARED)
     return BOOL if len(given) >= 2 and (numbers or one) else None
 
 
+def _mentions(sort: Sort, names: tuple[str, ...]) -> bool:
+    return sort.name in names or any(_mentions(argument, names) for argument in sort.arguments)
+
+
 def _conditional(given: tuple[Sort, ...]) -> Sort | None:
-    return given[1] if len(given) == 3 and given[0] == BOOL and given[1] == given[2] else None
+    fits = len(given) == 3 and given[0] == BOOL and given[1] == given[2] and not given[1].is_function
+    return given[1] if fits else None
 
 
 CORE = Theory.of(

@@ -67,6 +67,7 @@ class Function:
         sympy: for canonical forms and names; guards of total division are not represented.
         latex: as the papers write it.
         source: torch code of an application to named tensors, for exported modules; None where the logic has none.
+        constructor: whether it makes constants of constants, as datatypes' constructors do.
         commutative: of two arguments, whose order does not matter.
         associative: nested applications may be regrouped.
         nonzero: positions of the arguments that the safety oracle must prove nonzero.
@@ -81,6 +82,7 @@ class Function:
     sympy: Callable[..., sympy.Basic]
     latex: Callable[..., Latex]
     source: Callable[..., str] | None = None
+    constructor: bool = False
     commutative: bool = False
     associative: bool = False
     nonzero: tuple[int, ...] = ()
@@ -123,6 +125,9 @@ class Family:
 
 Entry: TypeAlias = Function | Family
 
+Ascribed: TypeAlias = Callable[[Sort, tuple[Sort, ...]], Function | None]
+"""The function whose result has a sort, for these argument sorts; it is asked often and gives one function each."""
+
 
 @dataclass(frozen=True)
 class SortFamily:
@@ -151,6 +156,7 @@ class Theory:
         aliases: names of older versions of the standards to today's.
         numerals: the sort of ``0``; None where numerals mean nothing.
         linear: whether a product has at most one factor that is not a constant.
+        ascribed: by symbol, the function of ``(as symbol sort)``, where the sort of the result tells it apart.
     """
 
     name: str
@@ -160,6 +166,7 @@ class Theory:
     aliases: Mapping[str, str] = field(default_factory=dict)
     numerals: Sort | None = INT
     linear: bool = False
+    ascribed: Mapping[str, tuple[Ascribed, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -172,6 +179,7 @@ class Theory:
         aliases: Mapping[str, str] | None = None,
         numerals: Sort | None = None,
         linear: bool = False,
+        ascribed: Mapping[str, Ascribed] | None = None,
     ) -> Theory:
         """The theory of these functions and those of the theories it includes; own entries are tried first."""
         parts = tuple(includes)
@@ -186,7 +194,35 @@ class Theory:
             aliases=dict(aliases or {}) | {old: new for part in parts for old, new in part.aliases.items()},
             numerals=numerals,
             linear=linear,
+            ascribed=_merged([{name: (one,) for name, one in (ascribed or {}).items()}, *(p.ascribed for p in parts)]),
         )
+
+    def extended(
+        self,
+        *entries: Entry,
+        sorts: tuple[Sort, ...] = (),
+        families: Iterable[SortFamily] = (),
+        ascribed: Mapping[str, Ascribed] | None = None,
+    ) -> Theory:
+        """The theory with what a file declares."""
+        return Theory.of(
+            self.name,
+            (*self.sorts, *sorts),
+            *entries,
+            includes=(self,),
+            families=families,
+            numerals=self.numerals,
+            linear=self.linear,
+            ascribed=ascribed,
+        )
+
+    def resolve_as(self, name: str, result: Sort, arguments: tuple[Sort, ...]) -> Function | None:
+        """The function of ``(as name result)`` that accepts these argument sorts."""
+        for ascribed in self.ascribed.get(name, ()):
+            found = ascribed(result, arguments)
+            if found is not None:
+                return found
+        return None
 
     @property
     def functions(self) -> tuple[Function, ...]:
@@ -206,6 +242,15 @@ class Theory:
             if resolved is not None:
                 return resolved
         return None
+
+
+def _merged(tables: Iterable[Mapping[str, tuple[Ascribed, ...]]]) -> dict[str, tuple[Ascribed, ...]]:
+    """One table of all; what has the same name is kept in order."""
+    found: dict[str, tuple[Ascribed, ...]] = {}
+    for table in tables:
+        for name, ascribed in table.items():
+            found[name] = tuple(dict.fromkeys((*found.get(name, ()), *ascribed)))
+    return found
 
 
 def fixed(*arguments: Sort, result: Sort) -> Signature:

@@ -55,6 +55,9 @@ STRINGS: Table[str] = Table()
 LANGUAGES: Table[regex.Language] = Table()
 """The regular languages that tensors of sort RegLan refer to."""
 
+VALUES: Table[Any] = Table()
+"""The values of arrays and datatypes that tensors of such sorts refer to; see :mod:`sygus.theories.structured`."""
+
 
 def int64(value: int) -> int:
     """The number of 64 bits that is congruent to the value."""

@@ -1,7 +1,8 @@
 """What the name given to ``set-logic`` opens.
 
 A name is made of features, as SMT-LIB's names are: ``QF_`` (no quantifiers) and SyGuS's ``PBE_``, ``INV_`` and
-``CHC_`` in front, ``UF``, ``BV``, ``S`` (strings) and an arithmetic such as ``LIA`` after them.
+``CHC_`` in front, then ``A`` (arrays; ``AX`` alone), ``UF``, ``BV``, ``DT`` (datatypes), ``S`` (strings) and an
+arithmetic such as ``LIA``. Sorts and datatypes may be declared in every logic.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from sygus.terms import INT, REAL
+from sygus.theories.arrays import ARRAYS
 from sygus.theories.bitvectors import BITVECTORS
 from sygus.theories.core import CORE
 from sygus.theories.function import Theory
@@ -28,6 +30,11 @@ LOGICS: Mapping[str, str] = {
     "LIRA": "linear arithmetic of integers and reals",
     "NIRA": "arithmetic of integers and reals",
     "BV": "bit-vectors",
+    "AX": "arrays",
+    "ALIA": "arrays and linear integer arithmetic",
+    "ABV": "arrays and bit-vectors",
+    "UF": "declared sorts and functions",
+    "DT": "datatypes",
     "S": "strings and integers",
     "SLIA": "strings and linear integer arithmetic",
     "ALL": "everything but CAM",
@@ -35,7 +42,9 @@ LOGICS: Mapping[str, str] = {
 """The logics by name, for messages and the manual; other names combine these, and may have a prefix."""
 
 _PREFIX = re.compile(r"^(?:QF_|PBE_|INV_|Inv_|CHC_)*")
-_FEATURES = re.compile(r"(?:UF)?(?P<bits>BV)?(?P<strings>S)?(?P<arithmetic>[IR]DL|[LN](?:IA|RA|IRA))?")
+_FEATURES = re.compile(
+    r"(?P<arrays>AX?)?(?:UF)?(?P<bits>BV)?(?:DT)?(?P<strings>S)?(?P<arithmetic>[IR]DL|[LN](?:IA|RA|IRA))?"
+)
 
 
 @cache
@@ -49,23 +58,22 @@ def find_logic(name: str) -> Theory | None:
     if bare in ("SAT", "UF", "CORE"):
         return Theory.of(name, (), includes=(CORE,))
     if bare == "ALL":
-        return Theory.of(name, (), includes=(CORE, STRINGS_THEORY, REALS, MIXED, BITVECTORS), numerals=INT)
+        return Theory.of(name, (), includes=(CORE, STRINGS_THEORY, REALS, MIXED, BITVECTORS, ARRAYS), numerals=INT)
     features = _FEATURES.fullmatch(bare)
-    if features is None or not bare:
+    if features is None or not bare or bare == "A":
         return None
-    parts = [CORE]
     arithmetic = features["arithmetic"] or ""
     integers = "I" in arithmetic or bool(features["strings"])
     reals = "R" in arithmetic
-    if features["bits"]:
-        parts.append(BITVECTORS)
-    if features["strings"]:
-        parts.append(STRINGS_THEORY)
-    if integers:
-        parts.append(INTEGERS)
-    if reals:
-        parts.append(REALS)
-    if integers and reals:
-        parts.append(MIXED)
+    opened = (
+        (CORE, True),
+        (ARRAYS, features["arrays"]),
+        (BITVECTORS, features["bits"]),
+        (STRINGS_THEORY, features["strings"]),
+        (INTEGERS, integers),
+        (REALS, reals),
+        (MIXED, integers and reals),
+    )
+    parts = [theory for theory, wanted in opened if wanted]
     numerals = INT if integers else REAL if reals else None
     return Theory.of(name, (), includes=parts, numerals=numerals, linear=not arithmetic.startswith("N"))

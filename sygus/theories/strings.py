@@ -13,6 +13,7 @@ from typing import Any
 
 import z3
 
+from sygus.syntax import legacy
 from sygus.terms import BOOL, INT, REGLAN, STRING
 from sygus.theories import regex
 from sygus.theories.function import (
@@ -229,13 +230,5 @@ STRINGS_THEORY = Theory.of(
         any_more=True,
     ),
     includes=(INTEGERS, LANGUAGES_THEORY),
-    aliases={
-        "str.to.int": "str.to_int",
-        "int.to.str": "str.from_int",
-        "str.in.re": "str.in_re",
-        "str.to.re": "str.to_re",
-        "str.replaceall": "str.replace_all",
-        "re.nostr": "re.none",
-        "re.complement": "re.comp",
-    },
+    aliases=legacy.FUNCTIONS,
 )

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from hypothesis import strategies as st
 
 from sygus.oracles.cam import feature_variables
+from sygus.scope import Scope
 from sygus.syntax.parser import parse_term
 from sygus.terms import Sort, Term, Variable, leaf, term
 from sygus.theories.cam import CAM, MAP, WEIGHT
-from sygus.typecheck import Scope, check_term
+from sygus.typecheck import check_term
 
 FEATURES: Mapping[str, Variable] = feature_variables()
 

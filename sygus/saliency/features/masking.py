@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -12,19 +12,19 @@ from sygus.saliency.heatmap import degenerate, saliency
 from sygus.saliency.networks import Network
 from sygus.saliency.progress import track
 
-BLOCK_BYTES = 32 << 20
-"""Masked pictures held at a time."""
+BLOCK = 1024
+"""Masks made at a time."""
 
 Score = Literal["logit", "prob"]
 Baseline = Literal["black", "none"]
 
-Masked = Callable[[Tensor, Tensor], list[Tensor]]
-"""From pictures (n, 3, H, W) and masks n(up(A_k)) (n, 1, H, W) to the masked pictures whose scores are averaged."""
+Masked = Callable[[Tensor, Tensor], Tensor]
+"""From pictures (n, 3, H, W) and masks n(up(A_k)) (n, 1, H, W) to masked pictures."""
 
 
-def once(pictures: Tensor, masks: Tensor) -> list[Tensor]:
+def once(pictures: Tensor, masks: Tensor) -> Tensor:
     """X ⊙ n(up(A_k)): Score-CAM's."""
-    return [pictures * masks]
+    return pictures * masks
 
 
 def scores(
@@ -33,7 +33,7 @@ def scores(
     targets: Tensor,
     activation: Tensor,
     *,
-    masked: Masked = once,
+    masked: Sequence[Masked] = (once,),
     score: Score = "logit",
     baseline: Baseline = "black",
     title: str = "scores of masked pictures",
@@ -47,7 +47,7 @@ def scores(
         pictures: (N, 3, H, W).
         targets: (N,).
         activation: (N, K, h, w).
-        masked: the masked pictures of a mask; the mean of their scores counts.
+        masked: the ways to mask; the mean of their scores counts.
         score: of the target class: its ``logit``, or its probability.
         baseline: x_b is ``black``; or ``none``, nothing is subtracted.
         title: of the progress bar.
@@ -55,23 +55,24 @@ def scores(
     Returns:
         (N, K) float32.
     """
-    pictures, targets = pictures.to(network.device), targets.to(network.device)
+    pictures = pictures.to(network.device).contiguous(memory_format=torch.channels_last)
+    targets = targets.to(network.device)
 
-    def judged(shown: Tensor) -> Tensor:
-        logits = network.logits(shown).float()
+    def judged(logits: Tensor) -> Tensor:
         return logits if score == "logit" else torch.softmax(logits, 1)
 
     result = torch.zeros(activation.shape[:2], device=activation.device)
     varies = ~degenerate(activation.flatten(0, 1)).view(activation.shape[:2])
     rows, channels = varies.nonzero(as_tuple=True)
-    size = max(32, BLOCK_BYTES // (pictures[0].numel() * pictures.element_size()))
-    blocks = list(zip(torch.split(rows, size), torch.split(channels, size), strict=True))
+    blocks = list(zip(torch.split(rows, BLOCK), torch.split(channels, BLOCK), strict=True))
     for row, channel in track(blocks, len(blocks), title):
         masks = saliency(activation[row, channel], network.size)
-        shown = masked(pictures[row], masks[:, None])
-        values = torch.stack([judged(one) for one in shown]).mean(0)
-        result[row, channel] = values.gather(1, targets[row][:, None])[:, 0]
+        found = [
+            judged(network.logits_of(lambda r, m, mask=mask: mask(pictures[r], m[:, None]), row, masks))
+            for mask in masked
+        ]
+        result[row, channel] = torch.stack(found).mean(0).gather(1, targets[row][:, None])[:, 0]
     if baseline == "black":
-        black = judged(torch.zeros_like(pictures[:1]))[0]
+        black = judged(network.logits(torch.zeros_like(pictures[:1])))[0]
         result = torch.where(varies, result - black[targets][:, None], 0)
     return result

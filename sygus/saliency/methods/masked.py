@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -19,7 +20,13 @@ Noisy = Literal["mask", "input"]
 
 
 def _drawn(
-    measured: Measurements, masked: Masked, *, score: Score, baseline: Baseline, channel_softmax: bool, title: str
+    measured: Measurements,
+    masked: Sequence[Masked],
+    *,
+    score: Score,
+    baseline: Baseline,
+    channel_softmax: bool,
+    title: str,
 ) -> Tensor:
     """S from the mean scores of these masked pictures."""
     network, activation = measured.network, measured["activation"]
@@ -55,7 +62,7 @@ def score_cam(measured: Measurements, *, score: Score, baseline: Baseline, chann
         channel_softmax: whether w = softmax_k(u), or u itself.
     """
     settled = {"score": score, "baseline": baseline, "channel_softmax": channel_softmax}
-    return _drawn(measured, once, title="Score-CAM", **settled)  # type: ignore[arg-type]
+    return _drawn(measured, [once], title="Score-CAM", **settled)  # type: ignore[arg-type]
 
 
 @method(
@@ -100,13 +107,13 @@ def ss_cam(
     if noisy == "input":
         draws = draws * torch.tensor(network.deviation).view(-1, 1, 1).to(network.device)
 
-    def masked(pictures: Tensor, masks: Tensor) -> list[Tensor]:
+    def under(draw: Tensor) -> Masked:
         if noisy == "mask":
-            return [pictures * (masks + draw) for draw in draws]
-        return [pictures * masks + draw for draw in draws]
+            return lambda pictures, masks: pictures * (masks + draw)
+        return lambda pictures, masks: pictures * masks + draw
 
     settled = {"score": score, "baseline": baseline, "channel_softmax": channel_softmax}
-    return _drawn(measured, masked, title="SS-CAM", **settled)  # type: ignore[arg-type]
+    return _drawn(measured, [under(draw) for draw in draws], title="SS-CAM", **settled)  # type: ignore[arg-type]
 
 
 @method("iscam", "IS-CAM", "Naidu et al. 2020, arXiv 2010.03023", options={"n": whole(10, 1), **_SCORED})
@@ -121,8 +128,8 @@ def is_cam(measured: Measurements, *, n: int, score: Score, baseline: Baseline, 
         channel_softmax: as there.
     """
 
-    def masked(pictures: Tensor, masks: Tensor) -> list[Tensor]:
-        return [pictures * masks * (i / n) for i in range(1, n + 1)]
+    def share(i: int) -> Masked:
+        return lambda pictures, masks: pictures * masks * (i / n)
 
     settled = {"score": score, "baseline": baseline, "channel_softmax": channel_softmax}
-    return _drawn(measured, masked, title="IS-CAM", **settled)  # type: ignore[arg-type]
+    return _drawn(measured, [share(i) for i in range(1, n + 1)], title="IS-CAM", **settled)  # type: ignore[arg-type]

@@ -124,8 +124,21 @@ class Network:
         """softmax(f(x))_c for each picture (N, 3, H, W) and its target class (N,)."""
         return self._of_target(self.logits(pictures), targets)
 
+    def logits_of(self, make: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        """The logits (n, classes) of pictures that are made pass by pass, since all at once would fill the memory.
+
+        Args:
+            make: from so many rows of each input to as many pictures (b, 3, H, W).
+            inputs: (n, …) each.
+        """
+
+        def run(*rows: Tensor) -> Tensor:
+            return self._fast(make(*rows).contiguous(memory_format=torch.channels_last))
+
+        return self._without_gradients(run, *inputs)
+
     def masked_probabilities(self, pictures: Tensor, index: Tensor, masks: Tensor, targets: Tensor) -> Tensor:
-        """softmax(f(x ⊙ S))_c, masked in pixel space; the masked pictures are made pass by pass, not all at once.
+        """softmax(f(x ⊙ S))_c, masked in pixel space.
 
         Args:
             pictures: (N, 3, H, W), the clean ones.
@@ -137,11 +150,8 @@ class Network:
             (n,) float32.
         """
         pictures = pictures.to(self.device).contiguous(memory_format=torch.channels_last)
-
-        def shown(index: Tensor, masks: Tensor) -> Tensor:
-            return self._fast((pictures[index] * masks[:, None]).contiguous(memory_format=torch.channels_last))
-
-        return self._of_target(self._without_gradients(shown, index, masks), targets)
+        logits = self.logits_of(lambda rows, masks: pictures[rows] * masks[:, None], index, masks)
+        return self._of_target(logits, targets)
 
     def tail_logits(self, activation: Tensor, pictures: Tensor | None = None) -> Tensor:
         """The logits (N, classes) from the activation (N, K, h, w) on; only the tail runs.

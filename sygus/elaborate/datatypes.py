@@ -1,0 +1,137 @@
+"""What ``declare-sort``, ``declare-datatype`` and ``declare-datatypes`` add to a theory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from sygus.errors import Position
+from sygus.scope import Scope, check_sort, fail
+from sygus.syntax import script as ast
+from sygus.syntax.printer import print_symbol
+from sygus.terms import Sort
+from sygus.theories import Entry, Theory
+from sygus.theories.datatypes import ascribed_of, functions_of
+from sygus.theories.function import Ascribed, Index, SortFamily
+from sygus.theories.structured import (
+    Constructor,
+    Datatype,
+    SortParameter,
+    Uninterpreted,
+    datatypes_within,
+    ranks,
+)
+
+
+def declared_sort(command: ast.DeclareSort, theory: Theory) -> tuple[Theory, Sort | None]:
+    """The theory with the sort; without parameters also the sort itself."""
+    mark = Uninterpreted(command.name)
+
+    def make(indices: tuple[Index, ...], arguments: tuple[Sort, ...]) -> Sort | None:
+        fits = not indices and len(arguments) == command.arity
+        return Sort(command.name, (), arguments, mark) if fits else None
+
+    if command.arity:
+        form = f"({command.name}{' σ' * command.arity})"
+        return theory.extended(families=(SortFamily(command.name, form, make),)), None
+    sort = Sort(command.name, declaration=mark)
+    return theory.extended(sorts=(sort,)), sort
+
+
+def declared_datatypes(
+    names: Sequence[ast.SortDeclaration],
+    bodies: Sequence[ast.DatatypeDeclaration],
+    scope: Scope,
+    check_new: Callable[[str, Position], None],
+) -> tuple[Theory, Mapping[str, Sort]]:
+    """The theory with datatypes that may mention one another, and those without parameters by their names.
+
+    Args:
+        names: with the number of parameters.
+        bodies: one for each.
+        scope: what they may mention beside themselves.
+        check_new: refuses the names of functions that are taken.
+
+    Raises:
+        TypeCheckError: names that clash, unknown sorts, or a datatype without values.
+    """
+    datatypes = []
+    for name, body in zip(names, bodies, strict=True):
+        if name.arity != len(body.parameters):
+            message = f"'{name.name}' is declared with {name.arity} parameters, its datatype has {len(body.parameters)}"
+            fail(message, body.position, "write (par (…) …) with as many")
+        if len(set(body.parameters)) < len(body.parameters):
+            fail(f"'{name.name}' has two parameters of one name", body.position, "rename one of them")
+        parameters = tuple(Sort(p, declaration=SortParameter(p)) for p in body.parameters)
+        datatypes.append(Datatype(name.name, parameters))
+    group = {datatype.name: datatype for datatype in datatypes}
+    theory = scope.theory.extended(
+        sorts=tuple(d.sort() for d in datatypes if not d.parameters),
+        families=tuple(_family(d) for d in datatypes if d.parameters),
+    )
+    plain = {d.name: d.sort() for d in datatypes if not d.parameters}
+    inside = replace(scope, theory=theory, sorts={**scope.sorts, **plain})
+    taken: set[str] = set()
+    for datatype, body in zip(datatypes, bodies, strict=True):
+        datatype.constructors = _constructors(datatype, body, inside, set(group.values()), taken, check_new)
+    entries: list[Entry] = []
+    ascribed: dict[str, Ascribed] = {}
+    for datatype, body in zip(datatypes, bodies, strict=True):
+        general = datatype.sort(datatype.parameters)
+        if general not in ranks(general):
+            hint = "give it a constructor whose parts are of other sorts"
+            fail(f"the datatype '{datatype.name}' has no value", body.position, hint)
+        entries.extend(functions_of(datatype, print_symbol))
+        ascribed |= ascribed_of(datatype, print_symbol)
+    return theory.extended(*entries, ascribed=ascribed), plain
+
+
+def _family(datatype: Datatype) -> SortFamily:
+    def make(indices: tuple[Index, ...], arguments: tuple[Sort, ...]) -> Sort | None:
+        fits = not indices and len(arguments) == len(datatype.parameters)
+        return datatype.sort(arguments) if fits and not any(a.is_function for a in arguments) else None
+
+    return SortFamily(datatype.name, f"({datatype.name}{' σ' * len(datatype.parameters)})", make)
+
+
+def _constructors(
+    datatype: Datatype,
+    body: ast.DatatypeDeclaration,
+    scope: Scope,
+    group: set[Datatype],
+    taken: set[str],
+    check_new: Callable[[str, Position], None],
+) -> tuple[Constructor, ...]:
+    named = {p.name: p for p in datatype.parameters}
+    scope = replace(scope, sorts={**scope.sorts, **named})
+
+    def claim(name: str, position: Position) -> None:
+        check_new(name, position)
+        if name in taken:
+            fail(f"'{name}' is declared twice", position, "give each constructor and selector a name of its own")
+        taken.add(name)
+
+    found = []
+    for constructor in body.constructors:
+        claim(constructor.name, constructor.position)
+        selectors = []
+        for selector in constructor.selectors:
+            claim(selector.name, selector.position)
+            sort = check_sort(selector.sort, scope)
+            if sort.is_function or not _is_regular(sort, datatype, group):
+                hint = "a part is of another sort, or of one of the datatypes declared together with its parameters"
+                fail(f"a part of '{datatype.name}' cannot be {sort}", selector.sort.position, hint)
+            selectors.append((selector.name, sort))
+        found.append(Constructor(constructor.name, tuple(selectors)))
+    return tuple(found)
+
+
+def _is_regular(sort: Sort, datatype: Datatype, group: set[Datatype]) -> bool:
+    """Whether the datatypes declared together stand alone, with the same parameters: else values would nest sorts."""
+    if sort.declaration in group:
+        return sort.arguments == datatype.parameters
+    return not any(one.declaration in group for argument in sort.arguments for one in _mentioned(argument))
+
+
+def _mentioned(sort: Sort) -> tuple[Sort, ...]:
+    return (sort, *datatypes_within(sort), *(s for argument in sort.arguments for s in _mentioned(argument)))

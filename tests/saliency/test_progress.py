@@ -1,0 +1,28 @@
+"""Progress of long work: told to who listens, and silent where nobody does."""
+
+import pytest
+
+from sygus.saliency import progress
+from sygus.saliency.progress import reported_to, track
+
+
+def test_a_listener_is_told_once_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 1.0, 2.5, 3.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    told: list[tuple[str, int, int]] = []
+    with reported_to(lambda *what: told.append(what)):
+        assert list(track("abc", 3, "letters")) == ["a", "b", "c"]
+    assert told == [("letters", 1, 3), ("letters", 2, 3)]
+
+
+def test_nobody_is_told_afterwards_and_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    with reported_to(lambda *_: pytest.fail("told too early")):
+        list(track([1], 1, "quick"))
+    assert list(track([1, 2], 2, "unheard")) == [1, 2]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_listener_is_forgotten_after_an_error() -> None:
+    with pytest.raises(ValueError, match="inside"), reported_to(lambda *_: None):
+        raise ValueError("inside")
+    assert progress._listener.get() is None

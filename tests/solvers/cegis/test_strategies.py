@@ -1,0 +1,315 @@
+"""Each strategy end to end on small problems, its answers checked by Z3 on the problem's own terms."""
+
+import itertools
+
+import pytest
+
+from ordinary import answer_of, equal_by_z3, specification, syntactic_terms
+from solvers.cegis.answer import Judgement, check, depth
+from solvers.cegis.limits import Limits
+from solvers.cegis.portfolio import Portfolio
+from solvers.cegis.strategies import known_strategies
+from solvers.cegis.stream import rooted
+from sygus.elaborate import load_answer
+from sygus.errors import OptionError
+from sygus.export.sygus import term_text
+from sygus.terms import Term, subterms
+
+
+def only(found: object) -> Term:
+    (body,) = found.answer.bodies.values()  # type: ignore[attr-defined]
+    return body
+
+
+def maximum(count: int, grammar: str = "") -> str:
+    names = [f"x{i}" for i in range(count)]
+    call = f"(f {' '.join(names)})"
+    lines = [f"(set-logic LIA) (synth-fun f ({' '.join(f'({n} Int)' for n in names)}) Int {grammar})"]
+    lines += [f"(declare-var {n} Int)" for n in names]
+    lines += [f"(constraint (>= {call} {n}))" for n in names]
+    lines.append(f"(constraint (or {' '.join(f'(= {call} {n})' for n in names)}))")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_maximum_by_instantiation(count: int) -> None:
+    found, _ = answer_of(maximum(count), "instantiation")
+    assert found is not None
+    variables = {node for node in subterms(only(found)) if not node.arguments}
+    assert len(variables) == count
+
+
+def test_maximum_fitted_to_a_grammar_without_its_comparison() -> None:
+    grammar = """((I Int) (B Bool)) ((I Int (x0 x1 x2 (ite B I I)))
+        (B Bool ((not B) (and B B) (bound I I))))"""
+    macro = "(define-fun bound ((a Int) (b Int)) Bool (< a b))"
+    text = maximum(3, grammar).replace("(synth-fun", f"{macro} (synth-fun")
+    found, _ = answer_of(text, "instantiation")
+    assert found is not None
+    names = {node.head.name for node in subterms(only(found))}
+    assert names <= {"ite", "not", "and", "bound", "x0", "x1", "x2"}
+
+
+def test_several_functions_at_once() -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int) (y Int)) Int) (synth-fun g ((y Int) (x Int)) Int)
+        (declare-var a Int) (declare-var b Int)
+        (constraint (= (+ (f a b) (g b a)) (- a (+ b b)))) (constraint (= (f a b) (+ b 1)))"""
+    found, _ = answer_of(text, "instantiation")
+    assert found is not None
+    f, g = found.answer.bodies.values()
+    assert "1" in term_text(f)
+    assert {node.head.name for node in subterms(g)} & {"x", "y"}
+
+
+def test_a_list_is_searched_by_a_tree() -> None:
+    text = """(set-logic LIA) (synth-fun at ((a Int) (b Int) (k Int)) Int)
+        (declare-var a Int) (declare-var b Int) (declare-var k Int)
+        (constraint (=> (< a b) (=> (< k a) (= (at a b k) 0))))
+        (constraint (=> (< a b) (=> (and (> k a) (< k b)) (= (at a b k) 1))))
+        (constraint (=> (< a b) (=> (> k b) (= (at a b k) 2))))"""
+    found, _ = answer_of(text, "instantiation")
+    assert found is not None
+    assert only(found).size <= 11
+
+
+@pytest.mark.parametrize(
+    "constraints",
+    [
+        "(constraint (> (f a) a)) (constraint (< (f a) (+ a 1)))",
+        "(constraint (= (+ (f a) (f a)) (+ a a a)))",
+        "(constraint (and (> (f a) 3) (=> (> a 0) (< (f a) 2))))",
+    ],
+)
+def test_infeasible_by_instantiation(constraints: str) -> None:
+    text = f"(set-logic LIA) (synth-fun f ((x Int)) Int) (declare-var a Int) {constraints}"
+    found, portfolio = answer_of(text)
+    assert found is None
+    assert portfolio.infeasible is not None
+
+
+def test_a_constraint_without_functions() -> None:
+    text = "(set-logic LIA) (synth-fun f ((x Int)) Int) (declare-var a Int)"
+    found, portfolio = answer_of(f"{text} (constraint (> a 0))")
+    assert (found, portfolio.infeasible) == (None, "(> a 0) fails, whatever the functions are")
+    found, _ = answer_of(f"{text} (constraint (>= (+ a 1) a))")
+    assert found is not None
+
+
+BITS = """(set-logic BV)
+(define-fun half ((x (_ BitVec 8))) (_ BitVec 8) (bvlshr x #x01))
+(define-fun if1 ((c (_ BitVec 8)) (a (_ BitVec 8)) (b (_ BitVec 8))) (_ BitVec 8) (ite (= c #x01) a b))
+(synth-fun f ((x (_ BitVec 8))) (_ BitVec 8) ((S (_ BitVec 8)))
+ ((S (_ BitVec 8) (#x00 #x01 x (bvnot S) (half S) (bvand S S) (bvadd S S) (if1 S S S)))))
+"""
+
+
+def test_examples_with_a_conditional() -> None:
+    function = {x: (~x & 255 if x % 2 else x // 4) for x in range(0, 256, 5)}
+    examples = "\n".join(f"(constraint (= (f #x{x:02x}) #x{y:02x}))" for x, y in function.items())
+    found, _ = answer_of(BITS + examples, "examples", patience=1.0)
+    assert found is not None
+    assert found.answer.size <= 12
+    assert "if1" in term_text(only(found))
+
+
+def test_examples_are_added_where_a_candidate_fails() -> None:
+    """More examples than are looked at to begin with, the odd one last."""
+    function = {x: x // 2 for x in range(255)} | {255: 0}
+    examples = "\n".join(f"(constraint (= (f #x{x:02x}) #x{y:02x}))" for x, y in function.items())
+    found, _ = answer_of(BITS + examples, "examples")
+    assert found is not None
+
+
+def test_contradicting_examples() -> None:
+    found, portfolio = answer_of(BITS + "(constraint (= (f #x01) #x02)) (constraint (= (f #x01) #x03))")
+    assert found is None
+    assert portfolio.infeasible == "the examples ask for both 2 and 3 at (1,)"
+
+
+TEXT = """(set-logic SLIA) (synth-fun f ((s String)) String ((T String) (I Int))
+ ((T String (s " " "," (str.++ T T) (str.at T I) (str.substr T I I) (str.replace T T T)))
+  (I Int (0 1 (+ I I) (- I I) (str.len T) (str.indexof T T I)))))
+"""
+
+
+@pytest.mark.parametrize(
+    "examples",
+    [
+        [("ab cd", "ab"), ("x yz", "x"), ("abc d", "abc")],
+        [("ab cd", "ab,cd"), ("x yz", "x,yz"), ("abc d", "abc,d")],
+        [("ab", "b,ab"), ("xyz", "z,xyz")],
+    ],
+)
+def test_examples_of_strings(examples: list[tuple[str, str]]) -> None:
+    lines = "\n".join(f'(constraint (= (f "{s}") "{t}"))' for s, t in examples)
+    found, _ = answer_of(TEXT + lines, "examples")
+    assert found is not None
+
+
+def test_refinement_finds_what_holds_of_all_points() -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int) (y Int)) Int) (declare-var a Int) (declare-var b Int)
+        (constraint (= (f a b) (f b a))) (constraint (and (<= (f a b) a) (<= (f a b) b)))"""
+    found, _ = answer_of(text)
+    assert found is not None
+    assert found.answer.size <= 6
+
+
+SYMMETRIC = """((B Bool)) ((B Bool (p q (and B B) (or B B)))))
+    (declare-var a Bool) (declare-var b Bool)"""
+
+
+def test_infeasible_in_the_grammar_alone() -> None:
+    text = f"(set-logic BV) (synth-fun f ((p Bool) (q Bool)) Bool {SYMMETRIC} (constraint (= (f a b) (xor a b)))"
+    found, portfolio = answer_of(text, "refinement")
+    assert found is None
+    assert portfolio.infeasible is not None
+    assert "behave in 4 ways" in portfolio.infeasible
+
+
+@pytest.mark.parametrize("productions", ["x (Constant Int)", "x (+ I I)"])
+def test_not_infeasible_where_enumeration_proves_nothing(productions: str) -> None:
+    text = f"""(set-logic LIA) (synth-fun f ((x Int)) Int ((I Int)) ((I Int ({productions}))))
+        (declare-var a Int) (constraint (= (f a) (- 0 a)))"""
+    found, portfolio = answer_of(text, "refinement", seconds=1.0)
+    assert found is None
+    assert portfolio.infeasible is None
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_infeasibility_agrees_with_brute_force(seed: int) -> None:
+    """All sixteen functions of two Bools against a grammar that makes some of them."""
+    values = [bool(seed * 5 >> i & 1) for i in range(4)]
+    grammar = "((B Bool) (C Bool)) ((B Bool ((and C C) (not C) (xor C p))) (C Bool (p q (not q))))"
+    rows = itertools.product(("false", "true"), repeat=2)
+    lines = [f"(constraint (= (f {a} {b}) {'true' if v else 'false'}))" for (a, b), v in zip(rows, values, strict=True)]
+    text = f"(set-logic BV) (synth-fun f ((p Bool) (q Bool)) Bool {grammar}) {' '.join(lines)}"
+    spec = specification(text)
+    grammar_ = spec.targets[0].grammar
+    terms = {t for size in range(1, 7) for t in syntactic_terms(grammar_, grammar_.start, size)}
+    exists = any(check(spec, {spec.functions[0]: t}, Limits(5)).answer is not None for t in terms)
+    found, portfolio = answer_of(text)
+    assert (found is not None) == exists
+    assert (portfolio.infeasible is not None) == (not exists)
+
+
+COUNTER = """(set-logic LIA) (synth-inv inv ((x Int) (n Int)))
+(define-fun pre ((x Int) (n Int)) Bool (and (= x 0) (>= n 0)))
+(define-fun trans ((x Int) (n Int) (x! Int) (n! Int)) Bool (and (< x n) (= x! (+ x 1)) (= n! n)))
+(define-fun post ((x Int) (n Int)) Bool (=> (>= x n) (= x {goal})))
+(inv-constraint inv pre trans post)"""
+
+
+def test_invariants() -> None:
+    found, _ = answer_of(COUNTER.format(goal="n"), "invariants")
+    assert found is not None
+
+
+def test_no_invariant() -> None:
+    found, portfolio = answer_of(COUNTER.format(goal="(+ n 1)"))
+    assert found is None
+    assert portfolio.infeasible is not None
+
+
+def test_an_invariant_in_a_grammar() -> None:
+    grammar = "((B Bool) (I Int)) ((B Bool ((and B B) (not (< I I)))) (I Int (x n 0)))"
+    text = COUNTER.format(goal="n").replace("(n Int)))\n", f"(n Int)) {grammar})\n", 1)
+    found, _ = answer_of(text, "invariants")
+    assert found is not None
+    assert {node.head.name for node in subterms(only(found))} <= {"and", "not", "<", "x", "n", "0"}
+
+
+def test_answers_by_size() -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int ((S Int) (I Int)) ((S Int (I)) (I Int (x 1 (+ I I) (- I I)))))
+        (declare-var a Int) (constraint (> (f a) a))"""
+    portfolio = Portfolio.of(specification(text), Limits(20), further=True)
+    first = [next_.answer for next_ in itertools.islice(portfolio.answers(), 6)]
+    sizes = [answer.size for answer in first]
+    assert sizes == sorted(sizes)
+    assert term_text(next(iter(first[0].bodies.values()))) in ("(+ x 1)", "(+ 1 x)")
+    assert len({answer.text for answer in first}) == 6
+
+
+def test_all_answers_of_a_finite_grammar() -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int ((S Int) (I Int))
+        ((S Int ((+ I I) (- I I))) (I Int (x 0 1 2))))
+        (declare-var a Int) (constraint (> (f a) a))"""
+    spec = specification(text)
+    (target,) = spec.targets
+    every = {t for size in range(1, 5) for t in syntactic_terms(target.grammar, target.grammar.start, size)}
+    right = [t for t in every if check(spec, {target.function: t}, Limits(5)).answer is not None]
+    found = [next(iter(f.answer.bodies.values())) for f in Portfolio.of(spec, Limits(20), further=True).answers()]
+    assert all(any(equal_by_z3(t, f) for f in found) for t in right)
+    assert set(found) <= set(right)
+    assert len(found) == len(set(found)) == 2  # x + 1 and x + 2, operands in one order
+
+
+def test_the_rooted_grammar_derives_the_same() -> None:
+    target = specification(TEXT + '(constraint (= (f "a") "a"))').targets[0]
+    again = rooted(target.grammar)
+    for size in range(1, 4):
+        assert syntactic_terms(again, again.start, size) == syntactic_terms(target.grammar, target.grammar.start, size)
+
+
+@pytest.mark.parametrize(("limit", "solvable"), [(2, False), (3, True)])
+def test_limits_of_depth(limit: int, solvable: bool) -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int ((I Int)) ((I Int (x (+ I I)))))
+        (declare-var a Int) (constraint (= (f a) (* 4 a)))"""
+    for strategy in ("refinement", "instantiation"):
+        portfolio = Portfolio.of(specification(text), Limits(5, depth=limit), strategy)
+        found = list(itertools.islice(portfolio.answers(), 1))
+        assert bool(found) == solvable
+        assert portfolio.infeasible is None
+        assert all(depth(body) <= limit for f in found for body in f.answer.bodies.values())
+
+
+@pytest.mark.parametrize(("limit", "solvable"), [(6, False), (7, True)])
+def test_limits_of_size(limit: int, solvable: bool) -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int ((I Int)) ((I Int (x (+ I I)))))
+        (declare-var a Int) (constraint (= (f a) (* 4 a)))"""
+    portfolio = Portfolio.of(specification(text), Limits(5, size=limit), "refinement")
+    assert bool(list(itertools.islice(portfolio.answers(), 1))) == solvable
+
+
+def test_what_the_grammar_does_not_derive_is_no_answer() -> None:
+    """The right function, written as the grammar does not write it."""
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int ((I Int) (J Int)) ((I Int ((+ J I) x)) (J Int (x))))
+        (declare-var a Int) (constraint (= (f a) (* 3 a)))"""
+    spec = specification(text)
+
+    def judged(body: str) -> Judgement:
+        answer = load_answer(spec.problem.text, "p", f"((define-fun f ((x Int)) Int {body}))", "a")
+        return check(spec, answer, Limits(5)).judgement
+
+    assert judged("(+ x (+ x x))") is Judgement.ACCEPTED
+    assert judged("(+ (+ x x) x)") is Judgement.NOT_DERIVED
+    assert judged("(* 3 x)") is Judgement.NOT_DERIVED
+    assert judged("(+ x x)") is Judgement.WRONG
+
+
+def test_an_ambiguous_grammar_has_a_derivation() -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int ((S Int) (A Int) (B Int))
+        ((S Int (A B (+ A B) (+ S S))) (A Int (x B)) (B Int (x 1 A))))
+        (declare-var a Int) (constraint (= (f a) (+ a 1)))"""
+    found, _ = answer_of(text)
+    assert found is not None
+    (target,) = specification(text).targets
+    assert target.grammar.derive(only(found)) is not None
+
+
+def test_unknown_strategies() -> None:
+    spec = specification(maximum(2))
+    with pytest.raises(OptionError, match="there is no 'magic'; known: auto, examples"):
+        Portfolio.of(spec, Limits(1), "magic")
+    with pytest.raises(OptionError, match="'examples' can do nothing for this problem; use auto, instantiation"):
+        Portfolio.of(spec, Limits(1), "examples")
+    assert all(strategy.doc for strategy in known_strategies().values())
+
+
+def test_time_is_kept() -> None:
+    """No answer within reach: the search ends by itself."""
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int ((I Int)) ((I Int (x 1 (+ I I)))))
+        (declare-var a Int) (constraint (= (f a) (- 0 a)))"""
+    portfolio = Portfolio.of(specification(text), Limits(0.5), "refinement")
+    assert list(portfolio.answers()) == []
+    assert portfolio.out_of_time
+    assert portfolio.limits.spent < 5
