@@ -1,0 +1,78 @@
+"""Tables of the documentation that are made from the program itself, so that they cannot differ from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import product
+from typing import Any
+
+from sygus.oracles.cam import SORTS
+from sygus.oracles.methods import methods
+from sygus.saliency.features import FEATURES
+from sygus.saliency.images import IMAGE_SETS
+from sygus.saliency.metrics import known_metrics
+from sygus.saliency.networks import NETWORKS
+from sygus.theories.cam import CAM
+from sygus.theories.function import Function, Latex
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [list(heads)]
+    lines += [["---"] * len(lines[0]), *map(list, rows)]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
+
+
+def _formula(latex: str) -> str:
+    """As the browser shows it, without a script."""
+    from latex2mathml.converter import convert
+
+    return str(convert(latex))
+
+
+def _arity(function: Function) -> int:
+    """The fewest arguments that it takes."""
+    return next(n for n in (1, 2, 3) if any(function.signature(sorts) for sorts in product(CAM.sorts, repeat=n)))
+
+
+def _functions() -> str:
+    rows = []
+    for function in CAM.functions:
+        shown = function.latex(*(Latex(letter) for letter in "abc"[: _arity(function)]))
+        rows.append((f"`{function.name}`", f"`{function.sorts}`", _formula(shown.text), function.doc))
+    return _table(("function", "sorts", "formula", "what it computes"), rows)
+
+
+def _features() -> str:
+    rows = ((f"`{name}`", f"`{SORTS[f.rank]}`", _formula(f.latex), f.doc) for name, f in FEATURES.items())
+    return _table(("feature", "sort", "symbol", "what it is"), rows)
+
+
+def _metrics() -> str:
+    rows = ((f"`{name}`", m.arrow, m.unit, m.doc.splitlines()[0]) for name, m in known_metrics().items())
+    return _table(("metric", "better", "unit", "definition"), rows)
+
+
+def _names(heading: str, names: Mapping[str, str]) -> str:
+    return _table((heading, "what it is"), ((f"`{name}`", doc) for name, doc in names.items()))
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "functions": _functions,
+    "features": _features,
+    "metrics": _metrics,
+    "methods": lambda: _names("method", {name: method.title for name, method in methods().items()}),
+    "networks": lambda: _names("network", NETWORKS),
+    "images": lambda: _names("pictures", IMAGE_SETS),
+}
+"""By the name that a page puts into ``<!-- table: NAME -->``."""
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put the tables where a page asks for them."""
+    for name, make in TABLES.items():
+        marker = f"<!-- table: {name} -->"
+        if marker in markdown:
+            markdown = markdown.replace(marker, make())
+    if "<!-- table:" in markdown:
+        raise ValueError(f"a page asks for an unknown table; known are {', '.join(TABLES)}")
+    return markdown

@@ -1,0 +1,98 @@
+"""The documentation does not differ from the program: its tables are made from it, its examples work."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from cam_terms import read
+from solvers.strategy import Fate, Outcome
+from sygus.cli import main
+from sygus.saliency.features import FEATURES
+from sygus.theories.cam import CAM
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def hooks() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_hooks", DOCS / "hooks.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_tables_have_a_line_for_each_entry(hooks: ModuleType) -> None:
+    functions = hooks.TABLES["functions"]().splitlines()[2:]
+    assert [line.split("`")[1] for line in functions] == [function.name for function in CAM.functions]
+    features = hooks.TABLES["features"]().splitlines()[2:]
+    assert [line.split("`")[1] for line in features] == list(FEATURES)
+    columns = {name: {line.count(" | ") for line in make().splitlines()} for name, make in hooks.TABLES.items()}
+    assert all(len(counts) == 1 for counts in columns.values()), columns
+
+
+def test_functions_are_shown_with_the_arguments_that_they_take(hooks: ModuleType) -> None:
+    lines = {line.split("`")[1]: line for line in hooks.TABLES["functions"]().splitlines()[2:]}
+    assert lines["relu"].count("<mi>a</mi>") == 1
+    assert "<mi>b</mi>" not in lines["relu"]
+    assert "<mi>b</mi>" in lines["max"]
+    assert "<mi>c</mi>" in lines["ite"]
+
+
+def test_pages_ask_for_tables_that_there_are(hooks: ModuleType) -> None:
+    asked = set()
+    for page in DOCS.rglob("*.md"):
+        asked |= set(re.findall("<!-- table: (.*?) -->", page.read_text(encoding="utf-8")))
+        assert "<!-- table" not in hooks.on_page_markdown(page.read_text(encoding="utf-8"))
+    assert asked <= set(hooks.TABLES)
+    with pytest.raises(ValueError, match="unknown table"):
+        hooks.on_page_markdown("<!-- table: nothing -->")
+
+
+def test_the_file_of_the_tutorial_is_a_problem(tmp_path: Path) -> None:
+    (problem,) = (block for block in blocks("tutorial.md", "lisp") if "set-logic" in block)
+    (tmp_path / "mine.sy").write_text(problem)
+    result = CliRunner().invoke(main, ["check", str(tmp_path / "mine.sy")])
+    assert result.exit_code == 0, result.output
+    assert "maximise iou" in result.stdout
+
+
+def test_the_strategy_of_the_guide_keeps_its_contract() -> None:
+    (code,) = blocks("how-to/strategy.md", "python")
+    space: dict[str, Any] = {}
+    exec(code, space)  # noqa: S102 - our own page
+    terms = [read(f"(gap (* {number} gradient))") for number in range(5)]
+    strategy = space["Listed"](iter(terms))
+    asked = strategy.ask(3)
+    assert [proposal.term for proposal in asked] == terms[:3]
+    for proposal, value in zip(asked, (3.0, 1.0, 2.0), strict=True):
+        strategy.tell(proposal, Outcome(Fate.SCORED, (value,), 8, True))
+    strategy.tell(asked[0], Outcome(Fate.PRUNED, (), 4))
+    assert strategy.best == 1
+    rest = list(islice(iter(lambda: strategy.ask(3), []), 5))
+    assert [proposal.term for batch in rest for proposal in batch] == terms[3:]
+    assert strategy.conclusion()
+
+
+@pytest.mark.parametrize("page", sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")))
+def test_commands_of_the_pages_exist(page: str) -> None:
+    for block in blocks(page, "sh"):
+        for line in block.splitlines():
+            words = line.split()
+            if words[:1] == ["sycam-sygus"]:
+                command = main.commands.get(words[1], main.commands["solve"])
+                known = {option for parameter in command.params for option in parameter.opts}
+                assert {word for word in words if word.startswith("--")} <= known, line
