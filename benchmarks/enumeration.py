@@ -40,7 +40,7 @@ LARGEST = 9
 
 
 def toy_probes(parameters: tuple[Variable, ...], draws: int, seed: int = 0) -> Probes:
-    """Normal draws on four channels of 2x2, the weight ``ablation`` uniform in (0, 1): the published counts' domains."""
+    """The domains of the published counts: normal draws on four channels of 2x2, ``ablation`` uniform in (0, 1)."""
     generator = torch.Generator().manual_seed(seed)
     shapes = {MAP: (draws, 4, 2, 2), WEIGHT: (draws, 4, 1, 1), REAL: (draws, 1, 1, 1)}
 
