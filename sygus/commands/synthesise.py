@@ -133,6 +133,8 @@ def run_synthesise(problem: Problem, options: SynthesisOptions) -> int:
         printed = _print_answers(portfolio, options)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
+        if portfolio.best is not None:
+            click.echo(portfolio.best.answer.text)
         return INTERRUPTED
     if not options.quiet:
         for note in portfolio.notes:
