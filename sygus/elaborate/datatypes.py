@@ -87,6 +87,8 @@ def declared_datatypes(
     made = _Declared(tuple(datatypes), tuple(entries), ascribed)
     key = _key(names, bodies, scope)
     if key is not None:
+        if len(_KNOWN) >= MOST_KNOWN:
+            _KNOWN.clear()
         made = _KNOWN.setdefault(key, made)
     return made.added_to(scope.theory), made.plain
 
@@ -109,6 +111,9 @@ class _Declared:
             *self.entries, sorts=tuple(self.plain.values()), families=families, ascribed=self.ascribed
         )
 
+
+MOST_KNOWN = 200
+"""Declarations that are remembered."""
 
 _KNOWN: dict[Hashable, _Declared] = {}
 """What was declared before: a file read twice, as for checking its answer, has the same sorts and functions."""
