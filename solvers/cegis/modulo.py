@@ -1,9 +1,9 @@
 """Synthesis modulo external oracles (Polgreen, Reynolds, Seshia: Satisfiability and Synthesis Modulo Oracles, 2022).
 
 What the constraints ask of oracles is left out at first; the ordinary solvers propose candidates for the rest. A
-candidate is checked with oracles standing for unknown values: where Z3 finds a counterexample, the oracles are asked
-there. An answer that agrees with it makes the counterexample an instance that the next candidates must satisfy; one that
-does not is a fact that rules the counterexample out. Answers to the oracle commands add constraints and assumptions.
+candidate is checked with oracles standing for unknown values: where Z3 finds a counterexample, the oracles are asked.
+An answer that agrees with it makes the counterexample an instance that the next candidates must satisfy; one that does
+not is a fact that rules the counterexample out. Answers to the oracle commands add constraints and assumptions.
 """
 
 from __future__ import annotations
