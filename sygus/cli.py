@@ -126,6 +126,7 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--time", "seconds", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds (not in CAM).")
 @click.option("--size", type=click.IntRange(1), metavar="N", help="Nodes of the largest answer (not in CAM).")
 @click.option("--depth", type=click.IntRange(1), metavar="N", help="Depth of the deepest answer (not in CAM).")
+@click.option("--allow-external-oracles", is_flag=True, default=None, help="Start the executables that FILE names.")
 @click.option("--format", "form", type=click.Choice(["sygus", "json", "latex"]), default="sygus", help="On stdout.")
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
 @click.option("--verbose", is_flag=True, help="On stderr also each new best, settings, versions and duplicates.")
@@ -139,7 +140,7 @@ def solve(file: str, form: str, quiet: bool, verbose: bool, **given: Any) -> Non
     from solvers.job import JobOptions
     from sygus.commands.solve import RunOptions, run_solve
 
-    for name in ("count", "seconds", "size", "depth"):
+    for name in ("count", "seconds", "size", "depth", "allow_external_oracles"):
         given.pop(name)
     job = JobOptions(**{name: given.pop(name) for name in ("out", "resume", "reuse", "listing", "certify")})
     sys.exit(run_solve(file, RunOptions(form, quiet, verbose, job), given))

@@ -201,6 +201,7 @@ class Target:
         position: where the function is declared.
         parameter_positions: where its parameters are.
         written: the grammar that the answer must be derived from, with ``(Constant σ)`` as :class:`AnyConstant`.
+        free: whether the file gives no grammar, so that any term of the logic will do.
     """
 
     function: SynthFunction
@@ -208,6 +209,7 @@ class Target:
     position: Position
     parameter_positions: tuple[Position, ...]
     written: Grammar
+    free: bool = False
 
 
 @dataclass(frozen=True)

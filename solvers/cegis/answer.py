@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
 
 from solvers.cegis.limits import Limits
 from solvers.cegis.specification import Candidate, Specification
 from solvers.cegis.verifier import Status, Verdict, verify
 from sygus.export.sygus import definition_text
-from sygus.problem import Derivation, Target
-from sygus.terms import SynthFunction, Term, fold
+from sygus.problem import Derivation, Target, is_constant
+from sygus.terms import SynthFunction, Term, fold, term
+from sygus.theories import Function, Theory
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,16 +69,41 @@ def depth(root: Term) -> int:
     return fold(root, visit)
 
 
-def derivation_of(target: Target, body: Term) -> Derivation | None:
-    """How the grammar, as it is written, makes a body; None where it does not."""
-    return target.written.derive(body)
+def derivation_of(target: Target, body: Term, theory: Theory) -> Derivation | None:
+    """How the grammar, as it is written, makes a body; None where it does not.
+
+    Where the file gives no grammar any term of the logic will do; the grammar that stands for them all has functions of
+    any number of arguments with two, and constants in front.
+    """
+    return target.written.derive(in_pairs(body, theory) if target.free else body)
+
+
+def in_pairs(root: Term, theory: Theory) -> Term:
+    """The term with functions of any number of arguments applied to two at a time, products with the constant first."""
+
+    def resolved(name: str, *arguments: Term) -> Term:
+        found = theory.resolve(name, tuple(argument.sort for argument in arguments))
+        assert found is not None
+        return term(found[0], arguments, found[1])
+
+    def visit(node: Term, arguments: list[Term]) -> Term:
+        name = node.head.name
+        if not arguments:
+            return node
+        if len(arguments) > 2 and isinstance(node.head, Function) and (node.head.associative or name == "-"):
+            return reduce(lambda left, right: visit(resolved(name, left, right), [left, right]), arguments)
+        if name == "*" and len(arguments) == 2 and is_constant(arguments[1]) and not is_constant(arguments[0]):
+            arguments = arguments[::-1]
+        return term(node.head, tuple(arguments), node.sort)
+
+    return fold(root, visit)
 
 
 def check(specification: Specification, candidate: Candidate, limits: Limits) -> Checked:
     """Membership first, then the limits, then Z3."""
     derivations: dict[SynthFunction, Derivation] = {}
     for target in specification.targets:
-        derivation = derivation_of(target, candidate[target.function])
+        derivation = derivation_of(target, candidate[target.function], specification.problem.theory)
         if derivation is None:
             return Checked(Judgement.NOT_DERIVED, function=target.function)
         derivations[target.function] = derivation

@@ -136,7 +136,7 @@ def _decision_trees(branches: Branches, make: Construction, limits: Limits, larg
         environment = {v: column([point[v] for point in points], v.sort) for v in branches.variables}
         new = [np.array([np.broadcast_to(program(environment), len(points)) for program in part]) for part in programs]
         cover, holds = np.hstack([cover, new[0]]), np.hstack([holds, new[1]])
-        tree = learn_tree(cover, sizes, holds, test_sizes, 1)
+        tree = learn_tree(cover, sizes, holds, test_sizes, 1, limits)
         if tree is None or (largest is not None and tree.size > largest):
             return
         claim = _build(tree, lambda i: formulas[i], tests, make)

@@ -201,17 +201,17 @@ class Enumerator:
             if production.is_commutative and len(set(sizes)) == 1:
                 chosen = chosen[np.subtract(*np.unravel_index(chosen, tuple(len(r) for r in ranges))) <= _gap(ranges)]
         else:
-            chosen = np.flatnonzero(usable & ~contains(self._seen[nonterminal], keys))
-            _, first = np.unique(keys[chosen], return_index=True)
-            chosen = chosen[np.sort(first)]
+            places = np.flatnonzero(usable)
+            distinct, first = np.unique(keys[places], return_index=True)  # ascending: quick to search for
+            chosen = places[np.sort(first[~contains(self._seen[nonterminal], distinct)])]
         if self._relevant is not None:
             chosen = chosen[self._relevant(production, values[chosen])]
         children = np.zeros((len(chosen), self._width), np.int64)
         child_sizes = np.zeros_like(children)
         if holes:
-            places = np.unravel_index(chosen, counts)
+            indices = np.unravel_index(chosen, counts)
             for i in range(holes):
-                children[:, i] = places[i] + ranges[i].start
+                children[:, i] = indices[i] + ranges[i].start
             child_sizes[:, :holes] = sizes
         held = representation(nonterminal.sort).number
         rows = Rows(np.full(len(chosen), index, np.int64), children, child_sizes, keys[chosen])
@@ -228,7 +228,13 @@ class Enumerator:
         _, first = np.unique(rows.keys, return_index=True)
         order = np.sort(first)
         self._levels[nonterminal, size] = Level(rows[order], values[order])
-        self._seen[nonterminal] = np.union1d(self._seen[nonterminal], rows.keys)
+        self._see(nonterminal, rows.keys[order])
+
+    def _see(self, nonterminal: Nonterminal, keys: Ints) -> None:
+        """Remember new keys; a stable sort merges the two ascending runs in one pass."""
+        joined = np.concatenate([self._seen[nonterminal], np.sort(keys)])
+        joined.sort(kind="stable")
+        self._seen[nonterminal] = joined
 
     def _close_chains(self, size: int) -> None:
         """Take over the terms of this size along chain productions, until nothing is new."""
@@ -257,7 +263,7 @@ class Enumerator:
                 own = self._levels[nonterminal, size]
                 joined = Rows.join([own.rows, rows], self._width)
                 self._levels[nonterminal, size] = Level(joined, np.concatenate([own.values, level.values[new]]))
-                self._seen[nonterminal] = np.union1d(self._seen[nonterminal], rows.keys)
+                self._see(nonterminal, rows.keys)
 
 
 def _gap(ranges: tuple[range, ...]) -> int:

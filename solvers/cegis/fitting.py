@@ -280,6 +280,8 @@ def fit_all(specification: Specification, candidate: Candidate, limits: Limits) 
         except OutOfTimeError:
             limits.check()
             return
+        except RecursionError:  # nested too deeply to be rewritten
+            return
         if found is None:
             return
         fitted[target.function] = found

@@ -20,13 +20,14 @@ from sygus.terms import BOOL, SynthFunction, Term, leaf
 from sygus.theories.sorts import z3_constant
 
 CONFIGURATIONS: tuple[dict[str, object], ...] = (
+    {"fp.spacer.global": True, "fp.spacer.use_bg_invs": True},
     {},
     {"fp.spacer.global": True},
     {"fp.xform.slice": False, "fp.xform.inline_linear": False, "fp.xform.inline_eager": False},
 )
-"""Options of the Horn engine, tried in turn for growing times."""
+"""Options of the Horn engine, tried in turn for growing times, each time with another seed."""
 
-FIRST_SECONDS = 1.0
+FIRST_SECONDS = 0.8
 
 
 def propose(specification: Specification, limits: Limits) -> Proposals:
@@ -36,9 +37,9 @@ def propose(specification: Specification, limits: Limits) -> Proposals:
         InfeasibleError: the engine refutes the constraints.
     """
     make = Construction(specification.problem.theory)
-    seconds = FIRST_SECONDS
+    seconds, seed = FIRST_SECONDS, 0
     while True:
-        for options in CONFIGURATIONS:
+        for options in ({**configuration, "fp.spacer.random_seed": seed} for configuration in CONFIGURATIONS):
             limits.check()
             part = limits.part(seconds)
             proposal = _solve(specification, make, options, part)
@@ -51,7 +52,7 @@ def propose(specification: Specification, limits: Limits) -> Proposals:
             if found:
                 yield from _smaller(specification, proposal, make, limits)
                 return
-        seconds *= 2
+        seconds, seed = 2 * seconds, seed + 1
 
 
 def _solve(

@@ -147,6 +147,7 @@ class Learner:
             tests,
             np.array(self.predicates.sizes),
             self.conditional.size,
+            self.limits,
         )
         if tree is None or (best is not None and tree.size >= best):
             return None

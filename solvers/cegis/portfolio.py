@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import z3
 
@@ -39,6 +39,7 @@ class Portfolio:
         infeasible: the proof that there is no answer, in words, once there is one.
         out_of_time: whether some strategy was stopped by the clock.
         notes: what happened, for the report: one line for each strategy.
+        best: the smallest answer so far, where one is looked for.
     """
 
     specification: Specification
@@ -47,6 +48,7 @@ class Portfolio:
     infeasible: str | None = None
     out_of_time: bool = False
     notes: list[str] = field(default_factory=list)
+    best: Found | None = None
 
     @classmethod
     def of(cls, specification: Specification, limits: Limits, name: str = AUTO, *, further: bool = False) -> Portfolio:
@@ -58,6 +60,9 @@ class Portfolio:
         known = known_strategies()
         if name == AUTO:
             applicable = [strategy for strategy in known.values() if strategy.applies(specification)]
+            if specification.propositional:  # few points: enumeration is quick, and instantiation seldom fits
+                applicable.sort(key=lambda strategy: strategy.share)
+                applicable = [replace(strategy, share=1.0) for strategy in applicable]
             by_size = [strategy for strategy in applicable if strategy.name == STREAM]
             quick = [strategy for strategy in applicable if strategy.name != STREAM]
             return cls(specification, limits, (by_size or quick) if further else quick)
@@ -124,11 +129,10 @@ def contradiction(specification: Specification, limits: Limits) -> str | None:
 
 def best_answer(portfolio: Portfolio, patience: float) -> Found | None:
     """The smallest answer found within ``patience`` times the seconds to the first one, half a second at least."""
-    best: Found | None = None
     with interrupted(portfolio.limits):
         for found in portfolio.answers():
-            if best is None:
+            if portfolio.best is None:
                 portfolio.limits.shorten(max(0.5, patience * portfolio.limits.spent))
-            if best is None or found.answer.size < best.answer.size:
-                best = found
-    return best
+            if portfolio.best is None or found.answer.size < portfolio.best.answer.size:
+                portfolio.best = found
+    return portfolio.best

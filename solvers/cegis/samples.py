@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 
 from solvers.cegis.evaluation import Program, Values, column
 from solvers.cegis.specification import Conjunct, Example, Point, Specification
-from sygus.terms import BOOL, SynthFunction, Term, Variable, fold, leaf, term
+from sygus.terms import BOOL, Sort, SynthFunction, Term, Variable, fold, leaf, term
+from sygus.theories.arrays import is_array
 from sygus.theories.sorts import representation
+from sygus.theories.structured import ArrayValue, Constructed, constructors_of, elements, smallest_value
 
 
 class Samples(ABC):
@@ -105,7 +107,7 @@ class InstanceSamples(Samples):
         for group in self._groups:
             if conjunct is not None and conjunct not in group.conjuncts:
                 continue
-            full = {v: point.get(v, _ANY.get(v.sort.name, 0)) for v in group.variables}
+            full = {v: point.get(v, _any(v.sort)) for v in group.variables}
             if full not in group.points:
                 group.points.append(full)
                 added = True
@@ -136,7 +138,7 @@ class InstanceSamples(Samples):
         self._total = sum(len(group.points) * len(group.applications) for group in self._groups)
         if not self._groups:  # nothing is asked of the function: one point, so that there are values at all
             self._total = 1
-            columns = {p: [column([_ANY.get(p.sort.name, 0)], p.sort)] for p in columns}
+            columns = {p: [column([_any(p.sort)], p.sort)] for p in columns}
         self.inputs = {parameter: np.concatenate(parts) for parameter, parts in columns.items()}
 
     @property
@@ -158,8 +160,9 @@ class InstanceSamples(Samples):
         return np.concatenate(verdicts, axis=1)
 
 
-_ANY: Mapping[str, Any] = {"Bool": False, "String": ""}
-"""A value of sorts whose values are no numbers."""
+def _any(sort: Sort) -> Any:
+    """Some value of a sort."""
+    return representation(sort).decode(smallest_value(sort))
 
 
 def _stand_in(application: Term) -> Variable:
@@ -208,6 +211,8 @@ def random_points(variables: Sequence[Variable], count: int, seed: int) -> list[
 
     def value(variable: Variable) -> Any:
         sort = variable.sort
+        if is_array(sort) or constructors_of(sort):
+            return _structured(sort, generator)
         if sort.name == "Bool":
             return bool(generator.integers(2))
         if sort.name == "BitVec":
@@ -225,3 +230,25 @@ def random_points(variables: Sequence[Variable], count: int, seed: int) -> list[
         return representation(sort).decode(int(generator.integers(-reach, reach + 1)))
 
     return [{variable: value(variable) for variable in variables} for _ in range(count)]
+
+
+def _structured(sort: Sort, generator: np.random.Generator, depth: int = 3) -> Any:
+    """A value of an array with a few entries, or of a datatype a few constructors deep."""
+
+    def part(inner: Sort) -> Any:
+        if is_array(inner) or constructors_of(inner):
+            held = representation(inner)
+            return smallest_value(inner) if depth == 0 else held.encode(_structured(inner, generator, depth - 1))
+        (point,) = random_points([Variable("part", inner)], 1, int(generator.integers(1 << 30)))
+        return representation(inner).encode(next(iter(point.values())))
+
+    if is_array(sort):
+        found = ArrayValue(part(sort.arguments[1]))
+        for _ in range(int(generator.integers(4))):
+            found = found.store(part(sort.arguments[0]), part(sort.arguments[1]), elements(sort.arguments[0]))
+        return found
+    constructors = constructors_of(sort)
+    chosen = constructors[int(generator.integers(len(constructors)))]
+    if depth == 0 and chosen.selectors:
+        return representation(sort).decode(smallest_value(sort))
+    return Constructed(chosen.name, tuple(part(inner) for _, inner in chosen.selectors))

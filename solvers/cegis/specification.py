@@ -23,6 +23,8 @@ from sygus.terms import (
     term,
 )
 
+MOST_BOOLS = 6
+
 Point = Mapping[Variable, Any]
 """A value, as Python holds it, of each universally quantified variable that matters."""
 
@@ -136,6 +138,12 @@ class Specification:
     def pointwise(self) -> bool:
         """Whether each conjunct looks at one value of one function."""
         return len(self.functions) == 1 and all(len(c.applications) <= 1 for c in self.conjuncts)
+
+    @cached_property
+    def propositional(self) -> bool:
+        """Whether there are only a few Bools, so that all points there are can be looked at."""
+        variables = {variable for conjunct in self.conjuncts for variable in conjunct.variables}
+        return all(variable.sort == BOOL for variable in variables) and len(variables) <= MOST_BOOLS
 
     @cached_property
     def single_invocation(self) -> Mapping[SynthFunction, Term] | None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.cegis.evaluation import Program, Values
+from solvers.cegis.limits import Limits
 from sygus.problem import Grammar, Production
 from sygus.terms import Hole, Nonterminal, Term, expand, subterms
 from sygus.theories import Function
@@ -94,7 +95,12 @@ class Tree:
 
 
 def learn_tree(
-    cover: Booleans, sizes: NDArray[np.int64], predicates: Booleans, predicate_sizes: NDArray[np.int64], node_size: int
+    cover: Booleans,
+    sizes: NDArray[np.int64],
+    predicates: Booleans,
+    predicate_sizes: NDArray[np.int64],
+    node_size: int,
+    limits: Limits,
 ) -> Tree | None:
     """A small tree that is right everywhere, None where greedy choice finds none.
 
@@ -104,13 +110,17 @@ def learn_tree(
         predicates: which predicate holds at which instance, (predicates, instances).
         predicate_sizes: of the predicates.
         node_size: the nodes that a conditional adds.
+        limits: of time.
+
+    Raises:
+        OutOfTimeError: from the limits.
     """
     if not cover.any(0).all():
         return None
     leaves = _useful(cover, sizes, MOST_LEAVES)
     tests = _useful(predicates, predicate_sizes, MOST_PREDICATES)
     everywhere = np.arange(cover.shape[1])
-    grower = _Grower(cover[leaves], sizes[leaves], predicates[tests], predicate_sizes[tests], node_size)
+    grower = _Grower(cover[leaves], sizes[leaves], predicates[tests], predicate_sizes[tests], node_size, limits)
     tree = grower.grow(everywhere, 0)
     return None if tree is None else _renumber(tree, leaves, tests)
 
@@ -138,9 +148,11 @@ class _Grower:
     predicates: Booleans
     predicate_sizes: NDArray[np.int64]
     node_size: int
+    limits: Limits
     deepest: int = 200
 
     def grow(self, places: NDArray[np.intp], depth: int) -> Tree | None:
+        self.limits.check()
         right = self.cover[:, places]
         complete = np.flatnonzero(right.all(1))
         if len(complete):

@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from solvers.cegis.answer import Answer, Judgement, check
-from solvers.cegis.limits import Limits
+from solvers.cegis.limits import Limits, OutOfTimeError
+from solvers.cegis.modulo import Modulo
 from solvers.cegis.portfolio import AUTO, Portfolio, best_answer
 from solvers.cegis.specification import Specification
 from solvers.cegis.strategies import known_strategies
@@ -39,6 +40,7 @@ class SynthesisOptions:
         count: how many answers, smallest first; None for one, 0 for all there are.
         certify: check the printed answer anew, from its text.
         quiet: nothing on stderr.
+        external: executables that the file names as oracles may be started.
     """
 
     seconds: float = DEFAULT_SECONDS
@@ -48,6 +50,7 @@ class SynthesisOptions:
     count: int | None = None
     certify: bool = False
     quiet: bool = False
+    external: bool = False
 
 
 def run_ordinary(file: str, given: Mapping[str, Any]) -> int | None:
@@ -81,17 +84,19 @@ def run_ordinary(file: str, given: Mapping[str, Any]) -> int | None:
         count=0 if given["listing"] is not None else given["count"],
         certify=given["certify"],
         quiet=given["quiet"],
+        external=bool(given["allow_external_oracles"]),
     )
     return run_synthesise(problem, options)
 
 
 _ORDINARY = {
+    "allow_external_oracles": "its oracles are the built-in metrics: sycam-sygus list metrics",
     "seconds": "write --budget time=60s",
     "size": "write --budget size=7",
     "depth": "write --budget size=7",
     "count": "write --all FILE.csv",
 }
-_NAMES = {"seconds": "time", "count": "next"}
+_NAMES = {"allow_external_oracles": "allow-external-oracles", "seconds": "time", "count": "next"}
 _ONLY_CAM = (
     "network",
     "layer",
@@ -119,6 +124,8 @@ def run_synthesise(problem: Problem, options: SynthesisOptions) -> int:
         )
     if problem.legacy and not options.quiet:
         click.echo(f"note: {problem.file} uses syntax older than 2.1: {'; '.join(problem.legacy)}", err=True)
+    if options.external and (problem.oracles or problem.calls):
+        return _run_modulo_oracles(problem, options)
     specification = Specification(problem)
     limits = Limits(options.seconds, options.size, options.depth)
     portfolio = Portfolio.of(specification, limits, options.strategy, further=options.count is not None)
@@ -126,6 +133,8 @@ def run_synthesise(problem: Problem, options: SynthesisOptions) -> int:
         printed = _print_answers(portfolio, options)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
+        if portfolio.best is not None:
+            click.echo(portfolio.best.answer.text)
         return INTERRUPTED
     if not options.quiet:
         for note in portfolio.notes:
@@ -134,6 +143,29 @@ def run_synthesise(problem: Problem, options: SynthesisOptions) -> int:
         return 0
     click.echo("infeasible" if portfolio.infeasible is not None else "fail")
     return NOTHING_FOUND if portfolio.infeasible is None and portfolio.out_of_time else 0
+
+
+def _run_modulo_oracles(problem: Problem, options: SynthesisOptions) -> int:
+    """Answer a problem whose oracles are executables; the exit status."""
+    if options.count is not None or options.certify:
+        given = "--certify" if options.certify else "--next and --all"
+        raise OptionError(f"{given}: not available with external oracles", "leave it out")
+    modulo = Modulo(problem, Limits(options.seconds, options.size, options.depth), options.strategy)
+    spent = False
+    try:
+        found = modulo.solve()
+    except OutOfTimeError:
+        found, spent = None, True
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    if not options.quiet:
+        click.echo(f"the oracles were asked {modulo.questions} times", err=True)
+    if found is not None:
+        click.echo(found.answer.text)
+        return 0
+    click.echo("infeasible" if modulo.infeasible is not None else "fail")
+    return NOTHING_FOUND if spent else 0
 
 
 def _print_answers(portfolio: Portfolio, options: SynthesisOptions) -> int:

@@ -281,7 +281,7 @@ class Elaborator:
         grammar = written.closed(lambda sort, position: constants_of(sort, theory, setting, position))
         positions = tuple(variable.position for variable in command.parameters)
         self._define(command.name, function, command.position)
-        self.targets.append(Target(function, grammar, command.position, positions, written))
+        self.targets.append(Target(function, grammar, command.position, positions, written, command.grammar is None))
 
     def _statement(self, expression: ast.TermExpression, what: str, scope: Scope) -> Term:
         """A Bool; a forall in front binds fresh variables, for every statement holds for all values of those."""

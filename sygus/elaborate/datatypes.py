@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 
 from sygus.errors import Position
 from sygus.scope import Scope, check_sort, fail
 from sygus.syntax import script as ast
-from sygus.syntax.printer import print_symbol
+from sygus.syntax.printer import print_command, print_symbol
 from sygus.terms import Sort
 from sygus.theories import Entry, Theory
 from sygus.theories.datatypes import ascribed_of, functions_of
@@ -83,9 +84,62 @@ def declared_datatypes(
             fail(f"the datatype '{datatype.name}' has no value", body.position, hint)
         entries.extend(functions_of(datatype, print_symbol))
         ascribed |= ascribed_of(datatype, print_symbol)
-    return theory.extended(*entries, ascribed=ascribed), plain
+    made = _Declared(tuple(datatypes), tuple(entries), ascribed)
+    key = _key(names, bodies, scope)
+    if key is not None:
+        if len(_KNOWN) >= MOST_KNOWN:
+            _KNOWN.clear()
+        made = _KNOWN.setdefault(key, made)
+    return made.added_to(scope.theory), made.plain
 
 
+@dataclass(frozen=True, eq=False)
+class _Declared:
+    """Datatypes declared together, and their functions."""
+
+    datatypes: tuple[Datatype, ...]
+    entries: tuple[Entry, ...]
+    ascribed: Mapping[str, Ascribed]
+
+    @property
+    def plain(self) -> Mapping[str, Sort]:
+        return {d.name: d.sort() for d in self.datatypes if not d.parameters}
+
+    def added_to(self, theory: Theory) -> Theory:
+        families = tuple(_family(d) for d in self.datatypes if d.parameters)
+        return theory.extended(
+            *self.entries, sorts=tuple(self.plain.values()), families=families, ascribed=self.ascribed
+        )
+
+
+MOST_KNOWN = 200
+"""Declarations that are remembered."""
+
+_KNOWN: dict[Hashable, _Declared] = {}
+"""What was declared before: a file read twice, as for checking its answer, has the same sorts and functions."""
+
+
+def _key(
+    names: Sequence[ast.SortDeclaration], bodies: Sequence[ast.DatatypeDeclaration], scope: Scope
+) -> Hashable | None:
+    """What a declaration says, with what the names in it mean; None where that cannot be compared."""
+    own = {name.name for name in names}.union(*(body.parameters for body in bodies))
+    meant: dict[str, Hashable] = {}
+    stack = [s.sort for body in bodies for c in body.constructors for s in c.selectors]
+    while stack:
+        sort = stack.pop()
+        stack.extend(sort.arguments)
+        name = sort.identifier.symbol
+        if name not in own:
+            found = scope.sorts.get(name) or scope.theory.families.get(name)
+            if not isinstance(found, Sort | SortFamily):
+                return None
+            meant[name] = found
+    command = ast.DeclareDatatypes(tuple(names), tuple(bodies), position=bodies[0].position)
+    return print_command(command), tuple(meant.items())
+
+
+@cache
 def _family(datatype: Datatype) -> SortFamily:
     def make(indices: tuple[Index, ...], arguments: tuple[Sort, ...]) -> Sort | None:
         fits = not indices and len(arguments) == len(datatype.parameters)

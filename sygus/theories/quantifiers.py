@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import z3
@@ -15,7 +14,6 @@ from sygus.theories.sorts import z3_constant
 _LATEX = {"forall": r"\forall", "exists": r"\exists"}
 
 
-@cache
 def quantifier(name: str, variables: tuple[Variable, ...]) -> Function:
     """The binder of these variables; none of them may occur outside, so every binder has variables of its own.
 

@@ -166,6 +166,26 @@ def matches(string: str, language: Language) -> bool:
     return _holds_empty(language)
 
 
+def first_match(string: str, language: Language, start: int = 0, least: int = 0) -> tuple[int, int] | None:
+    """Where the leftmost string of the language within another begins and ends, the shortest there; None without one.
+
+    Args:
+        string: to search.
+        language: what to look for.
+        start: where to begin.
+        least: characters that a match must have.
+    """
+    for begin in range(start, len(string) + 1):
+        rest = language
+        for end in range(begin, len(string) + 1):
+            if end - begin >= least and _holds_empty(rest):
+                return begin, end
+            if end == len(string) or rest == NOTHING:
+                break
+            rest = _derivative(rest, string[end])
+    return None
+
+
 @lru_cache(maxsize=1 << 16)
 def _holds_empty(language: Language) -> bool:
     match language:

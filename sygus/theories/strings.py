@@ -76,6 +76,29 @@ def _z3_replace_all(a: z3.SeqRef, b: z3.SeqRef, c: z3.SeqRef) -> z3.SeqRef:
     return z3.SeqRef(z3.Z3_mk_seq_replace_all(a.ctx_ref(), a.as_ast(), b.as_ast(), c.as_ast()), a.ctx)
 
 
+def _replace_match(string: str, language: regex.Language, new: str) -> str:
+    found = regex.first_match(string, language)
+    return string if found is None else string[: found[0]] + new + string[found[1] :]
+
+
+def _replace_matches(string: str, language: regex.Language, new: str) -> str:
+    pieces, place = [], 0
+    while (found := regex.first_match(string, language, place, least=1)) is not None:
+        pieces += [string[place : found[0]], new]
+        place = found[1]
+    return "".join([*pieces, string[place:]])
+
+
+def _z3_replace_match(a: z3.SeqRef, b: z3.ReRef, c: z3.SeqRef) -> z3.SeqRef:
+    """Z3 reasons about equal applications only, and finds no value."""
+    return z3.SeqRef(z3.Z3_mk_seq_replace_re(a.ctx_ref(), a.as_ast(), b.as_ast(), c.as_ast()), a.ctx)
+
+
+def _z3_replace_matches(a: z3.SeqRef, b: z3.ReRef, c: z3.SeqRef) -> z3.SeqRef:
+    """Z3 reasons about equal applications only, and finds no value."""
+    return z3.SeqRef(z3.Z3_mk_seq_replace_re_all(a.ctx_ref(), a.as_ast(), b.as_ast(), c.as_ast()), a.ctx)
+
+
 def _chain(compare: Callable[[Any, Any], Any]) -> Callable[..., z3.BoolRef]:
     return lambda *xs: z3.And(*[compare(a, b) for a, b in pairwise(xs)])
 
@@ -168,6 +191,22 @@ STRINGS_THEORY = Theory.of(
         "The first with every occurrence of the second, if it is not empty, replaced by the third.",
         _replace_all,
         _z3_replace_all,
+    ),
+    python_function(
+        "str.replace_re",
+        (STRING, REGLAN, STRING),
+        STRING,
+        "The first with the shortest leftmost string of the language, which may be empty, replaced by the third.",
+        _replace_match,
+        _z3_replace_match,
+    ),
+    python_function(
+        "str.replace_re_all",
+        (STRING, REGLAN, STRING),
+        STRING,
+        "The first with each shortest leftmost string of the language that is not empty replaced by the third.",
+        _replace_matches,
+        _z3_replace_matches,
     ),
     python_function(
         "str.to_int",

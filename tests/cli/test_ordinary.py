@@ -82,6 +82,19 @@ def test_an_answer_is_the_standards_and_stands(name: str, tmp_path: Path) -> Non
     assert checked.stdout.strip().endswith("correct: in the grammar, and every constraint is proved by Z3")
 
 
+def test_without_a_grammar_any_term_of_the_logic_is_in_it(tmp_path: Path) -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int) (y Int)) Int) (declare-var a Int) (declare-var b Int)
+        (constraint (= (f a b) (+ a a b 1))) (check-synth)"""
+    for body, status in (
+        ("(+ (* x 2) y 1)", 0),
+        ("(- (+ 1 x x y 5) 2 3)", 0),
+        ("(+ (* x x) y 1)", 1),
+        ("(+ x y 1)", 1),
+    ):
+        answer = written(tmp_path, f"((define-fun f ((x Int) (y Int)) Int {body}))", "answer.sl")
+        assert run("verify", written(tmp_path, text), answer).exit_code == status, body
+
+
 @pytest.mark.parametrize(
     ("answer", "fragments"),
     [

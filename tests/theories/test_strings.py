@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agreement import check_agreement, seeded, tensors, z3_equals
+from sygus.elaborate import load_problem
 from sygus.terms import BOOL, INT, REGLAN, STRING, Literal, Sort, Term, leaf, term
 from sygus.theories import find_logic, regex
 from sygus.theories.evaluate import evaluate
@@ -222,7 +223,7 @@ def test_every_entry_is_tested() -> None:
     own = set(STRINGS_THEORY.entries) - set(LANGUAGES_THEORY.entries)
     assert {name for name in own if name.startswith("str.")} == {
         name for name, *_ in ENTRIES if name.startswith("str.")
-    }
+    } | {"str.replace_re", "str.replace_re_all"}
 
 
 @pytest.mark.parametrize(
@@ -331,3 +332,27 @@ def test_equal_languages_have_one_number() -> None:
     first = regex.union(regex.text("a"), regex.text("b"), regex.NOTHING)
     second = regex.union(regex.text("b"), regex.union(regex.text("a")))
     assert LANGUAGES.number(first) == LANGUAGES.number(second)
+
+
+@pytest.mark.parametrize(
+    ("string", "language", "once", "everywhere"),
+    [
+        ("xaay", '(re.+ (str.to_re "a"))', "xZay", "xZZy"),
+        ("xaay", '(re.* (str.to_re "a"))', "Zxaay", "xZZy"),
+        ("xabay", '(re.union (str.to_re "ab") (str.to_re "a"))', "xZbay", "xZbZy"),
+        ("xabay", '(re.union (str.to_re "ab") (str.to_re "y"))', "xZay", "xZaZ"),
+        ("bb", '(str.to_re "a")', "bb", "bb"),
+        ("", "re.all", "Z", ""),
+        ("abc", "re.allchar", "Zbc", "ZZZ"),
+        ("abc", "re.none", "abc", "abc"),
+        ("a1b22", '(re.range "0" "9")', "aZb22", "aZbZZ"),
+    ],
+)
+def test_replacing_by_regular_languages(string: str, language: str, once: str, everywhere: str) -> None:
+    """The cases follow from the definitions of SMT-LIB by hand."""
+    for name, expected in (("str.replace_re", once), ("str.replace_re_all", everywhere)):
+        text = f'(= ({name} "{string}" {language} "Z") "{expected}")'
+        (found,) = load_problem(
+            f"(set-logic SLIA)(synth-fun f () Bool)(constraint {text})(check-synth)", "test.sl"
+        ).constraints
+        assert evaluate(found, {}).item(), text

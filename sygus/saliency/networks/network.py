@@ -150,7 +150,7 @@ class Network:
             (n,) float32.
         """
         pictures = pictures.to(self.device).contiguous(memory_format=torch.channels_last)
-        logits = self.logits_of(lambda rows, masks: pictures[rows] * masks[:, None], index, masks)
+        logits = self.logits_of(lambda rows, masks: pictures[rows].mul_(masks[:, None]), index, masks)
         return self._of_target(logits, targets)
 
     def tail_logits(self, activation: Tensor, pictures: Tensor | None = None) -> Tensor:

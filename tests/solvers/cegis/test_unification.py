@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from ordinary import specification
+from solvers.cegis.limits import Limits
 from solvers.cegis.unification import Tree, conditionals, learn_tree
 from sygus.terms import leaf
 
@@ -34,7 +35,7 @@ def test_a_tree_is_right_everywhere(data: st.DataObject) -> None:
     cover = data.draw(arrays.arrays(bool, (terms, places)))
     predicates = data.draw(arrays.arrays(bool, (tests, places)))
     sizes, predicate_sizes = np.arange(1, terms + 1), np.arange(1, tests + 1)
-    tree = learn_tree(cover, sizes, predicates, predicate_sizes, 2)
+    tree = learn_tree(cover, sizes, predicates, predicate_sizes, 2, Limits(60))
     if tree is None:  # only where two places that no predicate tells apart need different terms
         codes = [tuple(column) for column in predicates.T]
         classes = [[p for p in range(places) if codes[p] == code] for code in set(codes)]
@@ -46,7 +47,7 @@ def test_a_tree_is_right_everywhere(data: st.DataObject) -> None:
 
 def test_one_term_is_preferred_to_a_tree() -> None:
     cover = np.array([[True, False], [True, True], [True, True]])
-    tree = learn_tree(cover, np.array([1, 9, 5]), np.array([[True, False]]), np.array([1]), 1)
+    tree = learn_tree(cover, np.array([1, 9, 5]), np.array([[True, False]]), np.array([1]), 1, Limits(60))
     assert tree is not None
     assert (tree.index, tree.branches, tree.size) == (2, None, 5)
 

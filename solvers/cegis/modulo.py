@@ -1,0 +1,275 @@
+"""Synthesis modulo external oracles (Polgreen, Reynolds, Seshia: Satisfiability and Synthesis Modulo Oracles, 2022).
+
+What the constraints ask of oracles is left out at first; the ordinary solvers propose candidates for the rest. A
+candidate is checked with oracles standing for unknown values: where Z3 finds a counterexample, the oracles are asked.
+An answer that agrees with it makes the counterexample an instance that the next candidates must satisfy; one that does
+not is a fact that rules the counterexample out. Answers to the oracle commands add constraints and assumptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count, islice, product
+
+from solvers.cegis.answer import Judgement, check
+from solvers.cegis.limits import Limits
+from solvers.cegis.portfolio import AUTO, Found, Portfolio
+from solvers.cegis.specification import Candidate, Point, Specification
+from solvers.cegis.verifier import Status, verify
+from sygus.elaborate.defaults import constants_of, has_constants
+from sygus.oracles.external import (
+    ExternalOracle,
+    Lambda,
+    OracleValue,
+    applications,
+    of_call,
+    of_function,
+    value_text,
+    with_answers,
+)
+from sygus.problem import OracleCall, Problem, is_constant
+from sygus.terms import (
+    BOOL,
+    Definition,
+    OracleFunction,
+    SynthFunction,
+    Term,
+    Variable,
+    expand,
+    fold,
+    leaf,
+    substitute,
+    subterms,
+    term,
+)
+from sygus.theories.evaluate import evaluate
+from sygus.theories.sorts import representation
+from sygus.theories.values import value_term
+
+POINTS = 8
+"""Questions that an oracle about values is asked of each kind, beside those that candidates raise."""
+
+
+@dataclass(eq=False)
+class Modulo:
+    """A problem with external oracles, and what they have answered.
+
+    Args:
+        problem: what is asked.
+        limits: of the whole search.
+        strategy: of the ordinary solvers.
+        seconds: what one question may take.
+
+    Raises:
+        OracleError: there is no such executable.
+    """
+
+    problem: Problem
+    limits: Limits
+    strategy: str = AUTO
+    seconds: float = 10.0
+    infeasible: str | None = None
+    instances: list[Term] = field(default_factory=list)
+    assumptions: list[Term] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        theory = self.problem.theory
+        self.functions = {s: of_function(s, theory, self.seconds) for s in self.problem.oracles}
+        self.calls = [(call, of_call(call, theory, self.seconds)) for call in self.problem.calls]
+        self._fresh = count()
+        self._raised: set[tuple[int, tuple[str, ...]]] = set()
+
+    @property
+    def questions(self) -> int:
+        """How often an oracle was started."""
+        return sum(oracle.asked for oracle in (*self.functions.values(), *(oracle for _, oracle in self.calls)))
+
+    def solve(self) -> Found | None:
+        """An answer that stands with everything that the oracles said, None where none is found.
+
+        Raises:
+            OracleError: an oracle does not answer as it should.
+            OutOfTimeError: the limits are spent.
+        """
+        self._ask_at_first()
+        while True:
+            relaxed, deferred = self._relaxed()
+            portfolio = Portfolio.of(Specification(relaxed), self.limits, self.strategy, further=True)
+            learned = False
+            for found in portfolio.answers():
+                self.limits.check()
+                known = len(self.instances), len(self.assumptions)
+                stands = self._stands(found.answer.bodies, deferred) and self._answered(found.answer.bodies)
+                if stands:
+                    return Found(found.answer, found.strategy, self.limits.spent)
+                if known != (len(self.instances), len(self.assumptions)):
+                    learned = True
+                    break
+            if not learned:
+                # With assumptions still to come, what has no answer now may have one later.
+                assumed = any(call.assumed for call, _ in self.calls)
+                self.infeasible = None if assumed else portfolio.infeasible
+                return None
+
+    def _relaxed(self) -> tuple[Problem, list[Term]]:
+        """The problem without what depends on oracles in an unknown way, and the constraints that do."""
+        plain: list[Term] = []
+        deferred: list[Term] = []
+        for constraint in (*map(expand, self.problem.constraints), *self.instances):
+            resolved = self._resolved(constraint, {})
+            (deferred if applications(resolved) else plain).append(resolved)
+        assumptions = [a for a in map(self._known_assumption, self.problem.assumptions) if a is not None]
+        relaxed = replace(
+            self.problem,
+            constraints=tuple(plain),
+            assumptions=(*assumptions, *self.assumptions),
+            oracles={},
+            calls=(),
+        )
+        return relaxed, deferred
+
+    def _known_assumption(self, assumption: Term) -> Term | None:
+        resolved = self._resolved(expand(assumption), {})
+        return None if applications(resolved) else resolved
+
+    def _resolved(self, root: Term, candidate: Candidate) -> Term:
+        """The term with every oracle application of known arguments replaced by what the oracle says."""
+
+        def visit(node: Term, arguments: list[Term]) -> Term:
+            built = term(node.head, tuple(arguments), node.sort) if arguments else node
+            if not isinstance(node.head, OracleFunction):
+                return built
+            values = [self._value(argument, candidate) for argument in arguments]
+            known = [value for value in values if value is not None]
+            if len(known) < len(values) or (not values and node.sort.is_function):
+                return built
+            (answer,) = self.functions[node.head].ask(known)
+            return built if isinstance(answer, Lambda) else answer
+
+        return fold(root, visit)
+
+    def _value(self, argument: Term, candidate: Candidate) -> OracleValue | None:
+        """The value of an argument, None where it depends on what is not known."""
+        head = argument.head
+        if argument.sort.is_function:
+            if isinstance(head, SynthFunction):
+                return Lambda(head.parameters, candidate[head]) if head in candidate else None
+            return Lambda(head.parameters, head.body) if isinstance(head, Definition) else None
+        filled = _applied(argument, candidate)
+        if any(isinstance(n.head, Variable | SynthFunction | OracleFunction) for n in subterms(filled)):
+            return None
+        return filled if is_constant(filled) else self._computed(filled)
+
+    def _computed(self, root: Term) -> Term:
+        held = representation(root.sort)
+        return value_term(held.decode(evaluate(root, {}).item()), root.sort, self.problem.theory)
+
+    def _stands(self, candidate: Candidate, deferred: Sequence[Term]) -> bool:
+        """Whether the candidate satisfies the constraints with what the oracles say; learns where it does not."""
+        return all(self._satisfies(candidate, constraint) for constraint in deferred)
+
+    def _satisfies(self, candidate: Candidate, constraint: Term) -> bool:
+        resolved = self._resolved(constraint, candidate)
+        unknown = {node: leaf(Variable(f"{node.head.name}'{next(self._fresh)}", node.sort))
+                   for node in applications(resolved)}  # fmt: skip
+        claim = substitute(resolved, unknown)
+        facts: list[Term] = []
+        while True:
+            self.limits.check()
+            asked = replace(self.problem, constraints=(claim,), assumptions=tuple(facts), oracles={}, calls=())
+            verdict = verify(Specification(asked), candidate, self.limits)
+            if verdict.correct:
+                return True
+            if verdict.status is not Status.WRONG or verdict.counterexample is None:
+                return False
+            point = verdict.counterexample
+            learned = [fact for node in unknown for fact in self._fact(node, unknown, point, candidate)]
+            new = [fact for fact in learned if fact not in facts]
+            if not new:  # the oracles agree with the counterexample
+                self._add_instance(constraint, point)
+                return False
+            facts += new
+
+    def _fact(self, node: Term, unknown: dict[Term, Term], point: Point, candidate: Candidate) -> Iterator[Term]:
+        """What the oracle says of one application at a point, where its arguments are known there."""
+        values = self._at(point)
+        arguments = [self._value(self._resolved(substitute(a, values), candidate), candidate) for a in node.arguments]
+        known = [value for value in arguments if value is not None and not isinstance(value, Lambda)]
+        if len(known) < len(arguments):
+            return
+        (answer,) = self.functions[node.head].ask(known)
+        if isinstance(answer, Lambda):
+            return
+        equal = [self._apply("=", a, v) for a, v in zip(node.arguments, known, strict=True)]
+        here = equal[0] if len(equal) == 1 else self._apply("and", *equal)
+        inside = {inner: outer for inner, outer in unknown.items() if inner is not node}
+        yield self._apply("=>", substitute(here, inside), self._apply("=", unknown[node], answer))
+
+    def _at(self, point: Point) -> dict[Term, Term]:
+        return {leaf(v): value_term(value, v.sort, self.problem.theory) for v, value in point.items()}
+
+    def _add_instance(self, constraint: Term, point: Point) -> None:
+        instance = substitute(constraint, self._at(point))
+        if instance is not constraint and instance not in self.instances:
+            self.instances.append(instance)
+
+    def _answered(self, candidate: Candidate) -> bool:
+        """Ask what the oracle commands allow about a candidate; whether it stands with all that was answered."""
+        before = len(self.instances), len(self.assumptions)
+        for index, (call, oracle) in enumerate(self.calls):
+            if any(v.sort.is_function for v in call.inputs) or not call.inputs:
+                self._ask(index, call, oracle, candidate)
+        if before == (len(self.instances), len(self.assumptions)):
+            return True
+        relaxed, deferred = self._relaxed()
+        stands = check(Specification(relaxed), candidate, self.limits).judgement is Judgement.ACCEPTED
+        return stands and self._stands(candidate, deferred)
+
+    def _ask_at_first(self) -> None:
+        for index, (call, oracle) in enumerate(self.calls):
+            if call.inputs and not any(v.sort.is_function for v in call.inputs):
+                self._ask(index, call, oracle, {})
+
+    def _ask(self, index: int, call: OracleCall, oracle: ExternalOracle, candidate: Candidate) -> None:
+        """Ask one command about a candidate, or at a few points."""
+        for question in islice(self._questions(call, candidate), POINTS):
+            key = (index, tuple(map(value_text, question)))
+            if key in self._raised and question:
+                continue
+            self._raised.add(key)
+            statement = with_answers(call, question, oracle.ask(question))
+            kept = self.assumptions if call.assumed else self.instances
+            if statement not in kept and statement.sort == BOOL:
+                kept.append(statement)
+
+    def _questions(self, call: OracleCall, candidate: Candidate) -> Iterator[tuple[OracleValue, ...]]:
+        """Values for the inputs: functions are candidates of their sort, the others a few constants."""
+        choices: list[Sequence[OracleValue]] = []
+        for variable in call.inputs:
+            if variable.sort.is_function:
+                bodies = (Lambda(function.parameters, body) for function, body in candidate.items())
+                choices.append([value for value in bodies if value.sort == variable.sort])
+            elif has_constants(variable.sort):
+                setting = self.problem.options.get("constants")
+                choices.append(constants_of(variable.sort, self.problem.theory, setting, call.position))
+            else:
+                return
+        yield from product(*choices)
+
+    def _apply(self, name: str, *arguments: Term) -> Term:
+        resolved = self.problem.theory.resolve(name, tuple(argument.sort for argument in arguments))
+        assert resolved is not None
+        return term(resolved[0], arguments, resolved[1])
+
+
+def _applied(root: Term, candidate: Candidate) -> Term:
+    """The term with the functions replaced by their bodies."""
+
+    def visit(node: Term, arguments: list[Term]) -> Term:
+        head = node.head
+        if isinstance(head, SynthFunction) and head in candidate and not node.sort.is_function:
+            return Lambda(head.parameters, candidate[head]).apply(arguments)
+        return term(head, tuple(arguments), node.sort) if arguments else node
+
+    return fold(root, visit)

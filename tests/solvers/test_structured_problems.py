@@ -1,0 +1,63 @@
+"""Problems over datatypes, arrays and declared sorts, from the file to the proved answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sygus.cli import main
+
+COLORS = """(set-logic ALL)
+(declare-datatype Color ((red) (green) (mix (x Int))))
+(synth-fun f ((c Color) (a (Array Int Int))) Int ((I Int) (B Bool))
+  ((I Int (0 1 (x c) (select a I) (ite B I I))) (B Bool (((_ is red) c) ((_ is mix) c)))))
+(declare-var c Color)
+(declare-var a (Array Int Int))
+(constraint (=> ((_ is red) c) (= (f c a) (select a 0))))
+(constraint (=> ((_ is mix) c) (= (f c a) (x c))))
+(check-synth)
+"""
+DECLARED = """(set-logic UF)
+(declare-sort U 0)
+(synth-fun f ((a U) (b U)) Bool ((B Bool)) ((B Bool ((= a b) (not B)))))
+(declare-var a U)
+(declare-var b U)
+(constraint (= (f a b) (distinct a b)))
+(check-synth)
+"""
+STORES = """(set-logic ALIA)
+(synth-fun f ((a (Array Int Int)) (i Int)) (Array Int Int) ((A (Array Int Int)) (I Int))
+  ((A (Array Int Int) (a (store A I I))) (I Int (i 0 (select a I)))))
+(declare-var a (Array Int Int))
+(declare-var i Int)
+(constraint (= (select (f a i) 0) (select a i)))
+(check-synth)
+"""
+
+
+@pytest.mark.parametrize("text", [COLORS, DECLARED, STORES], ids=["datatypes", "declared sorts", "arrays"])
+def test_answers_are_found_and_verified(text: str, tmp_path: Path) -> None:
+    file, answer = tmp_path / "problem.sl", tmp_path / "answer.sl"
+    file.write_text(text, encoding="utf-8")
+    found = CliRunner().invoke(main, ["solve", str(file), "--time", "30", "--quiet", "--certify"])
+    assert found.exit_code == 0, found.output
+    assert "define-fun f" in found.stdout
+    answer.write_text(found.stdout, encoding="utf-8")
+    verified = CliRunner().invoke(main, ["verify", str(file), str(answer)])
+    assert verified.exit_code == 0, verified.output
+    assert "correct: in the grammar, and every constraint is proved by Z3" in verified.stdout
+
+
+def test_a_quantifier_that_search_cannot_evaluate_is_a_clear_error(tmp_path: Path) -> None:
+    file = tmp_path / "problem.sl"
+    file.write_text(
+        "(set-logic LIA)(synth-fun f ((x Int)) Int ((I Int)) ((I Int (0 x (+ I I)))))(declare-var y Int)"
+        "(constraint (exists ((z Int)) (= (f y) (+ z z z))))(check-synth)",
+        encoding="utf-8",
+    )
+    found = CliRunner().invoke(main, ["solve", str(file), "--time", "10", "--quiet"])
+    assert "Traceback" not in found.output
+    assert found.exit_code == 2
+    assert "'exists' inside a formula is not evaluated" in found.stderr
