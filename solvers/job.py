@@ -79,6 +79,9 @@ def execute(
     """
     name, text = read_problem(file)
     stated = load_problem(text, name)
+    if stated.logic != "CAM":
+        message = f"'{name}' is a problem of the logic {stated.logic}, which asks for no heat maps"
+        raise OptionError(f"FILE: {message}", f"solve it on the command line: sycam-sygus {name}")
     settings, notes = resolve(stated, given)
     problem = CamProblem(stated, settings.metric)
     for line in notes:

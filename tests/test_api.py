@@ -100,6 +100,14 @@ def test_bad_options_are_named(options: dict[str, str], fragment: str, tmp_path:
     assert re.search(fragment, str(caught.value))
 
 
+def test_problems_of_other_logics_are_refused(tmp_path: Path) -> None:
+    problem = tmp_path / "max.sl"
+    problem.write_text("(set-logic LIA)\n(synth-fun f ((x Int)) Int)\n(constraint (= (f 1) 1))\n(check-synth)\n")
+    with pytest.raises(OptionError, match="logic LIA"):
+        sygus.solve(problem, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_progress_is_shown_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sygus.solve("gradcam", out=tmp_path / "run", progress=True, **FEW | {"budget": "size=3"})
     assert "scored" in capsys.readouterr().err

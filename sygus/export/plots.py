@@ -58,7 +58,7 @@ def front_plot(record: Record) -> Figure:
     style: dict[str, Any] = {"color": ORANGE, "marker": "D", "markersize": 5, "linewidth": 1.5}
     name = "Pareto set" if pareto else "best by size"
     axes.plot([along(e) for e in front], [e.objectives[0] for e in front], linestyle="--", label=name, **style)
-    if not pareto:
+    if all(float(along(entry)).is_integer() for entry in record.candidates):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(_label(record, 1) if pareto else "size in nodes")
     axes.set_ylabel(_label(record, 0))

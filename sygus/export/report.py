@@ -43,7 +43,8 @@ _SECTIONS = {
 
 _CAPTIONS = {
     "curve": "Score of each candidate in the order of the proposals; the line is the best so far.",
-    "front": "Score by size, and the front that no smaller expression matches.",
+    "front": "Score by size; the line joins the best that no smaller expression matches.",
+    "pareto": "Every expression by the first two objectives; the line joins the Pareto set.",
     "differences": "Found expression minus baseline, a dot for each held-out picture; the bar is the mean.",
 }
 
@@ -166,7 +167,10 @@ def _comparisons(record: Record) -> list[tuple[Measure, list[Any]]]:
 def _plots(record: Record) -> dict[str, Any]:
     made = {name: (name, figure) for name, figure in figures(record).items()}
     differences = [plot for name, plot in made.items() if name.startswith("differences")]
-    return {"curve": made.get("curve"), "front": made.get("front"), "differences": differences}
+    front = made.get("front")
+    if front is not None and not record.ordered and len(record.objectives) > 1:
+        front = ("pareto", front[1])
+    return {"curve": made.get("curve"), "front": front, "differences": differences}
 
 
 def _picture(plot: tuple[str, Figure]) -> Markup:

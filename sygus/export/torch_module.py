@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from sygus.errors import OptionError
 from sygus.export import hooked
@@ -17,8 +19,6 @@ from sygus.saliency.features import alpha
 from sygus.terms import Literal, Term, Variable, expand, fold
 from sygus.theories import Function
 from sygus.theories.cam import GUARD, guarded_division
-
-_OWN_IMPORT = re.compile(r"^from sygus\S* import [^\n]*\n", re.MULTILINE)
 
 _CLASSES = '''
 
@@ -54,34 +54,53 @@ def torch_source(expression: Term) -> str:
             f"--to torch: {', '.join(others)} cannot be measured by a file that stands alone",
             "use sygus.SynthesizedCAM.load(RUN), which measures every feature",
         )
-    head, rest = _runtime()
-    functions: list[Callable[..., object]] = [
-        guarded_division,
-        alpha,
-        heatmap.combine,
-        heatmap.unit_range,
-        heatmap.saliency,
-    ]
+    imports, (maps, explainers) = _taken(heatmap, hooked)
     parts = [
         '"""Heat maps by a synthesised expression; needs torch and numpy alone.\n\n'
         f'w = {_plain(term_text(expand(expression)))}\n"""\n',
-        head.rstrip() + f"\nfrom torch.nn.functional import interpolate\n\nGUARD = {GUARD}\nFLAT = {heatmap.FLAT}\n",
-        *(inspect.getsource(function) for function in functions),
-        rest.rstrip()
-        + "\n"
-        + _CLASSES.format(
-            names=", ".join(f'"{n}"' for n in names) + ("," if len(names) == 1 else ""), body=_body(expression)
-        ),
+        f"{imports}\nGUARD = {GUARD}\n",
+        inspect.getsource(guarded_division),
+        inspect.getsource(alpha),
+        maps,
+        explainers.rstrip() + "\n" + _CLASSES.format(names=_listed(names), body=_body(expression)),
     ]
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)
 
 
-def _runtime() -> tuple[str, str]:
-    """The imports and the rest of :mod:`sygus.export.hooked`, without what it takes from this package."""
-    source = Path(inspect.getfile(hooked)).read_text(encoding="utf-8")
-    source = _OWN_IMPORT.sub("", source[source.index("from __future__") :])
-    cut = source.index("Self = ")
-    return source[:cut], source[cut:]
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names) + ("," if len(names) == 1 else "")
+
+
+def _taken(*modules: ModuleType) -> tuple[str, list[str]]:
+    """What the modules import from outside this package, and the source of each without docstring and imports."""
+    wanted: dict[str, set[str]] = {}
+    bodies = []
+    for module in modules:
+        source = Path(inspect.getfile(module)).read_text(encoding="utf-8")
+        tree = ast.parse(source)
+        statements = tree.body[1:]  # after the docstring
+        last = 0
+        for statement in statements:
+            if not isinstance(statement, ast.Import | ast.ImportFrom):
+                break
+            last = statement.end_lineno or 0
+            if isinstance(statement, ast.ImportFrom):
+                wanted.setdefault(f"from {statement.module} import", set()).update(map(ast.unparse, statement.names))
+            else:
+                wanted.setdefault(ast.unparse(statement), set())
+        bodies.append("\n".join(source.splitlines()[last:]))
+    lines = [
+        " ".join([head, ", ".join(sorted(names))]).strip() for head, names in wanted.items() if "sygus" not in head
+    ]
+    future = [line for line in lines if "__future__" in line]
+    outside = sorted((line for line in lines if re.match(r"\w+ (numpy|torch)\b", line)), key=_import_order)
+    own = sorted(set(lines) - set(future) - set(outside), key=_import_order)
+    return "\n\n".join("\n".join(group) for group in (future, own, outside)) + "\n", bodies
+
+
+def _import_order(line: str) -> tuple[bool, str]:
+    """Modules first, then names of modules."""
+    return line.startswith("from"), line
 
 
 def _body(expression: Term) -> str:

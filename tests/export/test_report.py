@@ -175,6 +175,13 @@ def test_runs_without_an_answer_or_pictures_have_a_page(record: Record, gallery:
     assert 'id="search"' not in report_page(first, gallery)
 
 
+def test_a_pareto_set_is_called_one(record: Record, gallery: Gallery) -> None:
+    pareto = Outline(report_page(dataclasses.replace(record, ordered=False), gallery)).text
+    assert "The Pareto set" in pareto
+    assert "the line joins the Pareto set" in pareto
+    assert "best of each size" not in pareto
+
+
 def test_the_command_writes_beside_the_run_or_elsewhere(finished_run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(finished_run, folder)
