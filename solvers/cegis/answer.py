@@ -108,7 +108,7 @@ def check(specification: Specification, candidate: Candidate, limits: Limits) ->
             return Checked(Judgement.NOT_DERIVED, function=target.function)
         derivations[target.function] = derivation
     answer = Answer({function: candidate[function] for function in specification.functions}, derivations)
-    too_large = limits.size is not None and answer.size > limits.size
+    too_large = limits.largest is not None and answer.size > limits.largest
     if too_large or (limits.depth is not None and any(depth(body) > limits.depth for body in candidate.values())):
         return Checked(Judgement.TOO_LARGE)
     verdict = verify(specification, candidate, limits)

@@ -26,7 +26,12 @@ def refute(grammar: Grammar, target: Target, samples: Samples, limits: Limits) -
         InfeasibleError: all behaviours on the samples are enumerated, and none satisfies all of them.
         OutOfTimeError: from the limits.
     """
-    if not _is_exact(grammar) or not _is_whole(grammar, target) or limits.size or limits.depth:
+    if (
+        not _is_exact(grammar)
+        or not _is_whole(grammar, target)
+        or limits.largest is not None
+        or limits.depth is not None
+    ):
         return
     enumerator = Enumerator(grammar, samples, limits, exact=True)
     count = 0

@@ -86,7 +86,7 @@ class Learner:
             OutOfTimeError: from the limits.
         """
         best: int | None = None
-        while not (self.limits.size is not None and self.enumerator.size >= self.limits.size):
+        while self.limits.largest is None or self.enumerator.size < self.limits.largest:
             if not self.enumerator.grow():
                 return
             size = self.enumerator.size

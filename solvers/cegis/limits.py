@@ -42,6 +42,12 @@ class Limits:
         return own if self.whole is None else min(own, self.whole.left)
 
     @property
+    def largest(self) -> int | None:
+        """The size that an answer may have, by these limits and by those of the whole."""
+        sizes = [size for size in (self.size, self.whole.largest if self.whole else None) if size is not None]
+        return min(sizes, default=None)
+
+    @property
     def milliseconds(self) -> int:
         """Milliseconds left, at least 1, as Z3 wants them."""
         return max(1, int(1000 * self.left))
@@ -53,7 +59,7 @@ class Limits:
 
     def part(self, seconds: float) -> Limits:
         """Limits of a part of the search that may take so many seconds from now."""
-        return Limits(seconds, self.size, self.depth, self.memory, self)
+        return Limits(seconds, None, self.depth, self.memory, self)
 
     def shorten(self, seconds: float) -> None:
         """End after at most so many seconds from now."""

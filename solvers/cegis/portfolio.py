@@ -135,4 +135,5 @@ def best_answer(portfolio: Portfolio, patience: float) -> Found | None:
                 portfolio.limits.shorten(max(0.5, patience * portfolio.limits.spent))
             if portfolio.best is None or found.answer.size < portfolio.best.answer.size:
                 portfolio.best = found
+                portfolio.limits.size = found.answer.size - 1  # only a smaller one is of use now
     return portfolio.best

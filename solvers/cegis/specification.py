@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -106,6 +107,17 @@ class Specification:
         if problem.calls_itself:
             hint = "the solvers give each function a body without such calls"
             raise SycamError(f"{problem.file}: a grammar that calls functions to synthesise is not searched", hint)
+
+    def of(self, functions: Sequence[SynthFunction]) -> Specification:
+        """What is asked of some of the functions alone: the conjuncts that mention no others."""
+        part = copy.copy(self)
+        for name in ("examples", "pointwise", "propositional", "single_invocation"):
+            part.__dict__.pop(name, None)
+        part.functions = tuple(functions)
+        part.targets = tuple(target for target in self.targets if target.function in functions)
+        part.conjuncts = tuple(c for c in self.conjuncts if all(a.head in functions for a in c.applications))
+        part.verdicts = {}
+        return part
 
     def _under(self, assumptions: Sequence[Term], formula: Term) -> Term:
         for assumption in reversed(assumptions):

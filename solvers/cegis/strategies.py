@@ -42,6 +42,9 @@ def known_strategies() -> Mapping[str, Strategy]:
     from solvers.cegis.instantiation import INSTANTIATION
     from solvers.cegis.invariants import INVARIANTS
     from solvers.cegis.refinement import REFINEMENT
+    from solvers.cegis.separation import SEPARATION
     from solvers.cegis.stream import STREAM
 
-    return {strategy.name: strategy for strategy in (EXAMPLES, INSTANTIATION, INVARIANTS, REFINEMENT, STREAM)}
+    return {
+        strategy.name: strategy for strategy in (SEPARATION, EXAMPLES, INSTANTIATION, INVARIANTS, REFINEMENT, STREAM)
+    }

@@ -31,7 +31,7 @@ def propose(specification: Specification, limits: Limits) -> Proposals:
         refuted = False
         enumerator = Enumerator(grammar, samples, limits, all_of=grammar.start)
         while not refuted and enumerator.grow():
-            if (limits.size is not None and enumerator.size > limits.size) or enumerator.exhausted:
+            if (limits.largest is not None and enumerator.size > limits.largest) or enumerator.exhausted:
                 return
             level = enumerator.level(grammar.start, enumerator.size)
             holds = samples.judge(level.values).all(1) if len(level) else np.zeros(0, bool)

@@ -61,6 +61,19 @@ def test_several_functions_at_once() -> None:
     assert {node.head.name for node in subterms(g)} & {"x", "y"}
 
 
+def test_functions_that_nothing_connects() -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int) (synth-fun g ((x Int)) Int) (synth-fun h ((x Int)) Int)
+        (declare-var a Int) (constraint (= (f 1) 2)) (constraint (= (f 3) 6)) (constraint (> (g (g a)) a))"""
+    found, _ = answer_of(text.replace("(g (g a))", "(g a)"))
+    assert found is not None
+    assert [function.name for function in found.answer.bodies] == ["f", "g", "h"]
+    missing, _ = answer_of(text, seconds=1.0)  # nested applications are beyond every strategy
+    assert missing is None
+    wrong, portfolio = answer_of(f"{text} (constraint (= (f 1) 3))")
+    assert wrong is None
+    assert portfolio.infeasible == "the examples ask for both 2 and 3 at (1,)"
+
+
 def test_a_list_is_searched_by_a_tree() -> None:
     text = """(set-logic LIA) (synth-fun at ((a Int) (b Int) (k Int)) Int)
         (declare-var a Int) (declare-var b Int) (declare-var k Int)
@@ -298,7 +311,7 @@ def test_an_ambiguous_grammar_has_a_derivation() -> None:
 
 def test_unknown_strategies() -> None:
     spec = specification(maximum(2))
-    with pytest.raises(OptionError, match="there is no 'magic'; known: auto, examples"):
+    with pytest.raises(OptionError, match="there is no 'magic'; known: auto, separation, examples"):
         Portfolio.of(spec, Limits(1), "magic")
     with pytest.raises(OptionError, match="'examples' can do nothing for this problem; use auto, instantiation"):
         Portfolio.of(spec, Limits(1), "examples")
