@@ -185,8 +185,8 @@ SYMBOLS = {
     "QF_LIRA": "to_real to_int is_int",
     "QF_AX": "select store",
     "BV": "concat extract bvnot bvneg bvand bvor bvadd bvmul bvudiv bvurem bvshl bvlshr bvult bvnand bvnor bvxor bvxnor"
-    " bvcomp bvsub bvsdiv bvsrem bvsmod bvashr repeat zero_extend sign_extend rotate_left rotate_right bvule bvugt bvuge"
-    " bvslt bvsle bvsgt bvsge",
+    " bvcomp bvsub bvsdiv bvsrem bvsmod bvashr repeat zero_extend sign_extend rotate_left rotate_right bvule bvugt"
+    " bvuge bvslt bvsle bvsgt bvsge",
     "SLIA": "str.++ str.len str.< str.to_re str.in_re re.none re.all re.allchar re.++ re.union re.inter re.* str.<="
     " str.at str.substr str.prefixof str.suffixof str.contains str.indexof str.replace str.replace_all str.replace_re"
     " str.replace_re_all str.is_digit str.to_code str.from_code str.to_int str.from_int re.comp re.diff re.+ re.opt"
