@@ -16,7 +16,6 @@ from sygus.oracles.equivalence import SMALLEST
 from sygus.oracles.methods import methods
 from sygus.oracles.objective import CamProblem
 from sygus.oracles.safety import SafetyOracle, hazards
-from sygus.problem import Problem
 from sygus.resources import grammar_names, read_problem
 from sygus.saliency.features import FEATURES
 from sygus.saliency.images import IMAGE_SETS
@@ -26,15 +25,9 @@ from sygus.theories.cam import CAM
 
 
 def run_check(file: str) -> None:
-    """Say what a file asks."""
+    """Say what a file of the logic CAM asks."""
     name, text = read_problem(file)
     stated = load_problem(text, name)
-    if stated.legacy:
-        click.echo(f"note: {name} uses syntax older than 2.1: {'; '.join(stated.legacy)}", err=True)
-    if stated.logic != "CAM":
-        for line in ordinary_lines(stated):
-            click.echo(line)
-        return
     settings, notes = resolve(stated, {})
     problem = CamProblem(stated, settings.metric)
     target = problem.problem.target
@@ -51,25 +44,6 @@ def run_check(file: str) -> None:
     for goal in problem.goals:
         click.echo(f"{goal.direction}imise {goal.label}")
     click.echo(f"{len(problem.problem.constraints)} constraints; network {settings.network}, images {settings.images}")
-
-
-def ordinary_lines(problem: Problem) -> list[str]:
-    """What a problem of another logic than CAM asks."""
-    lines = [f"{problem.file}: well-formed, logic {problem.logic}"]
-    for target in problem.targets:
-        function = target.function
-        parameters = ", ".join(f"{p.name} {p.sort}" for p in function.parameters) or "nothing"
-        lines.append(f"synthesise {function.name} : {function.sort} from {parameters}")
-        for nonterminal, productions in target.written.productions.items():
-            lines.append(f"  {nonterminal.name} {nonterminal.sort}: {len(productions)} productions")
-    counts = {
-        "variables": len(problem.variables),
-        "constraints": len(problem.constraints),
-        "assumptions": len(problem.assumptions),
-        "objectives": len(problem.objectives),
-        "oracles": len(problem.oracles) + len(problem.calls),
-    }
-    return [*lines, ", ".join(f"{number} {what}" for what, number in counts.items())]
 
 
 def hazard_lines(problem: CamProblem) -> list[str]:

@@ -204,6 +204,8 @@ def check_ordinary(file: str) -> bool:
     """Say what a file asks whose logic is not CAM; False where it is CAM, and nothing is said."""
     name, text = read_problem(file)
     problem = load_problem(text, name)
+    if problem.legacy:
+        click.echo(f"note: {name} uses syntax older than 2.1: {'; '.join(problem.legacy)}", err=True)
     if problem.logic == "CAM":
         return False
     click.echo(f"{name}: well-formed, logic {problem.logic}")
@@ -212,8 +214,15 @@ def check_ordinary(file: str) -> bool:
         click.echo(f"synthesise {target.function.name} : {target.function.sort} from {parameters}")
         for nonterminal, productions in target.written.productions.items():
             click.echo(f"  {nonterminal.name} {nonterminal.sort}: {len(productions)} productions")
-    click.echo(f"{len(problem.constraints)} constraints, {len(problem.assumptions)} assumptions")
-    if not problem.objectives:
+    counts = {
+        "variables": problem.variables,
+        "constraints": problem.constraints,
+        "assumptions": problem.assumptions,
+        "objectives": problem.objectives,
+        "oracles": [*problem.oracles, *problem.calls],
+    }
+    click.echo(", ".join(f"{len(found)} {what}" for what, found in counts.items()))
+    if not (problem.objectives or counts["oracles"]):
         specification = Specification(problem)
         usable = [strategy.name for strategy in known_strategies().values() if strategy.applies(specification)]
         click.echo(f"strategies: {', '.join(usable) or 'none can do anything'}")
