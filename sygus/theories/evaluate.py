@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-import torch
+from typing import Any, TypeAlias
 
 from sygus.terms import Literal, Term, expand, fold
 from sygus.theories.function import Function
+from sygus.theories.libraries import torch
 from sygus.theories.sorts import representation
 
-Environment = Mapping[Any, torch.Tensor]
+Environment: TypeAlias = "Mapping[Any, torch.Tensor]"
 """Heads (variables, holes, …) to their values; a missing head is a KeyError, an error of ours."""
 
 
