@@ -128,11 +128,15 @@ def contradiction(specification: Specification, limits: Limits) -> str | None:
 
 
 def best_answer(portfolio: Portfolio, patience: float) -> Found | None:
-    """The smallest answer found within ``patience`` times the seconds to the first one, half a second at least."""
+    """The smallest answer found within ``patience`` times the seconds to the first one, half a second at least.
+
+    It never takes more than half of what was left then.
+    """
     with interrupted(portfolio.limits):
         for found in portfolio.answers():
             if portfolio.best is None:
-                portfolio.limits.shorten(max(0.5, patience * portfolio.limits.spent))
+                more = max(0.5, patience * portfolio.limits.spent)
+                portfolio.limits.shorten(min(more, portfolio.limits.left / 2))
             if portfolio.best is None or found.answer.size < portfolio.best.answer.size:
                 portfolio.best = found
                 portfolio.limits.size = found.answer.size - 1  # only a smaller one is of use now
