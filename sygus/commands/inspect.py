@@ -11,6 +11,7 @@ from solvers.settings import STRATEGIES, resolve
 from sygus.elaborate import load_problem
 from sygus.errors import OptionError
 from sygus.export.sygus import term_text
+from sygus.export.tables import arrow
 from sygus.oracles.cam import SORTS, domains, probes
 from sygus.oracles.equivalence import SMALLEST
 from sygus.oracles.methods import methods
@@ -82,7 +83,7 @@ def run_list(kind: str) -> None:
     kinds: dict[str, Mapping[str, str]] = {
         "networks": NETWORKS,
         "images": IMAGE_SETS,
-        "metrics": {name: f"{m.arrow} {m.doc.splitlines()[0]}" for name, m in known_metrics().items()},
+        "metrics": {name: f"{arrow(m)} {m.doc.splitlines()[0]}" for name, m in known_metrics().items()},
         "methods": {name: method.title for name, method in methods().items()},
         "features": {name: f"{SORTS[f.rank]}: {f.doc}" for name, f in FEATURES.items()},
         "functions": {f"{f.name}": f"{f.sorts}: {f.doc}" for f in CAM.functions},

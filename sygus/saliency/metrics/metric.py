@@ -234,11 +234,6 @@ class Metric:
     doc: str
 
     @property
-    def arrow(self) -> str:
-        """↓ where lower is better, ↑ where higher is."""
-        return "↓" if self.direction == "min" else "↑"
-
-    @property
     def family(self) -> str:
         """The name without options."""
         return self.name.partition("(")[0]
