@@ -7,6 +7,7 @@ batched torch operations; terms are built only when asked for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from solvers.rows import Ints, Rows, contains, firsts
+from solvers.rows import Ints, Rows, blocks, contains, firsts, splits
 from sygus.errors import SycamError
 from sygus.oracles.equivalence import SMALLEST, Probes, signatures
 from sygus.oracles.safety import SafetyOracle
@@ -218,41 +219,21 @@ class Bank:
         """Every combination of one production, but for chains, a block at a time."""
         if rule.production.is_chain:
             return
-        for sizes in self._splits(rule.production, size):
-            for ranges in self._ranges(rule.production, sizes, nonterminal):
+        holes = rule.production.holes
+        shapes = [self.probes.shapes[sort] for sort in (nonterminal.sort, *(hole.sort for hole in holes))]
+        room = max(1, BLOCK // max(int(np.prod(shape)) for shape in shapes))
+        for sizes, terms in self._shares(rule.production, size):
+            for ranges in blocks(terms, room):
                 yield self._evaluate(nonterminal, rule, sizes, ranges, counts)
 
-    def _splits(self, production: Production, size: int) -> Iterator[tuple[int, ...]]:
-        """The sizes of what fills the holes; of a commutative production only the ascending ones."""
-        rest, holes = size - production.size, len(production.holes)
-        if holes == 0:
-            if rest == 0:
-                yield ()
-            return
-        for head in product(range(1, rest), repeat=holes - 1):
-            sizes = (*head, rest - sum(head))
-            if sizes[-1] < 1 or (self._halved(production) and sizes[0] > sizes[1]):
-                continue
-            if all(len(self._levels.get(key, ())) for key in zip(production.holes, sizes, strict=True)):
-                yield sizes
+    def _shares(self, production: Production, size: int) -> Iterator[tuple[tuple[int, ...], list[int]]]:
+        """The sizes that the holes of a production may have in a term of this size, and how many terms have them."""
+        for sizes in splits(production, size, halved=self._halved(production)):
+            yield sizes, [len(self._levels.get(key, ())) for key in zip(production.holes, sizes, strict=True)]
 
     def _halved(self, production: Production) -> bool:
         """Whether one order of the two operands is enough."""
         return production.is_commutative and not self.mirrored
-
-    def _ranges(
-        self, production: Production, sizes: tuple[int, ...], nonterminal: Nonterminal
-    ) -> Iterator[tuple[range, ...]]:
-        """Ranges of rows for each hole, whose product is small enough to compute at once."""
-        shapes = [self.probes.shapes[sort] for sort in (nonterminal.sort, *(hole.sort for hole in production.holes))]
-        room = max(1, BLOCK // max(int(np.prod(shape)) for shape in shapes))
-        cuts: list[list[range]] = []
-        for hole, size in reversed(list(zip(production.holes, sizes, strict=True))):
-            count = len(self._levels[hole, size])
-            step = max(1, min(count, room))
-            room = max(1, room // step)
-            cuts.append([range(start, min(start + step, count)) for start in range(0, count, step)])
-        yield from product(*reversed(cuts))
 
     def _evaluate(
         self,
@@ -379,9 +360,7 @@ class Bank:
         wanted = self._wanted(size)
         for rules in (self._rules[nonterminal] for nonterminal in wanted):
             for rule in rules:
-                for sizes in self._splits(rule.production, size):
-                    counts = [len(self._levels[key]) for key in zip(rule.production.holes, sizes, strict=True)]
-                    combinations += int(np.prod(counts, dtype=np.float64))
+                combinations += sum(math.prod(counts) for _, counts in self._shares(rule.production, size))
         row = 8 * (2 + 2 * self._width)
         if held + combinations * row > self.memory:
             raise MemoryLimitError(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sygus.problem import Production
 
 Ints = NDArray[np.int64]
 
@@ -59,3 +63,26 @@ def contains(ordered: Ints, keys: Ints) -> NDArray[np.bool_]:
     at = np.minimum(np.searchsorted(ordered, keys), len(ordered) - 1)
     found: NDArray[np.bool_] = ordered[at] == keys
     return found
+
+
+def splits(production: Production, size: int, *, halved: bool) -> Iterator[tuple[int, ...]]:
+    """The sizes that the holes of a production may have in a term of a size; ``halved`` keeps the ascending ones."""
+    rest, holes = size - production.size, len(production.holes)
+    if holes == 0:
+        if rest == 0:
+            yield ()
+        return
+    for head in product(range(1, rest), repeat=holes - 1):
+        sizes = (*head, rest - sum(head))
+        if sizes[-1] >= 1 and not (halved and sizes[0] > sizes[1]):
+            yield sizes
+
+
+def blocks(counts: Sequence[int], room: int) -> Iterator[tuple[range, ...]]:
+    """Cut so many rows for each hole into ranges of which a product holds at most ``room`` combinations."""
+    cuts: list[list[range]] = []
+    for count in reversed(counts):
+        step = max(1, min(count, room))
+        room = max(1, room // step)
+        cuts.append([range(start, min(start + step, count)) for start in range(0, count, step)])
+    yield from product(*reversed(cuts))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from solvers.cegis.evaluation import Program, Values
 from solvers.cegis.limits import Limits
 from solvers.cegis.samples import Samples
-from solvers.rows import Ints, Rows, contains
+from solvers.rows import Ints, Rows, blocks, contains, splits
 from sygus.problem import Grammar, Production
 from sygus.terms import STRING, Hole, Nonterminal, Term
 from sygus.theories.sorts import representation
@@ -142,38 +141,15 @@ class Enumerator:
 
     def _combinations(self, nonterminal: Nonterminal, index: int, production: Production, size: int) -> Iterator[Level]:
         """The new behaviours that one production makes of smaller terms, a block at a time."""
-        for sizes in self._splits(production, size):
-            for ranges in self._ranges(production, sizes):
+        slow = any(other.sort == STRING for other in self.productions)
+        room = max(1, (SMALL_BLOCK if slow else BLOCK) // self.samples.points)
+        for sizes in splits(production, size, halved=production.is_commutative):
+            counts = [len(self._levels.get(key, ())) for key in zip(production.holes, sizes, strict=True)]
+            for ranges in blocks(counts, room):
                 self.limits.check()
                 part = self._evaluate(nonterminal, index, production, sizes, ranges)
                 if len(part):
                     yield part
-
-    def _splits(self, production: Production, size: int) -> Iterator[tuple[int, ...]]:
-        """The sizes of what fills the holes; of a commutative production only the ascending ones."""
-        rest, holes = size - production.size, len(production.holes)
-        if holes == 0:
-            if rest == 0:
-                yield ()
-            return
-        for head in product(range(1, rest), repeat=holes - 1):
-            sizes = (*head, rest - sum(head))
-            if sizes[-1] < 1 or (production.is_commutative and sizes[0] > sizes[1]):
-                continue
-            if all(len(self._levels.get(key, ())) for key in zip(production.holes, sizes, strict=True)):
-                yield sizes
-
-    def _ranges(self, production: Production, sizes: tuple[int, ...]) -> Iterator[tuple[range, ...]]:
-        """Ranges of rows for each hole, whose product is small enough to compute at once."""
-        slow = any(nonterminal.sort == STRING for nonterminal in self.productions)
-        room = max(1, (SMALL_BLOCK if slow else BLOCK) // self.samples.points)
-        cuts: list[list[range]] = []
-        for hole, size in reversed(list(zip(production.holes, sizes, strict=True))):
-            count = len(self._levels[hole, size])
-            step = max(1, min(count, room))
-            room = max(1, room // step)
-            cuts.append([range(start, min(start + step, count)) for start in range(0, count, step)])
-        yield from product(*reversed(cuts))
 
     def _evaluate(
         self,
