@@ -44,7 +44,7 @@ class Journal:
     """One run's journal. One writer; readers may look on while the run goes.
 
     Scores are kept by the key of the heat maps, which holds the fingerprints of network, layer, pictures and targets,
-    so a score found is always valid.
+    and by the identity of the metric, which holds its code and what it compares with, so a score found is always valid.
 
     Args:
         path: the file; made where it does not exist.

@@ -243,7 +243,7 @@ class Run:
 
     def _known(self, heat: HeatMaps, metric: Metric) -> Scores:
         """What the journal knows of these maps, NaN for the rest."""
-        stored = self.journal.scores(heat.key, metric.name)
+        stored = self.journal.scores(heat.key, self.oracle.identity(metric))
         return stored if stored is not None else np.full(len(self.racer.order), np.nan, np.float32)
 
     def _scored(self, entry: _Entry) -> Candidate:
@@ -275,7 +275,7 @@ class Run:
     def _conclude(self, judged: list[tuple[_Entry, Candidate]]) -> None:
         """Write the batch, then move the leader and tell the strategy, in the order of the proposals."""
         scores = [
-            (entry.heat.key, self.problem.metrics[symbol].name, values)
+            (entry.heat.key, self.oracle.identity(self.problem.metrics[symbol]), values)
             for entry, _ in judged
             for symbol, values in entry.scores.items()
             if entry.heat is not None

@@ -102,7 +102,8 @@ class HeatMaps:
     @property
     def of_term(self) -> HeatMaps:
         """The same with a key of the term's own: equal maps may differ on other pictures or another network."""
-        return replace(self, key=hashlib.sha256(f"{self.key}/{self.term!r}".encode()).hexdigest()[:32])
+        meaning = None if self.term is None else expand(self.term)
+        return replace(self, key=hashlib.sha256(f"{self.key}/{meaning!r}".encode()).hexdigest()[:32])
 
 
 class CamOracle:
@@ -125,6 +126,7 @@ class CamOracle:
         """What the metric ``win`` may compare with, by name."""
         self._changed: dict[str, CamOracle] = {}
         self._referred: dict[str, Evaluation] = {}
+        self._identities: dict[str, str] = {}
         self.forwards = 0
         """Masked passes of single pictures spent so far."""
 
@@ -147,6 +149,15 @@ class CamOracle:
         digest = hashlib.sha256(f"{subject.network.fingerprint}/{subject.images.fingerprint}".encode())
         digest.update(subject.targets.cpu().numpy().tobytes())
         return digest.hexdigest()[:16]
+
+    def identity(self, metric: Metric) -> str:
+        """What a metric's scores of given maps depend on: its name, its code, and the maps of what it compares with."""
+        if metric.name not in self._identities:
+            digest = hashlib.sha256(metric.code.encode())
+            for name in metric.references:
+                digest.update(self._refer(name).saliency.cpu().numpy().tobytes())
+            self._identities[metric.name] = f"{metric.name} {digest.hexdigest()[:16]}"
+        return self._identities[metric.name]
 
     def heat_maps(self, terms: Sequence[Term]) -> list[HeatMaps]:
         """The heat maps of several terms; common sub-terms are computed once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -242,6 +243,14 @@ class Metric:
     def alone(self) -> bool:
         """Whether an evaluation must hold the maps of one explanation only."""
         return self.joint or "explain" in self.needs
+
+    @property
+    def code(self) -> str:
+        """The text of the module that defines the metric; where there is none, what only this process knows it by."""
+        try:
+            return inspect.getsource(sys.modules[self.function.__module__])
+        except (OSError, TypeError, KeyError):
+            return repr(self.function)
 
     @property
     def references(self) -> tuple[str, ...]:
