@@ -76,5 +76,5 @@ def test_a_users_metric_that_was_rewritten_is_computed_anew(tmp_path: Path, monk
         sys.modules.pop("litmetric", None)
         found.append(run(tmp_path, name, text, "--metric", "litmetric:lit", *reuse)["found"])
         METRICS.pop("lit-of-test")
-    assert METRICS == registry
+    assert registry == METRICS
     assert found[0]["objectives"] != found[1]["objectives"]
