@@ -104,6 +104,13 @@ def _draw_normal(shape: tuple[int, ...], generator: torch.Generator, _: bool) ->
     return torch.randn(shape, generator=generator, dtype=torch.float64)
 
 
+def _draw_signs(shape: tuple[int, ...], generator: torch.Generator, _: bool) -> Tensor:
+    """Every other draw negative: of so few numbers, chance could leave out a sign."""
+    values = torch.randn(shape, generator=generator, dtype=torch.float64).abs()
+    values[1::2] *= -1
+    return values
+
+
 def _draw_unit(shape: tuple[int, ...], generator: torch.Generator, _: bool) -> Tensor:
     return torch.rand(shape, generator=generator, dtype=torch.float64) * 0.98 + 0.01
 
@@ -142,7 +149,7 @@ FEATURES: Mapping[str, Feature] = {
             needs=("activation", "gradient"),
             derive=alpha,
         ),
-        Feature("logit", "image", "Y^c", "The logit of the class explained.", draw=_draw_normal),
+        Feature("logit", "image", "Y^c", "The logit of the class explained.", draw=_draw_signs),
         Feature(
             "probability",
             "image",
