@@ -66,6 +66,19 @@ class ExampleSamples(Samples):
         return found
 
 
+class ArgumentSamples(Samples):
+    """Arguments of a function, of which nothing is asked: they tell terms apart."""
+
+    separate = False
+
+    def __init__(self, inputs: Mapping[Variable, Values]) -> None:
+        self.inputs = inputs
+
+    def judge(self, values: Values) -> NDArray[np.bool_]:
+        """No instances."""
+        return np.ones((len(values), 0), bool)
+
+
 @dataclass(eq=False)
 class _Group:
     """Conjuncts with the same applications, and the points at which they are looked at."""
@@ -96,7 +109,7 @@ class InstanceSamples(Samples):
         self._groups = list(groups.values())
         self.separate = specification.pointwise and bool(groups)
         self._programs = {
-            group: reduce_and([Program(_opaque(c.formula)) for c in group.conjuncts]) for group in self._groups
+            group: reduce_and([Program(opaque(c.formula)) for c in group.conjuncts]) for group in self._groups
         }
         self.inputs = {}
         self.add({}, None)
@@ -107,7 +120,7 @@ class InstanceSamples(Samples):
         for group in self._groups:
             if conjunct is not None and conjunct not in group.conjuncts:
                 continue
-            full = {v: point.get(v, _any(v.sort)) for v in group.variables}
+            full = {v: point.get(v, any_value(v.sort)) for v in group.variables}
             if full not in group.points:
                 group.points.append(full)
                 added = True
@@ -138,7 +151,7 @@ class InstanceSamples(Samples):
         self._total = sum(len(group.points) * len(group.applications) for group in self._groups)
         if not self._groups:  # nothing is asked of the function: one point, so that there are values at all
             self._total = 1
-            columns = {p: [column([_any(p.sort)], p.sort)] for p in columns}
+            columns = {p: [column([any_value(p.sort)], p.sort)] for p in columns}
         self.inputs = {parameter: np.concatenate(parts) for parameter, parts in columns.items()}
 
     @property
@@ -153,29 +166,29 @@ class InstanceSamples(Samples):
             count = len(group.points)
             known = dict(environment)
             for application in group.applications:
-                known[_stand_in(application)] = values[:, place : place + count]
+                known[stand_in(application)] = values[:, place : place + count]
                 place += count
             holds = self._programs[group](known)
             verdicts.append(np.broadcast_to(holds, (len(values), count)))
         return np.concatenate(verdicts, axis=1)
 
 
-def _any(sort: Sort) -> Any:
+def any_value(sort: Sort) -> Any:
     """Some value of a sort."""
     return representation(sort).decode(smallest_value(sort))
 
 
-def _stand_in(application: Term) -> Variable:
+def stand_in(application: Term) -> Variable:
     """A variable for the value of an application."""
     return Variable(f"value of {application!r}", application.sort)
 
 
-def _opaque(formula: Term) -> Term:
+def opaque(formula: Term) -> Term:
     """The formula with variables in place of the applications of functions to synthesise."""
 
     def visit(node: Term, arguments: list[Term]) -> Term:
         if isinstance(node.head, SynthFunction):
-            return leaf(_stand_in(node))
+            return leaf(stand_in(node))
         return term(node.head, tuple(arguments), node.sort) if arguments else node
 
     return fold(formula, visit)

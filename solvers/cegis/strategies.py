@@ -41,10 +41,10 @@ def known_strategies() -> Mapping[str, Strategy]:
     from solvers.cegis.examples import EXAMPLES
     from solvers.cegis.instantiation import INSTANTIATION
     from solvers.cegis.invariants import INVARIANTS
+    from solvers.cegis.joint import JOINT
     from solvers.cegis.refinement import REFINEMENT
     from solvers.cegis.separation import SEPARATION
     from solvers.cegis.stream import STREAM
 
-    return {
-        strategy.name: strategy for strategy in (SEPARATION, EXAMPLES, INSTANTIATION, INVARIANTS, REFINEMENT, STREAM)
-    }
+    known = (SEPARATION, EXAMPLES, INSTANTIATION, INVARIANTS, REFINEMENT, JOINT, STREAM)
+    return {strategy.name: strategy for strategy in known}

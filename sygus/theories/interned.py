@@ -64,6 +64,10 @@ def int64(value: int) -> int:
     return (value + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
+FEW = 64
+"""So many rows are computed one by one, equal or not."""
+
+
 def lift(function: Callable[..., Any], decode: Sequence[Coder], encode: Coder, dtype: str) -> Any:
     """The kernel of a Python function.
 
@@ -92,7 +96,13 @@ def lift(function: Callable[..., Any], decode: Sequence[Coder], encode: Coder, d
 
 
 def _distinct(columns: Sequence[NDArray[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """One row of each distinct combination, and for each row the position of its combination among those."""
+    """One row of each distinct combination, and for each row the position of its combination among those.
+
+    Of a few rows all, since sorting them would cost more than it saves.
+    """
+    if len(columns[0]) <= FEW:
+        everything = np.arange(len(columns[0]))
+        return everything, everything
     codes = np.zeros(len(columns[0]), np.int64)
     for column in columns:
         _, digits = np.unique(column, return_inverse=True)

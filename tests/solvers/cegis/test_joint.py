@@ -1,0 +1,102 @@
+"""Functions that are applied to one another, or connected by constraints: found together, smallest first."""
+
+from __future__ import annotations
+
+from itertools import count, product
+
+import pytest
+
+from ordinary import answer_of, specification, syntactic_terms
+from solvers.cegis.limits import Limits
+from solvers.cegis.portfolio import Portfolio
+from solvers.cegis.verifier import verify
+
+INVOLUTION = """(set-logic LIA) (synth-fun f ((x Int)) Int) (declare-var x Int)
+    (constraint (= (f (f x)) x)) (constraint (not (= (f x) x)))"""
+INVERSE = """(set-logic LIA) (synth-fun f ((x Int)) Int) (synth-fun g ((x Int)) Int) (declare-var x Int)
+    (constraint (= (f (g x)) x)) (constraint (= (g x) (+ x 3)))"""
+SUM = """(set-logic LIA) (synth-fun f ((x Int)) Int) (synth-fun g ((y Int)) Int) (declare-var x Int) (declare-var y Int)
+    (constraint (= (+ (f x) (g y)) (+ x (* 2 y) 1000))) (constraint (=> (> x 1500) (> (f x) 1500)))"""
+MAXIMUM = """(set-logic LIA) (synth-fun f ((x Int) (y Int)) Int)
+    (declare-var x Int) (declare-var y Int) (declare-var z Int)
+    (constraint (= (f x (f y z)) (f (f x y) z))) (constraint (>= (f x y) x)) (constraint (>= (f x y) y))
+    (constraint (or (= (f x y) x) (= (f x y) y)))"""
+CODEC = """(set-logic SLIA)
+    (synth-fun encode ((s String)) String ((S String)) ((S String (s "ab" "x" (str.++ S S)))))
+    (synth-fun decode ((s String)) String ((S String) (I Int))
+      ((S String (s "ab" (str.substr S I I))) (I Int (0 1 2 (str.len S) (- I I)))))
+    (declare-var s String)
+    (constraint (= (decode (encode s)) s)) (constraint (str.prefixof "ab" (encode s)))"""
+CONSTANT = """(set-logic LIA) (synth-fun c () Int) (synth-fun f ((x Int)) Int) (declare-var x Int)
+    (constraint (= (f c) 7)) (constraint (> (f x) x)) (constraint (> c 3))"""
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [(INVOLUTION, 3), (INVERSE, 6), (SUM, 6), (MAXIMUM, 6), (CODEC, 8), (CONSTANT, 6)]
+)
+def test_what_no_other_strategy_can_do(text: str, size: int) -> None:
+    found, portfolio = answer_of(text, patience=1.0)
+    assert found is not None, portfolio.notes
+    assert found.strategy == "joint"
+    assert found.answer.size <= size
+
+
+BITS = """(set-logic BV) (define-sort B () (_ BitVec 4))
+    (synth-fun f ((x B)) B ((S B)) ((S B (x #x1 (bvnot S) (bvadd S S)))))
+    (synth-fun g ((x B)) B ((S B)) ((S B (x #x6 (bvneg S) (bvxor S S)))))
+    (declare-var x B) """
+
+
+@pytest.mark.parametrize(
+    "constraints",
+    [
+        "(constraint (= (f (g x)) x))",
+        "(constraint (= (g (f x)) (bvadd x #x2))) (constraint (not (= (f x) x)))",
+        "(constraint (= (f (g x)) (bvnot (g (f x))))) (constraint (not (= (f x) #x0)))",
+        "(constraint (bvult (f x) (g (f x))))",
+        "(constraint (= (bvadd (f x) (g (bvnot x))) x))",
+    ],
+)
+def test_the_first_answer_is_a_smallest_one(constraints: str) -> None:
+    spec = specification(BITS + constraints)
+    (first, second), limits = spec.targets, Limits(60)
+
+    def answers(total: int) -> bool:
+        """Whether some pair of terms of this size is right, by definition."""
+        for size in range(1, total):
+            ones = syntactic_terms(first.grammar, first.grammar.start, size)
+            others = syntactic_terms(second.grammar, second.grammar.start, total - size)
+            for one, other in product(ones, others):
+                if verify(spec, {first.function: one, second.function: other}, limits).correct:
+                    return True
+        return False
+
+    portfolio = Portfolio.of(spec, Limits(60), "joint")
+    found = next(portfolio.answers(), None)
+    smallest = next(total for total in count(2) if total > 7 or answers(total))
+    if smallest > 7:
+        assert found is None or found.answer.size > 7
+    else:
+        assert found is not None
+        assert found.answer.size == smallest
+
+
+def test_every_answer_of_a_finite_space() -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int ((I Int)) ((I Int (x 0 (- 0 x) (- 1 x)))))
+        (synth-fun g ((x Int)) Int ((I Int)) ((I Int (x 1 (- 0 x) (- 1 x))))) (declare-var x Int)
+        (constraint (= (f (g x)) x))"""
+    portfolio = Portfolio.of(specification(text), Limits(20), "joint")
+    pairs = {tuple(repr(body) for body in found.answer.bodies.values()) for found in portfolio.answers()}
+    assert pairs == {("x", "x"), ("(- 0 x)", "(- 0 x)"), ("(- 1 x)", "(- 1 x)")}
+    assert not portfolio.out_of_time
+
+
+def test_the_largest_size_bounds_all_together() -> None:
+    portfolio = Portfolio.of(specification(INVERSE), Limits(20, size=5), "joint")
+    assert list(portfolio.answers()) == []
+    assert not portfolio.out_of_time
+
+
+def test_the_same_answer_every_time() -> None:
+    one, other = (answer_of(CODEC)[0] for _ in range(2))
+    assert one.answer.text == other.answer.text
