@@ -17,8 +17,8 @@ from sygus.saliency.metrics.imputation import impute
 from sygus.saliency.metrics.metric import Evaluation, Size, metric
 from sygus.saliency.options import number, whole
 
-BLOCK = 256
-"""Pictures that are built at a time: bounds the memory."""
+VALUES = 1 << 22
+"""Values of pictures that are built at a time: few enough for memory that was freed to serve again."""
 
 
 def _curve_passes(size: Size, *, steps: int | None, top: float | None) -> int:
@@ -97,7 +97,7 @@ def road(evaluation: Evaluation) -> Tensor:
         gone = torch.where(highest_first[steps], ranked < bounds[steps], ranked >= bounds[steps])
         shown = clean[rows, None].expand(-1, gone.shape[1], -1, -1, -1)
         imputed = impute(shown.flatten(0, 1), ~gone.flatten(0, 1)).view(shown.shape)
-        return torch.where(gone[:, :, None], imputed + noise[rows, None], shown)
+        return imputed.addcmul_(noise[rows, None], gone[:, :, None].to(noise.dtype))
 
     after = probabilities_after(evaluation, removed, 2 * len(counts))
     most, least = after[:, : len(counts)], after[:, len(counts) :]
@@ -181,15 +181,17 @@ def probabilities_after(evaluation: Evaluation, edited: Edited, steps: int) -> T
         (n, steps).
     """
     network, targets = evaluation.subject.network, evaluation.targets
+    block = max(network.chunk.size, VALUES // evaluation.pictures[0].numel())
+    block -= block % network.chunk.size
     whole = network.chunk.size // math.gcd(network.chunk.size, steps)  # pictures that leave no pass to be filled up
-    if whole * steps > 4 * BLOCK:
+    if whole * steps > 4 * block:
         whole = 1
-    together = max(1, BLOCK // (steps * whole)) * whole
+    together = max(1, block // (steps * whole)) * whole
     found = []
     for first in range(0, len(targets), together):
         rows, of_rows = slice(first, first + together), []
-        for start in range(0, steps, BLOCK):
-            made = edited(rows, slice(start, start + BLOCK))
+        for start in range(0, steps, block):
+            made = edited(rows, slice(start, start + block))
             wanted = targets[rows].repeat_interleave(made.shape[1])
             of_rows.append(network.probabilities(made.flatten(0, 1), wanted).view(made.shape[:2]))
         found.append(torch.cat(of_rows, 1))

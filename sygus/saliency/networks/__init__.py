@@ -9,6 +9,7 @@ import torch
 
 from sygus.saliency.networks.classifier import Classifier
 from sygus.saliency.networks.families import NETWORKS, load_classifier
+from sygus.saliency.networks.memory import keep_freed_memory
 from sygus.saliency.networks.network import Network, make_network
 
 __all__ = ["NETWORKS", "Classifier", "Network", "load_network", "make_network"]
@@ -26,4 +27,5 @@ def load_network(name: str, device: torch.device, layer: str | None = None) -> N
     Raises:
         OptionError: unknown network or layer, or a package is missing; the message says how to install it.
     """
+    keep_freed_memory()
     return make_network(load_classifier(name), name, device, layer)
