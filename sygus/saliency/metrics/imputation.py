@@ -22,7 +22,8 @@ SWEEPS = 6
 """Relaxations at each level of the pyramid."""
 
 TOGETHER = 16
-"""Pictures whose planes make one: always as many, so that every picture meets the same arithmetic."""
+"""Pictures whose planes make one, all of a colour side by side; always as many, so that every picture meets the same
+arithmetic."""
 
 VALUES = 1 << 22
 """Values imputed at a time: few enough for memory that was freed to serve again."""
@@ -45,21 +46,20 @@ def impute(pictures: Tensor, known: Tensor) -> Tensor:
 
 def _imputed(pictures: Tensor, known: Tensor) -> Tensor:
     """A few pictures, imputed."""
-    mask = known[:, None].to(pictures.dtype).expand_as(pictures)
-    solved = _solve(_joined(pictures * mask), _joined(mask))
-    return solved.reshape(-1, *pictures.shape[1:])[: len(pictures)]
-
-
-def _joined(pictures: Tensor) -> Tensor:
-    """Pictures (n, C, H, W) as (⌈n / TOGETHER⌉, TOGETHER · C, H, W), black ones added, channels innermost in memory."""
-    full = pad(pictures, (0,) * 7 + (-len(pictures) % TOGETHER,))
-    return full.reshape(-1, TOGETHER * pictures.shape[1], *pictures.shape[2:]).contiguous(
-        memory_format=torch.channels_last
-    )
+    count, (colours, height, width) = len(pictures), pictures.shape[1:]
+    missing = -count % TOGETHER
+    if missing:
+        pictures, known = (torch.cat([t, t.new_zeros(missing, *t.shape[1:])]) for t in (pictures, known))
+    planes = pictures.reshape(-1, TOGETHER, colours, height, width).transpose(1, 2).flatten(1, 2)
+    mask = known.reshape(-1, TOGETHER, height, width).contiguous(memory_format=torch.channels_last)
+    masks = torch.cat([mask.to(pictures.dtype)] * colours, 1)
+    solved = _solve(planes.contiguous(memory_format=torch.channels_last) * masks, masks)
+    apart = solved.reshape(-1, colours, TOGETHER, height, width).transpose(1, 2)
+    return apart.reshape(-1, colours, height, width)[:count]
 
 
 def _solve(values: Tensor, mask: Tensor) -> Tensor:
-    """Impute where ``mask`` (n, C, H, W) is 0; ``values`` is 0 there."""
+    """Impute where ``mask`` is 0; ``values`` is 0 there; both (n, planes, H, W)."""
     height, width = values.shape[-2:]
     if min(height, width) < 2:
         return values
@@ -68,10 +68,9 @@ def _solve(values: Tensor, mask: Tensor) -> Tensor:
     present = (weight > 0).to(values.dtype)
     coarse = avg_pool2d(pad(values, odd), 2) / torch.where(weight > 0, weight, 1)
     start = interpolate(_solve(coarse, present), scale_factor=2, mode="bilinear", align_corners=False)
-    missing = 1 - mask
+    missing, kernel = 1 - mask, _kernel(values)
     result = torch.addcmul(values, start[..., :height, :width], missing)
-    kernel = _kernel(values)
-    share = missing / conv2d(torch.ones_like(values[:1, :1]), kernel[:1], padding=1)
+    share = missing.div_(conv2d(torch.ones_like(values[:1, :1]), kernel[:1], padding=1))
     for _ in range(SWEEPS):
         result = conv2d(result, kernel, padding=1, groups=len(kernel)).mul_(share).add_(values)
     return result
