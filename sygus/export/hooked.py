@@ -5,7 +5,8 @@ Needs torch and numpy alone, besides a few functions of this package that are wr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar
@@ -92,7 +93,16 @@ class _Hooks:
         self.layers = list(layers)
         self.reshape = reshape
         self.outputs: dict[nn.Module, Tensor] = {}
+        self.attach()
+
+    def attach(self) -> None:
+        """Watch the layers."""
         self.handles = [layer.register_forward_hook(self._keep) for layer in self.layers]
+
+    def detach(self) -> None:
+        """Leave the model as it was, and keep what was seen."""
+        for handle in self.handles:
+            handle.remove()
 
     def _keep(self, layer: nn.Module, _: Any, output: Any) -> Tensor:
         if not isinstance(output, Tensor):
@@ -123,9 +133,8 @@ class _Hooks:
 
     def remove(self) -> None:
         """Leave the model as it was."""
-        for handle in self.handles:
-            handle.remove()
-        self.handles, self.outputs = [], {}
+        self.detach()
+        self.outputs = {}
 
 
 class ExpressionCAM(Expression):
@@ -208,6 +217,17 @@ class ExpressionExtractor(Expression):
         self._pictures: Tensor | None = None
         self._input = model.register_forward_pre_hook(self._keep)
 
+    @contextmanager
+    def _detached(self) -> Iterator[None]:
+        """Without hooks on the model, so that copies of it have none."""
+        self._hooks.detach()
+        self._input.remove()
+        try:
+            yield
+        finally:
+            self._hooks.attach()
+            self._input = self.model.register_forward_pre_hook(self._keep)
+
     def _keep(self, _: nn.Module, given: tuple[Any, ...]) -> None:
         self._pictures = given[0].detach()
 
@@ -230,7 +250,8 @@ class ExpressionExtractor(Expression):
         wanted = [class_idx] * len(scores) if isinstance(class_idx, int) else list(class_idx)
         values, classes = _values(scores, wanted)
         reached = self._hooks.reached(scores, values, classes, self._pictures, retain_graph=retain_graph)
-        maps = [self.heat_map(one) for one in reached]
+        with self._detached():
+            maps = [self.heat_map(one) for one in reached]
         return [unit_range(one) for one in maps] if normalized else maps
 
     def remove_hooks(self) -> None:

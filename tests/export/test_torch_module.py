@@ -25,7 +25,7 @@ from sygus.export.torch_module import torch_source
 from sygus.expressions import parse_expression
 from sygus.oracles.cam import CamOracle, feature_variables, features_of
 from sygus.saliency.features import FEATURES, Measurements, derive, draw
-from sygus.saliency.heatmap import saliency
+from sygus.saliency.heatmap import saliency, unit_range
 from sygus.saliency.images import load_images
 from sygus.saliency.metrics import find_metric
 from sygus.saliency.metrics.metric import subject_of
@@ -291,7 +291,7 @@ def test_outputs_that_are_no_maps_need_a_transform(tmp_path: Path) -> None:
         assert cam(tokens, [tokens.norm], reshape_transform=reshape)(pictures(2)).shape == (2, SIDE, SIDE)
 
 
-@pytest.mark.parametrize("name", [n for n in FEATURES if n not in ("classifier", "opticam")])
+@pytest.mark.parametrize("name", FEATURES)
 def test_the_package_measures_every_feature(name: str, model: nn.Sequential, tmp_path: Path) -> None:
     text = f"(gap {name})" if FEATURES[name].rank == "map" else name
     (tmp_path / "answer.sy").write_text(text)
@@ -305,6 +305,9 @@ def test_the_package_measures_every_feature(name: str, model: nn.Sequential, tmp
     weights = evaluate(read(text), {v: table[n] for n, v in feature_variables().items() if n in (name, "activation")})
     maps = (weights * table["activation"]).sum(1).relu()
     torch.testing.assert_close(torch.from_numpy(found), saliency(maps, (SIDE, SIDE)), atol=1e-4, rtol=0)
+    with SynthesizedExtractor.load(tmp_path / "answer.sy")(model, model[4]) as extract:
+        (small,) = extract(classes, model(x))
+    torch.testing.assert_close(small, unit_range(maps), atol=1e-4, rtol=0)
 
 
 def test_a_feature_that_a_file_alone_cannot_measure_is_an_error() -> None:
