@@ -19,7 +19,6 @@ from sygus.oracles.methods import applicable_methods, methods
 from sygus.saliency.features import Measurements, measure
 from sygus.saliency.features.cache import Cache
 from sygus.saliency.features.gradients import noise
-from sygus.saliency.heatmap import unit_range
 from sygus.saliency.images import Preprocessing
 from sygus.saliency.methods import MAP_METHODS, VARIANTS, input_level
 from sygus.saliency.networks import Network
@@ -416,29 +415,3 @@ def test_nothing_is_left_behind() -> None:
     assert state() == before
     assert counts[1] <= counts[0] + 2
     assert all(parameter.grad is None for part in parts for parameter in part.parameters())
-
-
-def test_agrees_with_torchcam_where_it_is_right() -> None:
-    torchcam = pytest.importorskip("torchcam.methods")
-    subject = load_subjects(Settings(search_images=2, held_out_images=2, device="cpu")).search
-    model = load("shapes-vgg").requires_grad_(True)
-    pictures, targets = subject.subject.images.pictures, subject.subject.targets
-    for name, kind in (("gradcam", "GradCAM"), ("layercam", "LayerCAM")):
-        found = methods()[name].saliency(subject)
-        for row in range(2):
-            with getattr(torchcam, kind)(model, target_layer="features") as extractor:
-                (maps,) = extractor(int(targets[row]), model(pictures[row : row + 1]))
-            up = interpolate(maps[None], subject.subject.network.size, mode="bilinear", align_corners=False)[0, 0]
-            torch.testing.assert_close(found[row], unit_range(up.detach()[None])[0], atol=1e-5, rtol=0)
-
-
-def test_differs_from_torchcams_grad_cam_plus_plus_which_is_not_the_papers() -> None:
-    torchcam = pytest.importorskip("torchcam.methods")
-    subject = load_subjects(Settings(search_images=2, held_out_images=2, device="cpu")).search
-    model = load("shapes-vgg").requires_grad_(True)
-    with torchcam.GradCAMpp(model, target_layer="features") as extractor:
-        logits = model(subject.subject.images.pictures[:1])
-        (maps,) = extractor(int(subject.subject.targets[0]), logits)
-    theirs = interpolate(maps[None], subject.subject.network.size, mode="bilinear", align_corners=False)[0, 0]
-    ours = methods()["gradcam++"].saliency(subject)[0]
-    assert (ours - unit_range(theirs.detach()[None])[0]).abs().max() > 1e-3
