@@ -31,6 +31,7 @@ from sygus.saliency.images import load_images
 from sygus.saliency.metrics import Evaluation, Metric
 from sygus.saliency.metrics.metric import subject_of
 from sygus.saliency.networks import load_network
+from sygus.saliency.progress import track
 from sygus.statistics import Mean
 from sygus.terms import Term
 
@@ -266,10 +267,11 @@ def compare(
         if oracle is subjects.held_out:
             keep(method, evaluation)
         wanted = [metric for metric in metrics if not skip(method, metric)]
-        return {m.name: Mean.of(oracle.judge(evaluation, m)) for m in wanted}, int(evaluation.empty.sum())
+        scored = track(wanted, len(wanted), f"metrics of {method.title}")
+        return {m.name: Mean.of(oracle.judge(evaluation, m)) for m in scored}, int(evaluation.empty.sum())
 
     table = []
-    for method in rows:
+    for method in track(rows, len(rows), "methods scored"):
         (search, black), (held_out, also_black) = means(method, subjects.search), means(method, subjects.held_out)
         table.append(Row(method.title, search, held_out, (black, also_black), method.control))
     return table

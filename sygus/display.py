@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -25,27 +26,22 @@ ROOM = 8
 """Lines that the front may take of a terminal."""
 
 
-class ProgressDisplay:
-    """A live display on a terminal, a plain line every few seconds elsewhere, nothing if quiet.
+class Display:
+    """Says how far long work is: on a terminal live, elsewhere in a plain line every few seconds.
 
     Args:
         console: where to.
-        goals: the labels of the objectives.
         quiet: whether to show nothing.
-        verbose: whether each new best gets a line that stays.
     """
 
-    def __init__(self, console: Console, goals: Sequence[str], quiet: bool, verbose: bool = False) -> None:
+    def __init__(self, console: Console, quiet: bool = False) -> None:
         self.console = console
-        self.goals = goals
         self.quiet = quiet
-        self.verbose = verbose
-        self.leader: Candidate | None = None
         self.live = None if quiet or not console.is_terminal else Live(console=console, transient=True)
         self.last = -PLAIN_INTERVAL
         self.listening = ExitStack()
 
-    def __enter__(self) -> ProgressDisplay:
+    def __enter__(self) -> Self:
         if self.live is not None:
             self.live.start()
         self.listening.enter_context(reported_to(self.working))
@@ -59,26 +55,45 @@ class ProgressDisplay:
             self.live.stop()
 
     def working(self, title: str, done: int, total: int) -> None:
-        """Show how far something long within the run is."""
-        if not self.quiet:
-            self._show([f"{title}: {done} of {total}"])
+        """Show how far something is."""
+        self.show([f"{title}: {done} of {total}"])
+
+    def show(self, lines: Sequence[str], below: Sequence[Text] = ()) -> None:
+        """Show these lines in place of the last; what is below them on a terminal only."""
+        if self.quiet:
+            return
+        if self.live is not None:
+            self.live.update(Group(*(Text(line, overflow="ellipsis", no_wrap=True) for line in lines), *below))
+        elif time.monotonic() - self.last >= PLAIN_INTERVAL:
+            self.last = time.monotonic()
+            self.console.print(" | ".join(lines), soft_wrap=True, markup=False, highlight=False)
+
+
+class ProgressDisplay(Display):
+    """The state of a run.
+
+    Args:
+        console: where to.
+        goals: the labels of the objectives.
+        quiet: whether to show nothing.
+        verbose: whether each new best gets a line that stays.
+    """
+
+    def __init__(self, console: Console, goals: Sequence[str], quiet: bool, verbose: bool = False) -> None:
+        super().__init__(console, quiet)
+        self.goals = goals
+        self.verbose = verbose
+        self.leader: Candidate | None = None
 
     def __call__(self, progress: Progress) -> None:
-        """Show the state of the run."""
+        """Show it."""
         if self.quiet:
             return
         if self.verbose and progress.leader is not None and progress.leader is not self.leader:
             self.leader = progress.leader
             line = f"{progress.spending.seconds:.1f} s: new best: {self._values(progress.leader)}"
             self.console.print(line, soft_wrap=True, markup=False, highlight=False)
-        self._show(self._lines(progress), self._front(progress))
-
-    def _show(self, lines: Sequence[str], below: Sequence[Text] = ()) -> None:
-        if self.live is not None:
-            self.live.update(Group(*(Text(line, overflow="ellipsis", no_wrap=True) for line in lines), *below))
-        elif time.monotonic() - self.last >= PLAIN_INTERVAL:
-            self.last = time.monotonic()
-            self.console.print(" | ".join(lines), soft_wrap=True, markup=False, highlight=False)
+        self.show(self._lines(progress), self._front(progress))
 
     def _lines(self, progress: Progress) -> list[str]:
         spending, fates = progress.spending, progress.fates

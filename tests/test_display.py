@@ -12,7 +12,8 @@ from cam_terms import read
 from solvers.budget import Budget, Spending
 from solvers.run import Candidate, Progress
 from solvers.strategy import Fate, Outcome, Proposal, Strategy
-from sygus.display import ROOM, ProgressDisplay
+from sygus.display import ROOM, Display, ProgressDisplay
+from sygus.saliency.progress import track
 
 
 class Still(Strategy):
@@ -70,3 +71,21 @@ def test_quiet_shows_nothing(front: int) -> None:
 
 def test_before_anything_is_scored() -> None:
     assert "best so far" not in shown(True, 0)
+
+
+@pytest.mark.parametrize(("terminal", "quiet"), [(True, False), (False, False), (False, True)])
+def test_long_work_is_shown_wherever_it_runs(terminal: bool, quiet: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sygus.saliency.progress.PATIENCE", -1.0)
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=terminal, width=100)
+    with Display(console, quiet):
+        for _ in track(range(3), 3, "pictures"):
+            for _ in track(range(2), 2, "channels"):
+                pass
+    written = stream.getvalue()
+    if quiet:
+        assert written == ""
+    elif not terminal:
+        assert written == "pictures: 0 of 3\n"  # the next plain line comes seconds later
+    else:
+        assert "channels: 1 of 2" in written  # what was told last

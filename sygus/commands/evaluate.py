@@ -11,7 +11,7 @@ from rich.console import Console
 
 from solvers.settings import Settings
 from solvers.solve import Subjects, compare, is_slow, load_subjects, subject_notes
-from sygus.display import score_table, wide_table
+from sygus.display import Display, score_table, wide_table
 from sygus.errors import OptionError
 from sygus.export.sygus import number_text
 from sygus.export.tables import PARTS, Row, table_as_csv, table_as_json, table_as_latex
@@ -42,7 +42,8 @@ def run_evaluate(names: str, metric_names: str, expression: str | None, form: st
         return not named and method not in own and is_slow(method, metric)
 
     _report_skipped(chosen, metrics, skip)
-    rows = compare(subjects, chosen, metrics, skip)
+    with Display(Console(stderr=True)):
+        rows = compare(subjects, chosen, metrics, skip)
     _report_black_maps(rows)
     match form:
         case "json":

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import click
 import torch
+from rich.console import Console
 from torch import Tensor
 
 from solvers.settings import Settings
 from solvers.solve import prepare
+from sygus.display import Display
 from sygus.errors import OptionError
 from sygus.export.figures import Style, overlay, rows_of_heat_maps
 from sygus.expressions import read_expression
@@ -21,6 +23,7 @@ from sygus.oracles.methods import applicable_methods, expression_method, find_me
 from sygus.saliency.metrics import Subject
 from sygus.saliency.networks import Network, load_network
 from sygus.saliency.pictures import read_pictures
+from sygus.saliency.progress import track
 
 FIGURE = "heatmaps.png"
 
@@ -64,7 +67,8 @@ def run_explain(options: ExplainOptions) -> None:
     _report(network, images.ids, probabilities, targets)
     oracle = CamOracle(Subject(network, images, targets, explained))
     rows = applicable_methods(options.methods, oracle, lambda text: click.echo(f"note: {text}", err=True)) + own
-    evaluations = [row.evaluation(oracle) for row in rows]
+    with Display(Console(stderr=True)):
+        evaluations = [row.evaluation(oracle) for row in track(rows, len(rows), "methods drawn")]
     for row, evaluation in zip(rows, evaluations, strict=True):
         for index in evaluation.empty.nonzero()[:, 0].tolist():
             click.echo(f"note: {row.title}: the map of {images.ids[index]} is constant, drawn as black", err=True)

@@ -59,11 +59,12 @@ def _with_bar(items: Iterable[Item], total: int, title: str, start: float) -> It
     bar = Progress(console=Console(stderr=True), transient=True)
     task = bar.add_task(title, total=total)
     try:
-        for done, item in enumerate(items):
-            if not bar.live.is_started and time.monotonic() - start > PATIENCE:
-                bar.start()
-            bar.update(task, completed=done)
-            yield item
+        with reported_to(lambda *_: None):  # a terminal has room for one bar: what is nested shows none
+            for done, item in enumerate(items):
+                if not bar.live.is_started and time.monotonic() - start > PATIENCE:
+                    bar.start()
+                bar.update(task, completed=done)
+                yield item
     finally:
         if bar.live.is_started:
             bar.stop()

@@ -26,3 +26,13 @@ def test_the_listener_is_forgotten_after_an_error() -> None:
     with pytest.raises(ValueError, match="inside"), reported_to(lambda *_: None):
         raise ValueError("inside")
     assert progress._listener.get() is None
+
+
+def test_nested_work_draws_no_second_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two live displays at once would be an error."""
+    monkeypatch.setattr(progress, "PATIENCE", -1.0)
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True, raising=False)
+    pairs = [(outer, inner) for outer in track("ab", 2, "outer") for inner in track("xy", 2, "inner")]
+    assert pairs == [("a", "x"), ("a", "y"), ("b", "x"), ("b", "y")]
+    assert "inner" not in capsys.readouterr().err
+    assert progress._listener.get() is None
