@@ -7,6 +7,7 @@ refuted others, and Z3 sees what holds there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
@@ -22,7 +23,7 @@ from solvers.cegis.specification import Candidate, Conjunct, Point, Specificatio
 from solvers.cegis.strategies import Proposals, Strategy
 from solvers.cegis.verifier import Status, verify
 from sygus.problem import Target
-from sygus.terms import INT, Sort, SynthFunction, Term, Variable, subterms
+from sygus.terms import INT, REGLAN, Sort, SynthFunction, Term, Variable, subterms
 from sygus.theories.sorts import representation
 
 FIRST = 32
@@ -43,20 +44,26 @@ class _Check:
 
     def __init__(self, conjunct: Conjunct) -> None:
         self.functions = frozenset(application.head for application in conjunct.applications)
-        self._calls = [(node, [Program(opaque(a)) for a in node.arguments]) for node in conjunct.applications]
+        self._calls = [
+            (node.head, stand_in(node), [Program(opaque(a)) for a in node.arguments]) for node in conjunct.applications
+        ]
         self._formula = Program(opaque(conjunct.formula))
 
     def holds(self, bodies: Bodies, points: _Points, seen: _Arguments | None = None) -> bool:
-        """Whether the formula holds of these functions at all points; what they are applied to is noted in ``seen``."""
+        """Whether the formula holds of these functions at all points; what they are applied to is noted in ``seen``.
+
+        Raises:
+            OutOfTimeError: from the limits.
+        """
         known: dict[Variable, Values] = dict(points.columns)
-        for node, arguments in self._calls:
-            function = node.head
+        for function, value_of, arguments in self._calls:
+            points.limits.check()
             assert isinstance(function, SynthFunction)
             values = [np.broadcast_to(argument(known), (points.count,)) for argument in arguments]
             if seen is not None:
                 seen.note(function, values)
             value = bodies[function](dict(zip(function.parameters, values, strict=True)))
-            known[stand_in(node)] = np.broadcast_to(value, (points.count,))
+            known[value_of] = np.broadcast_to(value, (points.count,))
         return bool(np.all(self._formula(known)))
 
 
@@ -77,10 +84,11 @@ class _Arguments:
         return sum(len(rows) for rows in self._rows.values())
 
     def note(self, function: SynthFunction, values: Sequence[Values]) -> None:
-        """Add arguments, a column for each parameter, until there are many."""
+        """Add arguments, a column for each parameter, until there are many; quotients by zero are none."""
         rows = self._rows[function]
         if len(rows) < MOST_ARGUMENTS:
-            rows.update(dict.fromkeys(zip(*(v.tolist() for v in values), strict=True)))
+            found = zip(*(v.tolist() for v in values), strict=True)
+            rows.update((row, None) for row in found if all(map(math.isfinite, row)))
 
     def of(self, function: SynthFunction) -> Mapping[Variable, Values]:
         """The arguments of a function, by parameter."""
@@ -111,7 +119,8 @@ def _mixed(parameters: Sequence[Variable], literals: Mapping[Sort, Sequence[obje
 class _Points:
     """Values of the variables that candidates are run on."""
 
-    def __init__(self, specification: Specification) -> None:
+    def __init__(self, specification: Specification, limits: Limits) -> None:
+        self.limits = limits
         found = (v for conjunct in specification.conjuncts for v in conjunct.variables)
         self.variables = tuple(dict.fromkeys(found))
         self.points: list[Point] = first_points(self.variables, FIRST, SEED)
@@ -119,8 +128,10 @@ class _Points:
 
     def add(self, point: Point) -> None:
         """Look at one more."""
-        self.points.append({v: point.get(v, any_value(v.sort)) for v in self.variables})
-        self._arrange()
+        full = {v: point.get(v, any_value(v.sort)) for v in self.variables}
+        if full not in self.points:
+            self.points.append(full)
+            self._arrange()
 
     def _arrange(self) -> None:
         self.count = len(self.points)
@@ -137,7 +148,6 @@ class _Terms:
         self.grammar = enumerable(specification, target, limits.depth)
         self._enumerator = Enumerator(self.grammar, ArgumentSamples(seen.of(target.function)), limits)
         self._points = points
-        self._limits = limits
         self._alone = [c for c in map(_Check, specification.conjuncts) if c.functions == {target.function}]
         self._rows: list[list[int]] = [[]]
         self.prepared = lru_cache(PREPARED)(self._prepared)
@@ -163,7 +173,6 @@ class _Terms:
         return self._rows[size] if size < len(self._rows) else []
 
     def _is_kept(self, size: int, row: int) -> bool:
-        self._limits.check()
         return all(c.holds({self.function: self.prepared(size, row)[1]}, self._points) for c in self._alone)
 
     def _prepared(self, size: int, row: int) -> tuple[Term, Program]:
@@ -174,33 +183,51 @@ class _Terms:
 def propose(specification: Specification, limits: Limits) -> Proposals:
     """Tuples of terms that Z3 proves, by the nodes of all of them together.
 
-    Terms that are alike on the arguments seen so far count as one; when those have doubled, everything begins anew.
+    Terms that are alike on the arguments seen so far count as one; when those have doubled, or all terms are tried and
+    there are new ones, everything begins anew.
     """
-    points, seen = _Points(specification), _Arguments(specification)
+    points, seen = _Points(specification, limits), _Arguments(specification)
     checks = [_Check(conjunct) for conjunct in specification.conjuncts]
     while True:
         pools = [_Terms(specification, target, points, seen, limits) for target in specification.targets]
         before, total = seen.count, len(pools)
-        while seen.count < 2 * before:
-            for candidate in _tuples(pools, checks, points, seen, limits, total):
+        while not _is_last(pools, total - 1, limits):
+            limits.check()
+            for candidate in _tuples(pools, checks, points, seen, total):
                 verdict = verify(specification, candidate, limits)
                 if verdict.correct:
                     yield candidate
                 elif verdict.status is Status.WRONG and verdict.counterexample is not None:
                     points.add(verdict.counterexample)
-            if seen.count < 2 * before and _is_last(pools, total, limits):
-                return
+                    _note(candidate, checks, points, seen)
+                if limits.largest is not None and total > limits.largest:  # an answer was smaller
+                    return
+            if seen.count > 2 * before:
+                break
             total += 1
+        else:
+            if seen.count == before:
+                return
+
+
+def _note(candidate: Candidate, checks: Sequence[_Check], points: _Points, seen: _Arguments) -> None:
+    """Note what a candidate applies the functions to."""
+    bodies = {function: Program(body) for function, body in candidate.items()}
+    for check in checks:
+        check.holds(bodies, points, seen)
 
 
 def _is_last(pools: Sequence[_Terms], total: int, limits: Limits) -> bool:
     """Whether no larger tuple is to be looked at."""
-    all_made = all(pool.ended for pool in pools) and total >= sum(pool.largest for pool in pools)
-    return all_made or (limits.largest is not None and total >= limits.largest)
+    if limits.largest is not None and total >= limits.largest:
+        return True
+    if any(pool.ended and not pool.largest for pool in pools):
+        return True
+    return all(pool.ended for pool in pools) and total >= sum(pool.largest for pool in pools)
 
 
 def _tuples(
-    pools: Sequence[_Terms], checks: Sequence[_Check], points: _Points, seen: _Arguments, limits: Limits, total: int
+    pools: Sequence[_Terms], checks: Sequence[_Check], points: _Points, seen: _Arguments, total: int
 ) -> Iterator[Candidate]:
     """The candidates of a size that hold at all points; a tuple is given up where its first functions fail."""
 
@@ -215,7 +242,6 @@ def _tuples(
         due = [check for check in checks if pool.function in check.functions and check.functions <= known]
         for size in range(1, rest - after + 1) if after else [rest]:
             for place, row in enumerate(pool.of_size(size)):
-                limits.check()
                 term, program = pool.prepared(size, row)
                 ready = {**bodies, pool.function: program}
                 if all(check.holds(ready, points, None if place else seen) for check in due):
@@ -227,7 +253,8 @@ def _tuples(
 def _applies(specification: Specification) -> bool:
     several = len(specification.functions) > 1
     nested = any(conjunct.nested for conjunct in specification.conjuncts)
-    return (several or nested) and len(components(specification)) == 1
+    random = all(p.sort != REGLAN for function in specification.functions for p in function.parameters)
+    return (several or nested) and random and len(components(specification)) == 1
 
 
 JOINT = Strategy(

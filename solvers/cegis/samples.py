@@ -179,8 +179,8 @@ def any_value(sort: Sort) -> Any:
 
 
 def stand_in(application: Term) -> Variable:
-    """A variable for the value of an application."""
-    return Variable(f"value of {application!r}", application.sort)
+    """A variable for the value of an application; equal terms are identical."""
+    return Variable(f"value of the term {id(application)}", application.sort)
 
 
 def opaque(formula: Term) -> Term:
@@ -215,7 +215,7 @@ def _domain(variable: Variable) -> Sequence[Any]:
     """The values of a small sort; empty where they are many."""
     if variable.sort == BOOL:
         return (False, True)
-    return range(1 << int(variable.sort.indices[0])) if variable.sort.name == "BitVec" else ()
+    return range(1 << min(62, int(variable.sort.indices[0]))) if variable.sort.name == "BitVec" else ()
 
 
 def random_points(variables: Sequence[Variable], count: int, seed: int) -> list[Point]:

@@ -75,6 +75,13 @@ def _unreadable(value: Any) -> Any:
     raise ValueError(f"{value} is no value of a constant")
 
 
+def _read_real(value: Any) -> Fraction:
+    """A rational number; of an algebraic one an approximation to twenty digits."""
+    number = value.approx(20) if z3.is_algebraic_value(value) else value
+    found: Fraction = number.as_fraction()
+    return found
+
+
 _BOOL = Representation(
     number="bool", encode=_same, decode=_same, z3_sort=z3.BoolSort, z3_value=z3.BoolVal, read_z3=z3.is_true
 )
@@ -92,7 +99,7 @@ _REAL = Representation(
     decode=Fraction,
     z3_sort=z3.RealSort,
     z3_value=lambda value: z3.RealVal(str(value)),
-    read_z3=lambda value: value.as_fraction(),
+    read_z3=_read_real,
 )
 _STRING = Representation(
     number="int64",

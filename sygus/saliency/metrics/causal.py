@@ -13,12 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from sygus.saliency.metrics.imputation import impute
+from sygus.saliency.metrics.imputation import VALUES, impute
 from sygus.saliency.metrics.metric import Evaluation, Size, metric
 from sygus.saliency.options import number, whole
-
-VALUES = 1 << 22
-"""Values of pictures that are built at a time: few enough for memory that was freed to serve again."""
 
 
 def _curve_passes(size: Size, *, steps: int | None, top: float | None) -> int:

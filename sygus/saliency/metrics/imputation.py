@@ -26,7 +26,7 @@ TOGETHER = 16
 arithmetic."""
 
 VALUES = 1 << 22
-"""Values imputed at a time: few enough for memory that was freed to serve again."""
+"""Values of pictures that are made at a time: few enough for memory that was freed to serve again."""
 
 
 def impute(pictures: Tensor, known: Tensor) -> Tensor:
@@ -39,7 +39,7 @@ def impute(pictures: Tensor, known: Tensor) -> Tensor:
     Returns:
         (n, C, H, W); a picture with no known pixel becomes 0.
     """
-    block = max(TOGETHER, VALUES // pictures[0].numel())
+    block = max(1, VALUES // pictures[0].numel() // TOGETHER) * TOGETHER
     parts = zip(torch.split(pictures, block), torch.split(known, block), strict=True)
     return torch.cat([_imputed(*part) for part in parts])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import sys
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -246,11 +247,16 @@ class Metric:
 
     @property
     def code(self) -> str:
-        """The text of the module that defines the metric; where there is none, what only this process knows it by."""
+        """The text that defines the metric: of this package, or of the module it comes from.
+
+        Where there is none, something that no other metric has.
+        """
+        module, package = self.function.__module__, f"{__package__}."
+        modules = [name for name in sys.modules if name.startswith(package)] if module.startswith(package) else [module]
         try:
-            return inspect.getsource(sys.modules[self.function.__module__])
+            return "\n".join(inspect.getsource(sys.modules[name]) for name in sorted(modules))
         except (OSError, TypeError, KeyError):
-            return repr(self.function)
+            return uuid.uuid4().hex
 
     @property
     def references(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ __all__ = ["NETWORKS", "Classifier", "Network", "load_network", "make_network"]
 
 
 def load_network(name: str, device: torch.device, layer: str | None = None) -> Network:
-    """The network of this name, split at ``layer``.
+    """The network of this name, split at ``layer``; from now on the process keeps the memory that it frees.
 
     Args:
         name: see :data:`NETWORKS`.

@@ -100,3 +100,63 @@ def test_the_largest_size_bounds_all_together() -> None:
 def test_the_same_answer_every_time() -> None:
     one, other = (answer_of(CODEC)[0] for _ in range(2))
     assert one.answer.text == other.answer.text
+
+
+LIST = """(set-logic ALL) (declare-datatypes ((L 0)) (((nil) (cons (head Int) (tail L)))))
+    (synth-fun f ((x L)) L) (synth-fun g ((x L)) L) (declare-var x L) (constraint (= (f (g x)) (cons 1 (cons 2 x))))"""
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("""(set-logic LIA) (synth-fun c () Int) (synth-fun d () Int)
+            (constraint (= (+ c d) 7)) (constraint (> c (* 2 d)))""", None),
+        ("""(set-logic LIA) (synth-fun f ((x Int)) Int ((I Int)) ((I Int (x 0))))
+            (synth-fun g ((x Int)) Int) (declare-var x Int)
+            (constraint (> (f x) x)) (constraint (= (g (f x)) 1))""", None),
+        (LIST, 1),
+    ],
+)  # fmt: skip
+def test_it_ends(text: str, size: int | None) -> None:
+    """Functions without parameters, a function that has no terms left, too small a limit."""
+    portfolio = Portfolio.of(specification(text), Limits(5, size=size), "joint")
+    list(zip(range(1), portfolio.answers(), strict=False))
+    assert portfolio.limits.spent < 5.5
+
+
+@pytest.mark.parametrize("width", [63, 64])
+def test_wide_bit_vectors(width: int) -> None:
+    text = f"""(set-logic BV) (define-sort B () (_ BitVec {width})) (synth-fun f ((x B)) B) (declare-var x B)
+        (constraint (= (f (f x)) x)) (constraint (not (= (f x) x)))"""
+    found, _ = answer_of(text)
+    assert found is not None
+
+
+def test_counterexamples_that_no_fraction_is() -> None:
+    text = """(set-logic NRA) (synth-fun f ((x Real)) Real ((R Real)) ((R Real (x 0.0 1.0 (* R R)))))
+        (declare-var x Real) (constraint (=> (= (* x x) 2.0) (= (f (f x)) 4.0)))"""
+    found, _ = answer_of(text)
+    assert found is not None
+
+
+def test_quotients_by_zero_do_not_matter() -> None:
+    text = """(set-logic NRA) (synth-fun f ((x Real)) Real) (declare-var x Real) (declare-var y Real)
+        (constraint (=> (not (= y 0.0)) (= (f (/ x y)) (+ (/ x y) 1.0)))) (constraint (= (f (f x)) (+ x 2.0)))"""
+    found, _ = answer_of(text)
+    assert found is not None
+    assert found.answer.size == 3
+
+
+def test_terms_are_told_apart_where_counterexamples_look() -> None:
+    """On small arguments both terms are the same."""
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int ((I Int) (B Bool))
+        ((I Int (x 0 (ite B 0 x))) (B Bool ((= x 56088))))) (declare-var x Int)
+        (constraint (= (f (f x)) (ite (= x (* 123 456)) 0 x)))"""
+    found, _ = answer_of(text)
+    assert found is not None
+
+
+def test_parameters_of_which_there_are_no_random_values_are_left_alone() -> None:
+    text = """(set-logic SLIA) (synth-fun f ((r RegLan) (s String)) Bool) (declare-var s String)
+        (constraint (= (f (str.to_re "a") s) (not (f (str.to_re "b") s))))"""
+    assert "joint" not in [s.name for s in Portfolio.of(specification(text), Limits(1)).strategies]
