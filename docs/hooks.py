@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import Any
 
+from sygus.export.tables import arrow
 from sygus.oracles.cam import SORTS
 from sygus.oracles.methods import methods
 from sygus.saliency.features import FEATURES
@@ -48,7 +49,7 @@ def _features() -> str:
 
 
 def _metrics() -> str:
-    rows = ((f"`{name}`", m.arrow, m.unit, m.doc.splitlines()[0]) for name, m in known_metrics().items())
+    rows = ((f"`{name}`", arrow(m), m.unit, m.doc.splitlines()[0]) for name, m in known_metrics().items())
     return _table(("metric", "better", "unit", "definition"), rows)
 
 
