@@ -16,7 +16,10 @@ from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("sycam-sygus", "torch", "numpy", "scipy", "sympy", "z3-solver", "lark", "torchcam", "grad-cam", "captum", "cvc5")
+PACKAGES = (
+    *("sycam-sygus", "torch", "numpy", "scipy", "sympy", "z3-solver", "lark"),
+    *("torchcam", "grad-cam", "captum", "cvc5"),
+)
 
 
 def interleaved(functions: Mapping[str, Callable[[], object]], repeats: int = 5) -> dict[str, float]:
