@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from solvers.budget import Spending
+from solvers.interrupts import heeded
 from solvers.journal import Journal
 from solvers.race import Racer, mean
 from solvers.strategy import Fate, Outcome, Proposal, Strategy
@@ -162,17 +163,22 @@ class Run:
 
         A KeyboardInterrupt passes through, with everything judged so far in the archive and the journal.
         """
-        while True:
-            limit = self.spending.exhausted()
-            if limit is not None:
-                return f"the budget's {limit} is spent"
-            proposals = self.strategy.ask(BATCH)
-            if not proposals:
-                return self.strategy.conclusion()
-            self._judge(proposals)
-            self.report(Progress(self.archive.leader, self.archive.front(), self.fates, self.spending, self.strategy))
-            if not self.problem.goals and self.archive.leader is not None:
-                return "the first term that satisfies the constraints"
+        with heeded() as interrupted:
+            while True:
+                if interrupted():
+                    raise KeyboardInterrupt
+                limit = self.spending.exhausted()
+                if limit is not None:
+                    return f"the budget's {limit} is spent"
+                proposals = self.strategy.ask(BATCH)
+                if not proposals:
+                    return self.strategy.conclusion()
+                self._judge(proposals)
+                self.report(
+                    Progress(self.archive.leader, self.archive.front(), self.fates, self.spending, self.strategy)
+                )
+                if not self.problem.goals and self.archive.leader is not None:
+                    return "the first term that satisfies the constraints"
 
     def _judge(self, proposals: list[Proposal]) -> None:
         """Pass a batch through the oracles, in order of their price."""

@@ -57,6 +57,7 @@ class _Writing:
     def __init__(self, domains: Mapping[str, Domain]) -> None:
         self.solver = z3.Solver()
         self.solver.set("timeout", TIMEOUT)
+        self.solver.set("ctrl_c", False)  # an interrupt is Python's, not a term that cannot be proved
         self.domains = domains
         self.cells: dict[Variable, Cells] = {}
         self.count = 0

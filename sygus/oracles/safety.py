@@ -41,6 +41,7 @@ class _Encoding:
     def __init__(self, domains: Mapping[str, Domain], timeout: int) -> None:
         self.solver = z3.Solver()
         self.solver.set("timeout", timeout)
+        self.solver.set("ctrl_c", False)  # an interrupt is Python's, not a denominator that cannot be proved
         self.domains = domains
         self.count = 0
 
