@@ -4,6 +4,7 @@ import itertools
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from scipy.sparse import lil_matrix
@@ -12,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from sygus.saliency.metrics import Evaluation, find_metric
-from sygus.saliency.metrics.causal import blur, ranks
+from sygus.saliency.metrics.causal import NOISE, blur, ranks
 from sygus.saliency.metrics.imputation import impute
 from sygus.saliency.metrics.localization import crops
 from sygus.saliency.metrics.robustness import randomized, transforms
@@ -115,29 +116,53 @@ def test_road_rewards_the_order_of_importance() -> None:
     assert wrong < -0.05
 
 
-def test_imputation_solves_the_linear_system() -> None:
-    generator = torch.Generator().manual_seed(0)
-    picture = blur(torch.rand(1, 1, 16, 16, generator=generator))
-    known = torch.rand(1, 16, 16, generator=generator) > 0.5
+SIDE = 24
+ROWS, COLUMNS = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
+WAYS = {
+    "scattered": torch.rand(SIDE, SIDE, generator=torch.Generator().manual_seed(0)) > 0.5,
+    "hole": (ROWS - 14).square() + (COLUMNS - 10).square() > 50,
+    "border": (ROWS - 14).square() + (COLUMNS - 10).square() < 50,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_imputation_solves_the_linear_system(way: str) -> None:
+    picture = blur(torch.rand(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(1)))
+    known = torch.stack(list(WAYS.values())).expand(2, -1, -1, -1)
+    found = impute(picture, known, torch.zeros_like(picture))[1, list(WAYS).index(way), 0]
+    here = WAYS[way]
+    away = found[~here] - solved(picture[1, 0], here)
+    assert away.abs().max() < NOISE
+    assert away.square().mean().sqrt() < NOISE / 3
+    assert torch.equal(found[here], picture[1, 0][here])
+
+
+def solved(picture: Tensor, known: Tensor) -> Tensor:
+    """The missing pixels by a direct solver, their weights written one by one."""
     weights = {(0, 1): 1 / 6, (1, 0): 1 / 6, (0, -1): 1 / 6, (-1, 0): 1 / 6}
     weights |= {(y, x): 1 / 12 for y in (-1, 1) for x in (-1, 1)}
-    unknown = [tuple(place) for place in (~known[0]).nonzero().tolist()]
-    number = {place: i for i, place in enumerate(unknown)}
-    matrix, right = lil_matrix((len(unknown), len(unknown))), torch.zeros(len(unknown)).numpy()
+    number = {tuple(place): i for i, place in enumerate((~known).nonzero().tolist())}
+    matrix, right = lil_matrix((len(number), len(number))), np.zeros(len(number))
     for (y, x), i in number.items():
         for (dy, dx), weight in weights.items():
             near = (y + dy, x + dx)
-            if not (0 <= near[0] < 16 and 0 <= near[1] < 16):
+            if not (0 <= near[0] < SIDE and 0 <= near[1] < SIDE):
                 continue
             matrix[i, i] += weight
             if near in number:
                 matrix[i, number[near]] -= weight
             else:
-                right[i] += weight * picture[0, 0, near[0], near[1]].item()
-    exact = torch.from_numpy(spsolve(matrix.tocsr(), right)).float()
-    found = impute(picture, known)[0, 0][~known[0]]
-    torch.testing.assert_close(found, exact, atol=2e-3, rtol=0)
-    assert torch.equal(impute(picture, known)[0, 0][known[0]], picture[0, 0][known[0]])
+                right[i] += weight * picture[near].item()
+    return torch.from_numpy(spsolve(matrix.tocsr(), right)).float()
+
+
+def test_imputation_adds_the_noise_where_pixels_are_missing_and_fills_nothing_known_with_0() -> None:
+    generator = torch.Generator().manual_seed(0)
+    picture, noise = torch.rand(2, 1, 3, 9, 7, generator=generator).unbind()
+    known = torch.stack([torch.rand(9, 7, generator=generator) > 0.5, torch.zeros(9, 7, dtype=torch.bool)])[None]
+    plain, noisy = (impute(picture, known, added) for added in (torch.zeros_like(noise), noise))
+    torch.testing.assert_close(noisy - plain, noise[:, None] * ~known[:, :, None])
+    assert (plain[:, 1] == 0).all()
 
 
 def test_localization_of_the_perfect_map() -> None:

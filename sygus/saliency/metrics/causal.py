@@ -90,11 +90,7 @@ def road(evaluation: Evaluation) -> Tensor:
     highest_first = (torch.arange(2 * len(counts), device=rank.device) < len(counts))[:, None, None]
 
     def removed(rows: slice, steps: slice) -> Tensor:
-        ranked = rank[rows, None]
-        gone = torch.where(highest_first[steps], ranked < bounds[steps], ranked >= bounds[steps])
-        shown = clean[rows, None].expand(-1, gone.shape[1], -1, -1, -1)
-        imputed = impute(shown.flatten(0, 1), ~gone.flatten(0, 1)).view(shown.shape)
-        return imputed.addcmul_(noise[rows, None], gone[:, :, None].to(noise.dtype))
+        return impute(clean[rows], (rank[rows, None] < bounds[steps]) != highest_first[steps], noise[rows])
 
     after = probabilities_after(evaluation, removed, 2 * len(counts))
     most, least = after[:, : len(counts)], after[:, len(counts) :]
