@@ -248,7 +248,10 @@ def _gap(ranges: tuple[range, ...]) -> int:
 
 
 def signatures(values: Values) -> tuple[Ints, NDArray[np.bool_]]:
-    """A 64-bit key of each row, and whether its values are all finite; up to 63 Bools are their own key."""
+    """A 64-bit key of each row, and whether its values are all finite; up to 63 Bools are their own key.
+
+    Floats that differ by rounding alone mostly have one key.
+    """
     count, points = values.shape
     if values.dtype == np.bool_ and points < 64:
         weights = np.left_shift(np.int64(1), np.arange(points, dtype=np.int64))
@@ -256,8 +259,10 @@ def signatures(values: Values) -> tuple[Ints, NDArray[np.bool_]]:
     usable: NDArray[np.bool_] = np.ones(count, bool)
     if values.dtype.kind == "f":
         usable &= np.isfinite(values).all(1)
-        values = values + 0.0  # of the two zeros one
+        values = np.round(values, 10) + 0.0  # of the two zeros one
     words = values.view(np.uint64) if values.dtype.itemsize == 8 else values.astype(np.uint64)
+    if values.dtype.kind == "f":
+        words = (words + np.uint64(1 << 11)) >> np.uint64(12)  # 40 bits of the mantissa
     generator = np.random.default_rng(points)
     offsets, factors = (generator.integers(1 << 62, size=points, dtype=np.uint64) * 2 + 1 for _ in range(2))
     mixed = (words + offsets) * np.uint64(0x9E3779B97F4A7C15)

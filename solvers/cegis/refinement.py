@@ -10,6 +10,7 @@ from solvers.cegis.samples import InstanceSamples, first_points
 from solvers.cegis.specification import Specification
 from solvers.cegis.strategies import Proposals, Strategy
 from solvers.cegis.verifier import Status, verify
+from sygus.terms import Term
 
 FIRST = 32
 """Random points to begin with."""
@@ -29,14 +30,18 @@ def propose(specification: Specification, limits: Limits) -> Proposals:
     variables = tuple(dict.fromkeys(v for conjunct in specification.conjuncts for v in conjunct.variables))
     samples.add_all(first_points(variables, FIRST, SEED))
     proved = False
+    wrong: set[Term] = set()
     while True:
         refuted = False
         for term, _ in Learner(grammar, samples, limits).propose():
+            if term in wrong:  # the samples cannot tell: reals are rounded there, and integers have 64 bits
+                continue
             verdict = verify(specification, {target.function: term}, limits)
             if verdict.correct:
                 proved = True
                 yield {target.function: term}
             elif verdict.status is Status.WRONG and verdict.counterexample is not None:
+                wrong.add(term)
                 refuted = samples.add(verdict.counterexample, verdict.conjunct)
                 if refuted:
                     break

@@ -17,6 +17,7 @@ from solvers.cegis.evaluation import Program, Values, column
 from solvers.cegis.specification import Conjunct, Example, Point, Specification
 from sygus.terms import BOOL, Sort, SynthFunction, Term, Variable, fold, leaf, term
 from sygus.theories.arrays import is_array
+from sygus.theories.libraries import same
 from sygus.theories.sorts import representation
 from sygus.theories.structured import ArrayValue, Constructed, constructors_of, elements, smallest_value
 
@@ -62,7 +63,7 @@ class ExampleSamples(Samples):
 
     def judge(self, values: Values) -> NDArray[np.bool_]:
         """Which outputs are right."""
-        found: NDArray[np.bool_] = values == self.outputs
+        found: NDArray[np.bool_] = same(values, self.outputs)
         return found
 
 

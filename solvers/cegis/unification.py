@@ -118,6 +118,8 @@ def learn_tree(
     if not cover.any(0).all():
         return None
     leaves = _useful(cover, sizes, MOST_LEAVES)
+    alone = ~cover[leaves].any(0)
+    leaves = np.union1d(leaves, cover[:, alone].argmax(0))
     tests = _useful(predicates, predicate_sizes, MOST_PREDICATES)
     everywhere = np.arange(cover.shape[1])
     grower = _Grower(cover[leaves], sizes[leaves], predicates[tests], predicate_sizes[tests], node_size, limits)

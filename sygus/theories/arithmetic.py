@@ -1,6 +1,6 @@
 """What integers and reals share: comparison, and the operations of a ring.
 
-Integers are int64: exact up to 64 bits and modulo 2⁶⁴ beyond. Reals are float64.
+Integers are int64: exact up to 64 bits and modulo 2⁶⁴ beyond. Reals are float64, compared up to rounding.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sygus.theories.function import (
     infix,
     variadic,
 )
-from sygus.theories.libraries import sympy
+from sygus.theories.libraries import rounded, same, sympy
 
 
 def _comparable(given: tuple[Sort, ...]) -> Sort | None:
@@ -43,12 +43,20 @@ def _comparison(name: str, latex: str, doc: str, compare: Callable[[Any, Any], A
         signature=_comparable,
         sorts="Number Number… → Bool",
         doc=doc,
-        kernel=lambda *xs: reduce(operator.and_, [compare(a, b) for a, b in pairwise(xs)]),
+        kernel=lambda *xs: reduce(operator.and_, [_compared(compare, a, b) for a, b in pairwise(xs)]),
         z3=lambda _, *xs: z3.And(*[compare(a, b) for a, b in pairwise(xs)]),
         sympy=lambda *xs: sympy.And(*[compare(a, b) for a, b in pairwise(xs)]),
         latex=apart(f" {latex} ", RELATION),
         source=lambda *xs: " & ".join(f"({a} {name} {b})" for a, b in pairwise(xs)),
     )
+
+
+def _compared(compare: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
+    """A comparison of which numbers that are equal up to rounding are equal."""
+    if not rounded(a, b):
+        return compare(a, b)
+    equal = same(a, b)
+    return compare(a, b) | equal if compare(0, 0) else compare(a, b) & ~equal
 
 
 COMPARISON = Theory.of(

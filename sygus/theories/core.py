@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from functools import reduce
 from itertools import combinations
+from typing import Any
 
 import z3
 
@@ -22,7 +23,7 @@ from sygus.theories.function import (
     fixed,
     variadic,
 )
-from sygus.theories.libraries import array_library, sympy
+from sygus.theories.libraries import array_library, rounded, same, sympy
 
 _NOT_COMPARED = ("Map", "Weight", "RegLan")
 """Values of CAM's sorts may be equal in some places only, which is no Bool; equality of languages is not decided."""
@@ -38,6 +39,10 @@ def _equal(given: tuple[Sort, ...]) -> Sort | None:
 
 def _mentions(sort: Sort, names: tuple[str, ...]) -> bool:
     return sort.name in names or any(_mentions(argument, names) for argument in sort.arguments)
+
+
+def _apart(a: Any, b: Any) -> Any:
+    return ~same(a, b) if rounded(a, b) else a != b
 
 
 def _conditional(given: tuple[Sort, ...]) -> Sort | None:
@@ -114,7 +119,7 @@ CORE = Theory.of(
         signature=_equal,
         sorts="σ σ… → Bool",
         doc="Equality of values of one sort; of several arguments, all equal.",
-        kernel=lambda *xs: reduce(operator.and_, [xs[0] == x for x in xs[1:]]),
+        kernel=lambda *xs: reduce(operator.and_, [same(xs[0], x) for x in xs[1:]]),
         z3=lambda _, *xs: z3.And(*[xs[0] == x for x in xs[1:]]),
         sympy=lambda *xs: sympy.And(*[sympy.Eq(xs[0], x) for x in xs[1:]]),
         latex=apart(" = ", RELATION),
@@ -126,7 +131,7 @@ CORE = Theory.of(
         signature=_equal,
         sorts="σ σ… → Bool",
         doc="Whether no two of several values of one sort are equal.",
-        kernel=lambda *xs: reduce(operator.and_, [a != b for a, b in combinations(xs, 2)]),
+        kernel=lambda *xs: reduce(operator.and_, [_apart(a, b) for a, b in combinations(xs, 2)]),
         z3=lambda _, *xs: z3.And(*[a != b for a, b in combinations(xs, 2)]),
         sympy=lambda *xs: sympy.And(*[sympy.Ne(a, b) for a, b in combinations(xs, 2)]),
         latex=apart(r" \ne ", RELATION),

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-__all__ = ["array_library", "converted", "sympy", "torch", "truncated_quotient"]
+__all__ = ["array_library", "converted", "rounded", "same", "sympy", "torch", "truncated_quotient"]
+
+ROUNDING = 1e-9
+"""Numbers closer than this, or than this share of the smaller, differ by rounding."""
 
 
 class _Deferred(ModuleType):
@@ -45,6 +48,22 @@ def converted(a: Any, dtype: str) -> Any:
     """With numbers of this type, named as torch and NumPy both name it."""
     library = array_library(a)
     return a.astype(dtype) if library is np else a.to(getattr(library, dtype))
+
+
+def rounded(*values: Any) -> bool:
+    """Whether one of the values is NumPy's floats."""
+    return array_library(*values) is np and any(np.asarray(value).dtype.kind == "f" for value in values)
+
+
+def same(a: Any, b: Any) -> Any:
+    """Where values are equal; NumPy's floats, which hold the reals of ordinary problems, up to rounding.
+
+    0.7 + 0.1 + 0.1 is no other real than 0.9. What is taken for the same wrongly, Z3 finds when it checks the answer.
+    """
+    if not rounded(a, b):
+        return a == b
+    with np.errstate(all="ignore"):
+        return (a == b) | (abs(a - b) <= ROUNDING * np.maximum(1, np.minimum(abs(a), abs(b))))
 
 
 def truncated_quotient(a: Any, b: Any) -> Any:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import operator
+from typing import Any
 
 import z3
 
 from sygus.terms import BOOL, INT, REAL
 from sygus.theories.arithmetic import COMPARISON, division, ring
 from sygus.theories.function import PRODUCT, Function, Latex, Theory, fixed, named
-from sygus.theories.libraries import array_library, converted, sympy
+from sygus.theories.libraries import array_library, converted, same, sympy
+
+
+def _floor(a: Any) -> Any:
+    """The largest integer that is at most a number, up to rounding."""
+    library = array_library(a)
+    nearest = library.round(a)
+    return library.where(same(a, nearest), nearest, library.floor(a))
 
 
 def _fraction(a: Latex, b: Latex) -> Latex:
@@ -50,7 +58,7 @@ MIXED = Theory.of(
         signature=fixed(REAL, result=INT),
         sorts="Real → Int",
         doc="The largest integer that is at most the argument.",
-        kernel=lambda a: converted(array_library(a).floor(a), "int64"),
+        kernel=lambda a: converted(_floor(a), "int64"),
         z3=lambda _, a: z3.ToInt(a),
         sympy=lambda a: sympy.floor(a),
         latex=lambda a: Latex(rf"\left\lfloor {a.text} \right\rfloor"),
@@ -60,7 +68,7 @@ MIXED = Theory.of(
         signature=fixed(REAL, result=BOOL),
         sorts="Real → Bool",
         doc="Whether the argument is an integer.",
-        kernel=lambda a: a == array_library(a).floor(a),
+        kernel=lambda a: same(a, _floor(a)),
         z3=lambda _, a: z3.IsInt(a),
         sympy=lambda a: sympy.Eq(a, sympy.floor(a)),
         latex=named(r"\operatorname{isint}"),

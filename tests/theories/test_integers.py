@@ -10,6 +10,7 @@ from functools import reduce
 from itertools import combinations, pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 import sympy
 import torch
@@ -96,6 +97,29 @@ def test_faces_agree(entry: tuple[str, tuple[Sort, ...], Sort, Callable[..., Any
     if name in ("div", "mod"):
         drawn = [point for point in drawn if all(point[1:])]
     check_agreement(ALL, name, sorts, drawn, reference, result=result)
+
+
+@pytest.mark.parametrize("name", ["=", "distinct", "<", "<=", ">", ">=", "to_int", "is_int"])
+def test_reals_of_ordinary_problems_compare_up_to_rounding(name: str) -> None:
+    """Of sums and products of tenths, which floats do not hold: as of fractions."""
+    reference = next(compute for entry, sorts, _, compute in ENTRIES if entry == name and REAL in sorts)
+    arity = 1 if name in ("to_int", "is_int") else 2
+    function = ALL.resolve(name, (REAL,) * arity)
+    assert function is not None
+    generator = seeded(3)
+    tenths = [[Fraction(generator.randint(-30, 30), 10) for _ in range(3)] for _ in range(500)]
+    sums = (
+        [a + b + 10 * c for a, b, c in tenths],
+        [a + (b + 10 * c) + Fraction(step % 3 - 1, 10) for step, (a, b, c) in enumerate(tenths)],
+    )
+    floats = [np.array([float(a) + float(b) + 10 * float(c) for a, b, c in tenths])]
+    floats.append(
+        np.array([float(a) + (float(b) + 10 * float(c)) for a, b, c in tenths])
+        + [(step % 3 - 1) / 10 for step in range(500)]
+    )
+    assert (floats[0][1::3] != floats[1][1::3]).any()
+    found = function[0].kernel(*floats[:arity]).tolist()
+    assert found == [reference(*values) for values in zip(*sums[:arity], strict=True)]
 
 
 def test_every_entry_is_tested() -> None:

@@ -61,6 +61,25 @@ def test_several_functions_at_once() -> None:
     assert {node.head.name for node in subterms(g)} & {"x", "y"}
 
 
+TENTHS = "(synth-fun f ((x Real) (y Real)) Real ((E Real) (B Bool)) ((E Real (x y 0.1 (+ E E) (* E E) (ite B E E)))"
+OF_TENTHS = {
+    "(constraint (= (* 10.0 (f x y)) (* 3.0 x)))": 7,  # (0.1 + 0.1 + 0.1) x
+    "(constraint (= (f 0.1 0.0) 0.3)) (constraint (= (f 0.7 0.0) 0.9)) (constraint (= (f 1.3 0.0) 1.5))": 5,
+    """(constraint (>= (f x y) (+ x 0.3))) (constraint (>= (f x y) y))
+       (constraint (or (= (f x y) (+ x 0.3)) (= (f x y) y)))""": 0,
+}
+
+
+@pytest.mark.parametrize("constraints", OF_TENTHS)
+def test_reals_are_no_floats(constraints: str) -> None:
+    """0.7 + 0.1 + 0.1 is 0.9, although not so in floats."""
+    text = f"""(set-logic NRA) {TENTHS} (B Bool ((<= E E))))) (declare-var x Real) (declare-var y Real)
+        {constraints}"""
+    found, _ = answer_of(text)
+    assert found is not None
+    assert OF_TENTHS[constraints] in (0, only(found).size)
+
+
 def test_functions_that_nothing_connects() -> None:
     text = """(set-logic LIA) (synth-fun f ((x Int)) Int) (synth-fun g ((x Int)) Int) (synth-fun h ((x Int)) Int)
         (declare-var a Int) (constraint (= (f 1) 2)) (constraint (= (f 3) 6)) (constraint (> (g (g a)) a))"""

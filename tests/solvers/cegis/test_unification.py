@@ -28,6 +28,18 @@ def size_of(tree: Tree, sizes: np.ndarray, predicate_sizes: np.ndarray) -> int:
     return 2 + int(predicate_sizes[tree.index]) + below
 
 
+def test_a_tree_of_more_terms_than_are_kept() -> None:
+    """The only term that is right at a place is kept, however many are right at more."""
+    generator = np.random.default_rng(0)
+    cover = np.zeros((4000, 40), bool)
+    cover[:, :39] = generator.random((4000, 39)) < 0.9
+    cover[3000] = np.arange(40) == 39
+    predicates = np.arange(40)[:, None] > np.arange(40)
+    tree = learn_tree(cover, np.ones(4000, int), predicates, np.ones(40, int), 2, Limits(60))
+    assert tree is not None
+    assert all(cover[leaf, place] for place, leaf in enumerate(leaves_at(tree, predicates)))
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_tree_is_right_everywhere(data: st.DataObject) -> None:
