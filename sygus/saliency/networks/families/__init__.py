@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sygus.errors import OptionError
+from sygus.saliency.foreign import PATTERN
 from sygus.saliency.networks.classifier import Classifier
 from sygus.saliency.networks.families import (  # noqa: F401 - they register themselves
     custom,
@@ -19,7 +20,7 @@ ORDER = ("shapes-vgg", "shapes-resnet", "efficientnet-lite0", "efficientnet-lite
 NETWORKS: dict[str, str] = {
     **{name: FAMILIES[name].doc for name in ORDER},
     **{pattern: one.doc for pattern, one in FAMILIES.items() if one.prefix},
-    custom.PATTERN: custom.DOC,
+    PATTERN: custom.DOC,
 }
 """How networks are named and what they are."""
 
