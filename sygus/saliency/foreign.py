@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from sygus.errors import OptionError, SycamError
 
 PATTERN = "package.module:function"
@@ -40,6 +42,25 @@ def named_function(spec: str) -> Callable[..., Any]:
         raise OptionError(f"the module '{module_name}' {what} '{name}'", f"write {PATTERN}")
     found: Callable[..., Any] = function
     return found
+
+
+ALWAYS = "it must classify any number of pictures at any time"
+"""What a network must do."""
+
+
+@contextmanager
+def blamed(what: str, hint: str) -> Iterator[None]:
+    """While foreign code runs: makes what it raises one message, but lets memory that does not suffice be seen to.
+
+    Raises:
+        OptionError: it begins with ``what``.
+    """
+    try:
+        yield
+    except (SycamError, torch.cuda.OutOfMemoryError):
+        raise
+    except Exception as error:
+        raise OptionError(f"{what}: {failure(error)}", hint) from error
 
 
 def failure(error: BaseException) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from sygus.errors import SycamError
-from sygus.saliency.foreign import failure
+from sygus.saliency.foreign import blamed
 
 if TYPE_CHECKING:
     from sygus.saliency.metrics.metric import Evaluation, Metric
@@ -25,12 +24,8 @@ def checked_scores(metric: Metric, evaluation: Evaluation) -> Tensor:
         SycamError: the metric fails or returns anything else.
     """
     version = evaluation.saliency._version
-    try:
+    with blamed(f"the metric '{metric.name}' fails", _wanted(metric)):
         returned = metric.function(evaluation, **metric.chosen)
-    except (SycamError, torch.cuda.OutOfMemoryError):
-        raise
-    except Exception as error:  # may be the user's code
-        raise SycamError(f"the metric '{metric.name}' fails: {failure(error)}", _wanted(metric)) from error
     if evaluation.saliency._version != version:
         message = f"the metric '{metric.name}' changes the saliency maps that it is given"
         raise SycamError(message, "work on evaluation.saliency.clone()")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 
+from sygus.saliency.foreign import ALWAYS, blamed
 from sygus.saliency.networks.classifier import Classifier
 from sygus.saliency.networks.families import NETWORKS, load_classifier
 from sygus.saliency.networks.memory import keep_freed_memory
@@ -28,4 +29,6 @@ def load_network(name: str, device: torch.device, layer: str | None = None) -> N
         OptionError: unknown network or layer, or a package is missing; the message says how to install it.
     """
     keep_freed_memory()
-    return make_network(load_classifier(name), name, device, layer)
+    classifier = load_classifier(name)
+    with blamed(f"--network: '{name}' fails after it has run once", ALWAYS):
+        return make_network(classifier, name, device, layer)
