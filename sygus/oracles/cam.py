@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sygus.errors import OptionError, Position, SycamError, TypeCheckError
+from sygus.errors import OptionError, Position, SycamError, TypeCheckError, guess, known
 from sygus.oracles.equivalence import Probes
 from sygus.oracles.safety import Domain
 from sygus.saliency.features import FEATURES, Feature, Measurements, derive, draw
@@ -49,7 +49,8 @@ def check_parameters(parameters: Sequence[Variable], positions: Sequence[Positio
         feature = FEATURES.get(parameter.name)
         if feature is None:
             names = ", ".join(f"{name} {SORTS[f.rank]}" for name, f in FEATURES.items())
-            raise TypeCheckError(f"unknown feature '{parameter.name}'", position, f"known features: {names}")
+            hint = f"{guess(FEATURES, parameter.name)}known features: {names}"
+            raise TypeCheckError(f"unknown feature '{parameter.name}'", position, hint)
         if parameter.sort != SORTS[feature.rank]:
             message = f"the feature '{parameter.name}' is {SORTS[feature.rank]}, not {parameter.sort}"
             raise TypeCheckError(message, position, f"write ({parameter.name} {SORTS[feature.rank]})")
@@ -251,8 +252,8 @@ class CamOracle:
         """The evaluation of a reference on every picture."""
         if name not in self._referred:
             if name not in self.references:
-                known = ", ".join(self.references) or "none"
-                raise OptionError(f"there is no '{name}' to compare with", f"known references: {known}")
+                hint = known(self.references, name, "known references")
+                raise OptionError(f"there is no '{name}' to compare with", hint)
             everything = torch.arange(len(self.subject.targets))
             self._referred[name] = self.evaluation(self.references[name](self), everything)
         return self._referred[name]

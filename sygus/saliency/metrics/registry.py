@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import entry_points
 
-from sygus.errors import OptionError
+from sygus.errors import OptionError, known
 from sygus.saliency.foreign import named_function
 from sygus.saliency.metrics.metric import METRICS, Metric
 from sygus.saliency.options import read_call, split_calls
@@ -39,7 +39,7 @@ def find_metric(name: str) -> Metric:
     family, given = read_call(name, "metric")
     metrics = known_metrics()
     if family not in metrics:
-        raise OptionError(f"unknown metric '{family}'", f"known metrics: {', '.join(metrics)}")
+        raise OptionError(f"unknown metric '{family}'", known(metrics, family, "known metrics"))
     return metrics[family].configured(given)
 
 
