@@ -70,7 +70,8 @@ class BrokenOffError(SycamError):
     """
 
     def __init__(self, message: str, hint: str, folder: Path, solution: Solution | None) -> None:
-        super().__init__(message, hint)
+        kept = f"what was scored is kept in '{folder}'"
+        super().__init__(message, f"{hint}; {kept}" if hint else kept)
         self.folder = folder
         self.solution = solution
 
