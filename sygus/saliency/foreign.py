@@ -59,7 +59,7 @@ def blamed(what: str, hint: str) -> Iterator[None]:
         yield
     except (SycamError, torch.cuda.OutOfMemoryError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise OptionError(f"{what}: {failure(error)}", hint) from error
 
 

@@ -280,6 +280,15 @@ def later():
     return Tiring(30), {"preprocessing": Preprocessing.square(64)}
 
 
+class Leaving(nn.Module):
+    def forward(self, x):
+        raise SystemExit(3)
+
+
+def leaving():
+    return Leaving()
+
+
 def wrong_key():
     return BODY, {"output": lambda made: made["scores"]}
 
@@ -292,7 +301,8 @@ def no_tensor():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("soon", "'tiring:soon' fails after it has run once: RuntimeError: tired (tiring.py:"),
+        ("soon", "'tiring:soon' fails while it is tried and split: RuntimeError: tired (tiring.py:"),
+        ("leaving", "'tiring:leaving' fails while it is tried and split: SystemExit: 3 (tiring.py:"),
         ("wrong_key", "output= fails on the Tensor of the model: IndexError"),
         ("no_tensor", "output= gives NoneType, not a tensor; it must pick the logits (B, classes)"),
     ],

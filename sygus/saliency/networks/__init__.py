@@ -30,5 +30,5 @@ def load_network(name: str, device: torch.device, layer: str | None = None) -> N
     """
     keep_freed_memory()
     classifier = load_classifier(name)
-    with blamed(f"--network: '{name}' fails after it has run once", ALWAYS):
+    with blamed(f"--network: '{name}' fails while it is tried and split", ALWAYS):
         return make_network(classifier, name, device, layer)
