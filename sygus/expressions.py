@@ -26,7 +26,8 @@ def read_expression(text: str) -> Term:
     """
     if text.startswith("@"):
         if Path(text[1:]).is_dir():
-            hint = f"name a file in it; of a run, --expression @{Path(text[1:]) / 'answer.sy'}"
+            answer = Path(text[1:]) / "answer.sy"
+            hint = f"write --expression @{answer}" if answer.is_file() else "name a file in it"
             raise OptionError(f"--expression: '{text[1:]}' is a folder", hint)
         try:
             text = Path(text[1:]).read_text(encoding="utf-8")

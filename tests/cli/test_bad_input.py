@@ -164,7 +164,7 @@ def test_a_journal_that_is_none(tmp_path: Path) -> None:
         (["--expression", "(gap gradeint)"], ("--expression:1:6", "did you mean 'gradient'?")),
         (["--expression", "true"], ("--expression:1:1", "Bool")),
         (["--expression", "@nowhere"], ("--expression", "nowhere")),
-        (["--expression", "@."], ("--expression: '.' is a folder", "@answer.sy")),
+        (["--expression", "@."], ("--expression: '.' is a folder", "name a file in it")),
     ],
 )
 def test_bad_evaluations(options: list[str], fragments: tuple[str, ...]) -> None:
