@@ -254,7 +254,8 @@ def _applies(specification: Specification) -> bool:
     several = len(specification.functions) > 1
     nested = any(conjunct.nested for conjunct in specification.conjuncts)
     random = all(p.sort != REGLAN for function in specification.functions for p in function.parameters)
-    return (several or nested) and random and len(components(specification)) == 1
+    decided = not any(conjunct.quantified for conjunct in specification.conjuncts)
+    return (several or nested) and random and decided and len(components(specification)) == 1
 
 
 JOINT = Strategy(

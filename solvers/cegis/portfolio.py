@@ -15,6 +15,7 @@ from solvers.cegis.strategies import InfeasibleError, Strategy, known_strategies
 from solvers.cegis.verifier import Encoder, interrupted
 from sygus.errors import OptionError
 from sygus.export.sygus import term_text
+from sygus.theories.quantifiers import NotEvaluatedError
 
 AUTO, STREAM = "auto", "stream"
 
@@ -94,6 +95,8 @@ class Portfolio:
                     raise
                 self.out_of_time = True
                 ending = "out of time"
+            except NotEvaluatedError as error:
+                ending = str(error)
             except InfeasibleError as error:
                 self.infeasible = str(error)
                 ending = f"proved infeasible: {error}"

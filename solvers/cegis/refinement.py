@@ -40,15 +40,15 @@ def propose(specification: Specification, limits: Limits) -> Proposals:
             if verdict.correct:
                 proved = True
                 yield {target.function: term}
-            elif verdict.status is Status.WRONG and verdict.counterexample is not None:
+            elif verdict.status is Status.WRONG and verdict.counterexample is not None and verdict.conjunct is not None:
                 wrong.add(term)
-                refuted = samples.add(verdict.counterexample, verdict.conjunct)
+                refuted = not verdict.conjunct.quantified and samples.add(verdict.counterexample, verdict.conjunct)
                 if refuted:
                     break
             limits.check()
         if not refuted:
             if not proved:
-                refute(grammar, target, samples, limits)
+                refute(grammar, target, samples, limits, [c.formula for c in specification.conjuncts])
             return
 
 

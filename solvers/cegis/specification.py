@@ -23,6 +23,7 @@ from sygus.terms import (
     subterms,
     term,
 )
+from sygus.theories.quantifiers import is_quantified
 
 MOST_BOOLS = 6
 
@@ -53,12 +54,14 @@ class Conjunct:
     Attributes:
         formula: free of macros.
         applications: the distinct applications of functions to synthesise in it.
-        variables: the universally quantified variables in it.
+        variables: those in it, universally quantified ones and what quantifiers inside it bind.
+        quantified: whether there are such quantifiers, so that only Z3 decides it.
     """
 
     formula: Term
     applications: tuple[Term, ...]
     variables: tuple[Variable, ...]
+    quantified: bool = False
 
     @classmethod
     def of(cls, formula: Term) -> Conjunct:
@@ -68,6 +71,7 @@ class Conjunct:
             formula,
             tuple(node for node in nodes if isinstance(node.head, SynthFunction)),
             tuple(node.head for node in nodes if isinstance(node.head, Variable)),
+            is_quantified(formula),
         )
 
     @property
@@ -149,7 +153,8 @@ class Specification:
     @cached_property
     def pointwise(self) -> bool:
         """Whether each conjunct looks at one value of one function."""
-        return len(self.functions) == 1 and all(len(c.applications) <= 1 for c in self.conjuncts)
+        plain = all(len(c.applications) <= 1 and not c.quantified for c in self.conjuncts)
+        return len(self.functions) == 1 and plain
 
     @cached_property
     def propositional(self) -> bool:
@@ -162,6 +167,8 @@ class Specification:
         """The one application of each function where that is to distinct variables, None where it is not so."""
         found: dict[SynthFunction, Term] = {}
         for conjunct in self.conjuncts:
+            if conjunct.quantified:
+                return None
             for application in conjunct.applications:
                 function = application.head
                 assert isinstance(function, SynthFunction)

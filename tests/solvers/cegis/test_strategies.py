@@ -80,6 +80,35 @@ def test_reals_are_no_floats(constraints: str) -> None:
     assert OF_TENTHS[constraints] in (0, only(found).size)
 
 
+def test_a_variable_may_have_any_name() -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int) (declare-var f!value Int)
+        (constraint (= (f f!value) (+ f!value 1)))"""
+    found, portfolio = answer_of(text)
+    assert portfolio.infeasible is None
+    assert found is not None
+
+
+OVERFLOWING = [
+    ("LIA", "(> (+ (ite (f b) 1 2) 9223372036854775807) 0)"),
+    ("LIA", "(> (* 4294967296 4294967296 (ite (f b) 1 2)) 0)"),
+    ("NIA", f"(ite (f b) (>= (* {'x ' * 20}) 0) (>= (* {'x ' * 16}) 0))"),
+    ("LRA", "(ite (f b) (< 1.0 1.00000000000000000001) (< 1.0 1.00000000000000000001))"),
+    ("LRA", "(=> (= y (ite (f b) 1.0 2.0)) (< y (+ y 0.000000000000000001)))"),
+]
+
+
+@pytest.mark.parametrize(("logic", "constraint"), OVERFLOWING)
+def test_numbers_that_are_not_exact_prove_nothing(logic: str, constraint: str) -> None:
+    """True for f = true; the samples hold numbers of 64 bits."""
+    variables = (
+        "(declare-var b Bool) (declare-var x Int)" if logic != "LRA" else "(declare-var b Bool) (declare-var y Real)"
+    )
+    text = f"""(set-logic {logic}) (synth-fun f ((b Bool)) Bool ((B Bool)) ((B Bool (b true false))))
+        {variables} (constraint {constraint})"""
+    _, portfolio = answer_of(text, seconds=5)
+    assert portfolio.infeasible is None
+
+
 def test_functions_that_nothing_connects() -> None:
     text = """(set-logic LIA) (synth-fun f ((x Int)) Int) (synth-fun g ((x Int)) Int) (synth-fun h ((x Int)) Int)
         (declare-var a Int) (constraint (= (f 1) 2)) (constraint (= (f 3) 6)) (constraint (> (g (g a)) a))"""
