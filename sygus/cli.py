@@ -120,9 +120,9 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
     is_flag=False,
     flag_value="",
     help="Write every distinct expression: .csv, .jsonl or .parquet. Without FILE, for logics other than CAM: print "
-    "every answer, smallest first.",
+    "answers that behave differently, smallest first, as many as there are and time allows.",
 )
-@click.option("--next", "count", type=click.IntRange(1), metavar="N", help="Print N answers (not in CAM).")
+@click.option("--next", "count", type=click.IntRange(1), metavar="N", help="Print N such answers (not in CAM).")
 @click.option("--time", "seconds", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds (not in CAM).")
 @click.option("--size", type=click.IntRange(1), metavar="N", help="Nodes of the largest answer (not in CAM).")
 @click.option("--depth", type=click.IntRange(1), metavar="N", help="Depth of the deepest answer (not in CAM).")

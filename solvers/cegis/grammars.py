@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from solvers.cegis.specification import Specification, literal_value
+from solvers.cegis.specification import Specification
 from sygus.elaborate.defaults import constants_of
 from sygus.errors import Position
 from sygus.problem import Grammar, Production, Target, productive
-from sygus.terms import Hole, Nonterminal, Sort, Term, hole, subterms, term
+from sygus.terms import Hole, Nonterminal, Sort, Term, hole, term
 
 MOST_CONSTANTS = 12
 """Constants of a sort that are tried for ``(Constant σ)``: the usual ones, then those of the constraints."""
@@ -24,12 +24,7 @@ def enumerable(specification: Specification, target: Target, depth: int | None =
         usual = constants_of(sort, problem.theory, setting, position)
         if setting is not None or specification.examples is not None:
             return usual
-        own = (
-            node
-            for conjunct in specification.conjuncts
-            for node in subterms(conjunct.formula)
-            if node.sort == sort and literal_value(node) is not None
-        )
+        own = specification.literals.get(sort, ())
         return list(dict.fromkeys([*usual, *own]))[: max(MOST_CONSTANTS, len(usual))]
 
     grammar = target.written.closed(constants)

@@ -14,6 +14,7 @@ from sygus.terms import (
     BOOL,
     Literal,
     OracleFunction,
+    Sort,
     SynthFunction,
     Term,
     Variable,
@@ -115,7 +116,7 @@ class Specification:
     def of(self, functions: Sequence[SynthFunction]) -> Specification:
         """What is asked of some of the functions alone: the conjuncts that mention no others."""
         part = copy.copy(self)
-        for name in ("examples", "pointwise", "propositional", "single_invocation"):
+        for name in ("examples", "literals", "pointwise", "propositional", "single_invocation"):
             part.__dict__.pop(name, None)
         part.functions = tuple(functions)
         part.targets = tuple(target for target in self.targets if target.function in functions)
@@ -149,6 +150,16 @@ class Specification:
             return None
         distinct = {(e.arguments, e.output): e for e in found if e is not None}
         return tuple(distinct.values())
+
+    @cached_property
+    def literals(self) -> Mapping[Sort, tuple[Term, ...]]:
+        """The literals in the constraints, negated ones too, by sort, in the order in which they come."""
+        found: dict[Sort, dict[Term, None]] = {}
+        for conjunct in self.conjuncts:
+            for node in subterms(conjunct.formula):
+                if literal_value(node) is not None:
+                    found.setdefault(node.sort, {})[node] = None
+        return {sort: tuple(nodes) for sort, nodes in found.items()}
 
     @cached_property
     def pointwise(self) -> bool:
