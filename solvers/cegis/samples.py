@@ -40,6 +40,10 @@ class Samples(ABC):
         """How many arguments there are."""
         return len(next(iter(self.inputs.values()))) if self.inputs else 1
 
+    def run(self, program: Program, environment: Mapping[Any, Values]) -> Values:
+        """The values of a term, the last dimension being the points or one for all."""
+        return np.atleast_1d(program(environment))
+
     @abstractmethod
     def judge(self, values: Values) -> NDArray[np.bool_]:
         """Which instances hold, of shape (n, instances), of terms whose values are given, of shape (n, points)."""

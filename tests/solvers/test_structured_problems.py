@@ -35,9 +35,36 @@ STORES = """(set-logic ALIA)
 (constraint (= (select (f a i) 0) (select a i)))
 (check-synth)
 """
+LISTS = """(set-logic ALL)
+(declare-datatype List ((nil) (cons (head Int) (tail List))))
+(synth-fun f ((l List)) Int ((I Int) (L List) (B Bool))
+  ((I Int (0 1 (head L) (ite B I I) (+ I I))) (L List (l (tail L))) (B Bool (((_ is nil) L)))))
+(declare-var l List)
+(declare-var n Int)
+(declare-var m Int)
+(constraint (= (f nil) 0))
+(constraint (= (f (cons n nil)) n))
+(constraint (= (f (cons n (cons m l))) (+ n m)))
+(check-synth)
+"""
+INVERSE = """(set-logic NRA)
+(synth-fun f ((x Real)) Real ((E Real) (B Bool))
+  ((E Real (x 0.0 1.0 (/ E E) (+ E E) (ite B E E))) (B Bool ((= E E) (<= E E)))))
+(declare-var x Real)
+(constraint (=> (not (= x 0.0)) (= (* x (f x)) 1.0)))
+(constraint (= (f 0.0) 1.0))
+(check-synth)
+"""
+PROBLEMS = {
+    "datatypes": COLORS,
+    "declared sorts": DECLARED,
+    "arrays": STORES,
+    "parts that are left open": LISTS,
+    "quotients by zero": INVERSE,
+}
 
 
-@pytest.mark.parametrize("text", [COLORS, DECLARED, STORES], ids=["datatypes", "declared sorts", "arrays"])
+@pytest.mark.parametrize("text", PROBLEMS.values(), ids=PROBLEMS)
 def test_answers_are_found_and_verified(text: str, tmp_path: Path) -> None:
     file, answer = tmp_path / "problem.sl", tmp_path / "answer.sl"
     file.write_text(text, encoding="utf-8")
