@@ -16,6 +16,7 @@ from solvers.cegis.verifier import Encoder, interrupted
 from sygus.errors import OptionError
 from sygus.export.sygus import term_text
 from sygus.theories.quantifiers import NotEvaluatedError
+from sygus.theories.sorts import z3_constant
 
 AUTO, STREAM = "auto", "stream"
 
@@ -76,7 +77,7 @@ class Portfolio:
 
     def answers(self) -> Iterator[Found]:
         """Checked answers as they are found, of one strategy after the other; repeated ones are left out."""
-        self.infeasible = contradiction(self.specification, self.limits)
+        self.infeasible = contradiction(self.specification, self.limits) or impossible(self.specification, self.limits)
         if not self.strategies:
             self.notes.append("no strategy can do anything for this problem")
         seen: set[tuple[object, ...]] = set()
@@ -128,6 +129,24 @@ def contradiction(specification: Specification, limits: Limits) -> str | None:
             if solver.check() == z3.sat:
                 return f"{term_text(conjunct.formula)} fails, whatever the functions are"
     return None
+
+
+AT_ONCE = 0.1
+"""Seconds within which Z3 may show that no functions at all do."""
+
+
+def impossible(specification: Specification, limits: Limits) -> str | None:
+    """That Z3 finds no functions at all, whatever the grammars, in words; where strategies would not find out."""
+    several = any(len(set(conjunct.variables)) > 1 for conjunct in specification.conjuncts)
+    if specification.examples is not None or (specification.single_invocation is not None and not several):
+        return None
+    encode, solver = Encoder(), z3.Solver()
+    solver.set("timeout", min(int(1000 * AT_ONCE), limits.milliseconds))
+    for conjunct in specification.conjuncts:
+        free = [z3_constant(v.name, v.sort) for v in conjunct.variables]
+        claim = encode(conjunct.formula)
+        solver.add(z3.ForAll(free, claim) if free else claim)
+    return "no functions at all satisfy the constraints" if solver.check() == z3.unsat else None
 
 
 def best_answer(portfolio: Portfolio, patience: float) -> Found | None:

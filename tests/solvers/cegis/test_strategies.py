@@ -109,6 +109,22 @@ def test_numbers_that_are_not_exact_prove_nothing(logic: str, constraint: str) -
     assert portfolio.infeasible is None
 
 
+def test_no_functions_at_all() -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int) (declare-var x Int) (declare-var y Int)
+        (constraint (= (f x) y))"""
+    found, portfolio = answer_of(text)
+    assert found is None
+    assert portfolio.infeasible == "no functions at all satisfy the constraints"
+
+
+def test_constants_beside_those_of_the_constraints() -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int ((I Int)) ((I Int ((Constant Int)))))
+        (constraint (> (f 0) 1000)) (constraint (< (f 0) 1003)) (constraint (distinct (f 1) 1001))"""
+    found, _ = answer_of(text)
+    assert found is not None
+    assert term_text(only(found)) == "1002"
+
+
 def test_functions_that_nothing_connects() -> None:
     text = """(set-logic LIA) (synth-fun f ((x Int)) Int) (synth-fun g ((x Int)) Int) (synth-fun h ((x Int)) Int)
         (declare-var a Int) (constraint (= (f 1) 2)) (constraint (= (f 3) 6)) (constraint (> (g (g a)) a))"""
