@@ -137,9 +137,13 @@ AT_ONCE = 0.1
 
 def impossible(specification: Specification, limits: Limits) -> str | None:
     """That Z3 finds no functions at all, whatever the grammars, in words; where strategies would not find out."""
-    several = any(len(set(conjunct.variables)) > 1 for conjunct in specification.conjuncts)
-    if specification.examples is not None or (specification.single_invocation is not None and not several):
+    if specification.examples is not None or len(specification.functions) > 1:
         return None
+    applications = specification.single_invocation
+    if applications is not None:  # instantiation finds out, unless there are variables that the function does not see
+        seen = {argument.head for application in applications.values() for argument in application.arguments}
+        if all(seen.issuperset(conjunct.variables) for conjunct in specification.conjuncts):
+            return None
     encode, solver = Encoder(), z3.Solver()
     solver.set("timeout", min(int(1000 * AT_ONCE), limits.milliseconds))
     for conjunct in specification.conjuncts:
