@@ -62,7 +62,7 @@ class Encoder:
         for function, body in (bodies or {}).items():
             self._parameters[function] = [z3_constant(f"{p.name}|parameter", p.sort) for p in function.parameters]
             places = dict(zip(function.parameters, self._parameters[function], strict=True))
-            self._bodies[function] = _encode(expand(body), lambda node, _, places=places: places[node.head], {})
+            self._bodies[function] = _encode(expand(body), lambda node, _, places=places: _place(node, places), {})
 
     def __call__(self, root: Term) -> z3.ExprRef:
         """The form of a term without macros."""
@@ -77,6 +77,11 @@ class Encoder:
         if head in self._bodies:
             return z3.substitute(self._bodies[head], *zip(self._parameters[head], arguments, strict=True))
         return uninterpreted(head)(*arguments)
+
+
+def _place(node: Term, places: Mapping[Variable, z3.ExprRef]) -> z3.ExprRef:
+    """A parameter, or a variable that is none."""
+    return places[node.head] if node.head in places else z3_constant(node.head.name, node.sort)
 
 
 def uninterpreted(function: SynthFunction) -> Any:

@@ -125,6 +125,52 @@ def test_constants_beside_those_of_the_constraints() -> None:
     assert term_text(only(found)) == "1002"
 
 
+WORD = "(define-sort W () (_ BitVec 16))"
+ANY_CONSTANT = [
+    ("LIA", "((x Int)) Int ((I Int)) ((I Int (x (Constant Int) (+ I I))))", "(= (f x) (+ x 4711))", 3),
+    (
+        "BV",
+        "((x W)) W ((S W)) ((S W (x (Constant W) (bvxor S S))))",
+        "(and (= (f #x0000) #x1234) (= (f #xffff) #xedcb))",
+        3,
+    ),
+    (
+        "SLIA",
+        "((x String)) String ((S String)) ((S String (x (Constant String) (str.++ S S))))",
+        '(and (= (f "a") "a-b") (= (f "") "-b"))',
+        3,
+    ),
+    (
+        "LRA",
+        "((x Real)) Real ((R Real)) ((R Real (x (Constant Real) (+ R R) (* (Constant Real) R))))",
+        "(= (* 12.0 (f x)) (+ 3.0 (* 4.0 x)))",
+        5,
+    ),
+    (
+        "NIA",
+        "((x Int)) Int ((I Int)) ((I Int (x (Constant Int) (+ I I) (* I I))))",
+        "(and (= (f 0) 25) (= (f 1) 42) (= (f 2) 59) (= (f (- 3)) (- 26)))",
+        5,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("logic", "declared", "constraint", "size"), ANY_CONSTANT, ids=[case[0] for case in ANY_CONSTANT]
+)
+@pytest.mark.parametrize("strategy", ["auto", "constants"])
+def test_constants_that_the_constraints_do_not_write(
+    logic: str, declared: str, constraint: str, size: int, strategy: str
+) -> None:
+    variable = f"(declare-var x {'Real' if logic == 'LRA' else 'Int'})" if "(f x)" in constraint else ""
+    found, _ = answer_of(
+        f"(set-logic {logic}) {WORD if logic == 'BV' else ''} (synth-fun f {declared}) {variable} (constraint {constraint})",
+        strategy,
+    )
+    assert found is not None
+    assert only(found).size == size
+
+
 def test_functions_that_nothing_connects() -> None:
     text = """(set-logic LIA) (synth-fun f ((x Int)) Int) (synth-fun g ((x Int)) Int) (synth-fun h ((x Int)) Int)
         (declare-var a Int) (constraint (= (f 1) 2)) (constraint (= (f 3) 6)) (constraint (> (g (g a)) a))"""
