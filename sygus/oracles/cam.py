@@ -144,9 +144,10 @@ class CamOracle:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of everything but the metric that a score depends on."""
+        """Of everything but the metric that a score depends on; devices differ in the last bits."""
         subject = self.subject
-        digest = hashlib.sha256(f"{subject.network.fingerprint}/{subject.images.fingerprint}".encode())
+        network = subject.network
+        digest = hashlib.sha256(f"{network.fingerprint}/{subject.images.fingerprint}/{network.device.type}".encode())
         digest.update(subject.targets.cpu().numpy().tobytes())
         return digest.hexdigest()[:16]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from solvers.journal import JournalError
 from solvers.race import Racer
 from solvers.run import Archive, Candidate
 from solvers.settings import Settings
@@ -16,6 +18,7 @@ from solvers.strategy import Fate, Outcome
 from sygus.elaborate import load_problem
 from sygus.errors import OptionError, SourceError
 from sygus.expressions import read_expression
+from sygus.oracles.cam import CamOracle
 from sygus.oracles.objective import CamProblem, Objectives
 from sygus.saliency.metrics import METRICS, find_metric
 
@@ -234,6 +237,21 @@ def test_explaining_again_ends_the_sharing_of_equal_maps(subjects: Subjects) -> 
     assert one.of_term.key != other.of_term.key
     assert cam("(optimize-synth ((! (m w) :max)))", declare("m", "adcc")).explains_again
     assert not cam("(optimize-synth ((! (m w) :max)))", declare("m", "iou")).explains_again
+
+
+def test_a_run_does_not_mix_the_scores_of_two_kinds_of_device(subjects: Subjects, tmp_path: Path) -> None:
+    def moved(oracle: CamOracle, device: str) -> CamOracle:
+        network = replace(oracle.subject.network, device=torch.device(device))
+        return CamOracle(replace(oracle.subject, network=network))
+
+    search_on = {name: moved(subjects.search, name) for name in ("cpu", "cuda", "cuda:1")}
+    assert search_on["cpu"].fingerprint == subjects.search.fingerprint
+    assert search_on["cpu"].fingerprint != search_on["cuda"].fingerprint == search_on["cuda:1"].fingerprint
+    problem = cam("(optimize-synth ((! (average-drop w) :min)))", declare("average-drop"))
+    search(problem, subjects, tmp_path)
+    elsewhere = Subjects(search_on["cuda"], moved(subjects.held_out, "cuda"))
+    with pytest.raises(JournalError, match=r"differs in fingerprints \(device\); .* the device of that run"):
+        search(problem, elsewhere, tmp_path)
 
 
 def test_the_pictures_of_a_joint_metric_are_scored_together(subjects: Subjects) -> None:
