@@ -59,8 +59,20 @@ def chunk_for(size: tuple[int, int], device: torch.device, run: Callable[[int], 
         run: passes so many pictures through the network.
     """
     if device.type == "cuda":
-        return _timed(run, TIMED, lambda: torch.cuda.synchronize(device))
+        chunk = _timed(run, TIMED, lambda: torch.cuda.synchronize(device))
+        torch.cuda.empty_cache()  # what the largest trial took would otherwise stay reserved
+        return chunk
     return Chunk(by_rule(size), f"by the rule for {size[0]}x{size[1]} on {device.type}")
+
+
+def chunk_for_few(size: tuple[int, int], count: int) -> Chunk:
+    """The chunk for so many pictures of this size and no more, without timing."""
+    return Chunk(min(by_rule(size), enough(count)), f"enough for {count}")
+
+
+def enough(count: int) -> int:
+    """The next power of two."""
+    return 1 << max(count - 1, 0).bit_length()
 
 
 def by_rule(size: tuple[int, int]) -> int:

@@ -14,7 +14,7 @@ from torch.nn.parameter import is_lazy
 
 from sygus.errors import OptionError
 from sygus.saliency.images.geometry import Preprocessing
-from sygus.saliency.networks.chunks import Chunk, chunk_for
+from sygus.saliency.networks.chunks import Chunk, chunk_for, enough
 from sygus.saliency.networks.classifier import Classifier, pipeline, probe_pictures
 from sygus.saliency.networks.folding import folded
 from sygus.saliency.networks.layers import find_layer
@@ -88,7 +88,7 @@ class Network:
     classifier: Classifier | None = None
 
     def at(self, layer: str) -> Network:
-        """The same classifier split at another layer.
+        """The same classifier split at another layer; both share the size of passes.
 
         Raises:
             OptionError: there is no such layer, or it cannot be explained.
@@ -97,14 +97,14 @@ class Network:
             return self
         if self.classifier is None:
             raise OptionError(f"--layer: '{self.name}' was split by hand and has no layer but '{self.layer}'")
-        return make_network(self.classifier, self.name, self.device, layer)
+        return make_network(self.classifier, self.name, self.device, layer, self.chunk)
 
     def for_few(self, count: int) -> Network:
         """The same network for so many pictures: its passes are no larger, since they are filled up to their size.
 
         Scores may differ in the last bits from those of larger passes.
         """
-        size = min(self.chunk.size, 1 << max(count - 1, 0).bit_length())
+        size = min(self.chunk.size, enough(count))
         return replace(self, chunk=Chunk(size, f"enough for {count}")) if size < self.chunk.size else self
 
     @property
@@ -274,7 +274,9 @@ class Network:
             self.chunk.halve()
 
 
-def make_network(classifier: Classifier, name: str, device: torch.device, layer: str | None = None) -> Network:
+def make_network(
+    classifier: Classifier, name: str, device: torch.device, layer: str | None = None, chunk: Chunk | None = None
+) -> Network:
     """Split a classifier at a layer, fold it, and choose its chunk.
 
     The model is copied, unless the classifier says that nobody else holds it; its mode, parameters and hooks are
@@ -285,6 +287,7 @@ def make_network(classifier: Classifier, name: str, device: torch.device, layer:
         name: for messages and reports.
         device: where to compute.
         layer: which layer; None: the classifier's, else the one that is found.
+        chunk: how many pictures pass at once; None: by :func:`chunk_for`.
 
     Raises:
         OptionError: the model cannot be run or copied, or the layer cannot be explained.
@@ -300,7 +303,7 @@ def make_network(classifier: Classifier, name: str, device: torch.device, layer:
     with torch.no_grad():
         answers = whole(_laid_out(probe_pictures(2, size).to(device)))
     classes = _class_names(classifier, answers.shape[1])
-    chunk = chunk_for(size, device, lambda count: _timed_pass(fast.module, count, size, device))
+    chunk = chunk or chunk_for(size, device, lambda count: _timed_pass(fast.module, count, size, device))
     return Network(
         name=name,
         layer=found.name,
