@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sygus.errors import SycamError
-from sygus.saliency.networks.chunks import TIMED, Chunk, _timed, by_rule, chunk_for, chunk_for_few
+from sygus.saliency.networks.chunks import TIMED, Chunk, _timed, by_rule, chunk_for, chunk_for_few, is_out_of_memory
 from toy_models import EXAMPLES, network_of
 
 
@@ -63,6 +63,30 @@ def test_the_first_pass_and_the_slower_of_two_do_not_count() -> None:
     disturbed = {8: [0.01, 9.0], 16: [9.0, 0.011], 32: [0.012, 0.012], 64: [0.1, 0.1]}
     device = Device(lambda count: disturbed[count].pop(0))
     assert device.chosen().size == 32
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.cuda.OutOfMemoryError("of the test"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), False),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), False),
+        (ValueError("CUDA out of memory"), False),
+    ],
+)
+def test_which_errors_are_of_memory(error: Exception, expected: bool) -> None:
+    assert is_out_of_memory(error) == expected
+
+
+def test_a_trial_that_fails_otherwise_is_an_error() -> None:
+    def run(_: int) -> None:
+        raise RuntimeError("an illegal memory access")
+
+    with pytest.raises(RuntimeError, match="illegal"):
+        _timed(run, TIMED, lambda: None)
 
 
 @pytest.mark.parametrize(("memory", "size"), [(100, 64), (64, 64), (63, 32), (8, 8)])

@@ -247,22 +247,30 @@ def test_no_pictures_at_all_are_an_error() -> None:
         make(chain()).logits(pictures(1)[:0])
 
 
-def running_out_above(limit: int) -> tuple[Network, list[int]]:
+OUT_OF_MEMORY = (
+    torch.cuda.OutOfMemoryError("of the test"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+)
+
+
+def running_out_above(limit: int, error: Exception = OUT_OF_MEMORY[0]) -> tuple[Network, list[int]]:
     """A network whose trunk has memory for so many pictures, and the sizes of the passes it was asked for."""
     sizes: list[int] = []
 
     def trunk(x: Tensor) -> Tensor:
         sizes.append(len(x))
         if len(x) > limit:
-            raise torch.cuda.OutOfMemoryError("of the test")
+            raise error
         return x + 1
 
     network = replace(make(chain()), trunk=trunk, tail=lambda a: a.mean((2, 3)), chunk=Chunk(16, "by the test"))
     return network, sizes
 
 
-def test_the_chunk_is_halved_when_the_memory_does_not_suffice() -> None:
-    network, sizes = running_out_above(5)
+@pytest.mark.parametrize("error", OUT_OF_MEMORY)
+def test_the_chunk_is_halved_when_the_memory_does_not_suffice(error: Exception) -> None:
+    network, sizes = running_out_above(5, error)
     x = pictures(6)
     assert torch.equal(network.activation(x), x + 1)
     assert sizes == [16, 8, 4, 4]
@@ -273,6 +281,36 @@ def test_the_chunk_is_halved_when_the_memory_does_not_suffice() -> None:
     sizes.clear()
     network.logits(x)
     assert sizes == [4, 4]  # it stays
+
+
+def test_another_error_halves_nothing() -> None:
+    network, sizes = running_out_above(5, RuntimeError("an illegal memory access"))
+    with pytest.raises(RuntimeError, match="illegal"):
+        network.activation(pictures(6))
+    assert (sizes, network.chunk.size) == ([16], 16)
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY)
+def test_memory_that_ends_while_a_network_is_made_is_no_fault_of_the_model(error: Exception) -> None:
+    class Greedy(nn.Module):
+        def __init__(self, passes: int) -> None:
+            super().__init__()
+            self.body, self.passes = chain(), passes
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.passes -= 1
+            if self.passes < 0:
+                raise error
+            return self.body(x)
+
+    failed = 0
+    for passes in range(30):
+        try:
+            make(Greedy(passes))
+        except RuntimeError as found:
+            assert found is error  # noqa: PT017 - whether it is raised depends on the number
+            failed += 1
+    assert failed >= 3  # the first pass, finding the layer, splitting
 
 
 def test_memory_that_does_not_suffice_for_one_picture_is_an_error() -> None:

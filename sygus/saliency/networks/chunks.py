@@ -16,6 +16,16 @@ _GAIN = 0.95
 """A larger chunk must take less than this share of the time per picture."""
 
 
+_ALLOCATION_FAILED = ("CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the memory of the device did not suffice; libraries that torch calls say it in their own words."""
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _ALLOCATION_FAILED)
+
+
 class Chunk:
     """The number of pictures in one pass. Every pass has exactly so many, the last is padded.
 
@@ -92,7 +102,9 @@ def _timed(
     for count in sizes:
         try:
             per_picture = _seconds(lambda: run(count), synchronise, clock) / count  # noqa: B023 - called at once
-        except torch.cuda.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             break
         if per_picture > _GAIN * best_time:
             break

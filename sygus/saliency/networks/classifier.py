@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from sygus.errors import OptionError
 from sygus.saliency.images.geometry import Preprocessing
+from sygus.saliency.networks.chunks import is_out_of_memory
 
 Triple: TypeAlias = tuple[float, float, float]
 
@@ -212,9 +213,9 @@ def _run(module: nn.Module, size: tuple[int, int], device: torch.device) -> Any:
     try:
         with torch.no_grad():
             return module(pictures)
-    except torch.cuda.OutOfMemoryError:
-        raise
     except Exception as error:  # foreign code: whatever it raises is the user's to read
+        if is_out_of_memory(error):
+            raise
         raise OptionError(
             f"--network: the model fails on {_BATCH} pictures of {size[0]}x{size[1]}: "
             f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}",

@@ -14,7 +14,7 @@ from torch.nn.parameter import is_lazy
 
 from sygus.errors import OptionError
 from sygus.saliency.images.geometry import Preprocessing
-from sygus.saliency.networks.chunks import Chunk, chunk_for, enough
+from sygus.saliency.networks.chunks import Chunk, chunk_for, enough, is_out_of_memory
 from sygus.saliency.networks.classifier import Classifier, pipeline, probe_pictures
 from sygus.saliency.networks.folding import folded
 from sygus.saliency.networks.layers import find_layer
@@ -192,6 +192,22 @@ class Network:
             return logits
         return self._from_activation(self.trunk(pictures), *((pictures,) if self.needs_pictures else ()))
 
+    def fitting(self, run: Callable[[], Result]) -> Result:
+        """What ``run`` gives, again and with smaller chunks while the memory does not suffice.
+
+        Raises:
+            SycamError: it does not suffice for a single picture.
+        """
+        while True:
+            try:
+                return run()
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            # The handler is left: its traceback held tensors.
+            torch.cuda.empty_cache()
+            self.chunk.halve()
+
     @staticmethod
     def _of_target(logits: Tensor, targets: Tensor) -> Tensor:
         return torch.softmax(logits.float(), 1).gather(1, targets.to(logits.device)[:, None])[:, 0]
@@ -229,7 +245,7 @@ class Network:
             with torch.no_grad():
                 return torch.cat([function(*chunk).float() for chunk in self._chunks(*inputs)])
 
-        return self._fitting(run)[: len(inputs[0])]
+        return self.fitting(run)[: len(inputs[0])]
 
     def _differentiated(
         self, function: Callable[..., Tensor], inputs: Tensor, targets: Tensor, *beside: Tensor
@@ -245,7 +261,7 @@ class Network:
                 gradients.append(gradient.float())
             return torch.cat(logits), torch.cat(gradients)
 
-        logits, gradients = self._fitting(run)
+        logits, gradients = self.fitting(run)
         return logits[: len(inputs)], gradients[: len(inputs)]
 
     def _chunks(self, *inputs: Tensor) -> Iterator[tuple[Tensor, ...]]:
@@ -262,16 +278,6 @@ class Network:
         if missing:
             rows = torch.cat([rows, rows[:1].expand(missing, *rows.shape[1:])])
         return rows.contiguous(memory_format=torch.channels_last) if rows.ndim == 4 else rows
-
-    def _fitting(self, run: Callable[[], Result]) -> Result:
-        """What ``run`` gives, with smaller chunks if the memory does not suffice."""
-        while True:
-            try:
-                return run()
-            except torch.cuda.OutOfMemoryError:
-                pass  # leave the handler first: its traceback holds tensors
-            torch.cuda.empty_cache()
-            self.chunk.halve()
 
 
 def make_network(
