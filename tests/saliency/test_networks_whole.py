@@ -17,6 +17,7 @@ from sygus.saliency.features import measure
 from sygus.saliency.images import Preprocessing
 from sygus.saliency.networks import Classifier, Network, load_network, make_network
 from sygus.saliency.networks.chunks import Chunk
+from sygus.saliency.networks.classifier import pipeline
 from toy_models import (
     CLASSES,
     CPU,
@@ -424,3 +425,55 @@ def test_classes_are_named_or_numbered_and_their_number_is_checked() -> None:
     assert make(chain(), classes=["a", "b", "c", "d", "e"]).classes == tuple("abcde")
     with pytest.raises(OptionError, match="4 classes are named, the model gives 5 logits"):
         make(chain(), classes=tuple("abcd"))
+
+
+META = torch.device("meta")
+"""A device that knows shapes only, and refuses sums with tensors of others as CUDA does."""
+
+
+class Holding(nn.Module):
+    """Logits of colours, with a tensor that is a buffer or a plain attribute."""
+
+    def __init__(self, tensor: Tensor, *, registered: bool) -> None:
+        super().__init__()
+        if registered:
+            self.register_buffer("offset", tensor)
+        else:
+            self.offset = tensor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x + self.offset).mean((2, 3))
+
+
+def test_what_is_put_before_a_model_without_tensors_moves_too() -> None:
+    classifier = Classifier(nn.Flatten(), Preprocessing.square(SIDE), mean=(0.5, 0.5, 0.5))
+    built = pipeline(classifier, classifier.model, META)
+    assert [tensor.device for tensor in built.buffers()] == [META, META]
+
+
+def test_a_tensor_that_does_not_move_with_the_model_is_explained() -> None:
+    shift = torch.ones(3, 1, 1)
+    held = Classifier(Holding(shift, registered=True), Preprocessing.square(SIDE))
+    assert pipeline(held, held.model, META)(torch.empty(4, 3, SIDE, SIDE, device=META)).shape == (4, 3)
+    loose = Classifier(Holding(shift, registered=False), Preprocessing.square(SIDE))
+    with pytest.raises(OptionError, match=r"device.*register every tensor that the model holds"):
+        pipeline(loose, loose.model, META)
+
+
+@pytest.mark.parametrize(
+    ("message", "hint"),
+    [
+        ("Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!", "register"),
+        ("Input type (torch.cuda.FloatTensor) and weight type (torch.FloatTensor) should be the same", "register"),
+        ("mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)", "check the size"),
+    ],
+)
+def test_the_hint_is_of_what_failed(message: str, hint: str) -> None:
+    class Failing(nn.Module):
+        def forward(self, _: Tensor) -> Tensor:
+            raise RuntimeError(message)
+
+    with pytest.raises(OptionError) as caught:
+        make(Failing())
+    assert message in caught.value.message
+    assert caught.value.hint.startswith(hint)

@@ -301,7 +301,7 @@ def make_network(
     model = _usable(classifier.model)
     model = model if classifier.owned else _copied(model)
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    whole, size = pipeline(classifier, model), classifier.preprocessing.size
+    whole, size = pipeline(classifier, model, device), classifier.preprocessing.size
     grid = classifier.grid if isinstance(classifier.grid, tuple | str) else None
     found = find_layer(whole, probe_pictures(2, size).to(device), layer or classifier.layer, grid)
     halves = split(whole, found, size, device)
