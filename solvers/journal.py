@@ -43,8 +43,9 @@ class JournalError(SycamError):
 class Journal:
     """One run's journal. One writer; readers may look on while the run goes.
 
-    Scores are kept by the key of the heat maps, which holds the fingerprints of network, layer, pictures and targets,
-    and by the identity of the metric, which holds its code and what it compares with, so a score found is always valid.
+    Scores are kept by the key of the heat maps, which holds the fingerprints of network, layer, pictures and targets
+    and the kind of device, and by the identity of the metric, which holds its code and what it compares with, so a
+    score found is always valid.
 
     Args:
         path: the file; made where it does not exist.
@@ -89,10 +90,12 @@ class Journal:
         if not stated:
             self._write(("INSERT INTO meta VALUES (?, ?)", list(given.items())))
             return
-        different = sorted(name for name, value in stated if given.get(name) != value)
+        different = sorted(
+            _difference(name, value, given.get(name)) for name, value in stated if given.get(name) != value
+        )
         if different:
             message = f"the journal {self.path} is of another run: it differs in {', '.join(different)}"
-            raise JournalError(message, "give another --out, or the options of that run")
+            raise JournalError(message, "give another --out, or the options and the device of that run")
 
     def scores(self, key: str, metric: str) -> Scores | None:
         """The score of each picture, where it is known; NaN where a picture was not scored."""
@@ -135,6 +138,15 @@ class Journal:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise self._error("write", error) from None
+
+
+def _difference(name: str, stated: str, given: str | None) -> str:
+    """A part of the protocol, both as JSON, with its entries that differ: ``fingerprints (device)``."""
+    old, new = json.loads(stated), json.loads(given or "null")
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return name
+    entries = [entry for entry in old | new if old.get(entry) != new.get(entry)]
+    return f"{name} ({', '.join(entries)})"
 
 
 def _exclusive(path: Path) -> sqlite3.Connection:

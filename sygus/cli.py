@@ -57,6 +57,25 @@ class _Commands(click.Group):
         except SycamError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(EXIT_BAD_INPUT)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            click.echo(f"error: {OUT_OF_MEMORY} ({reason}); {LESS_MEMORY}", err=True)
+            ctx.exit(EXIT_BAD_INPUT)
+
+
+OUT_OF_MEMORY = "the memory of the device does not suffice"
+LESS_MEMORY = "use --device cpu, fewer pictures or a smaller network"
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch, if it is loaded at all, says so; leaving click is a RuntimeError too."""
+    if "torch" not in sys.modules:
+        return False
+    from sygus.saliency.networks.chunks import is_out_of_memory
+
+    return is_out_of_memory(error)
 
 
 @click.group(
