@@ -44,6 +44,13 @@ def test_constants_and_variables_in_grammars() -> None:
     assert shown == ["0", "1", "(- 1)", "2", "x", "y", "(+ I 0)", "(+ I 1)", "(+ I (- 1))", "(+ I 2)"]
 
 
+def test_a_parameter_is_never_taken_for_the_choice_of_one() -> None:
+    text = "(synth-fun f ((|choice 0| Int) (y Int)) Int ((S Int)) ((S Int ((+ (Variable Int) |choice 0|)))))"
+    grammar = load(problem("LIA", text)).target.grammar
+    shown = [term_text(p.template) for p in grammar.productions[grammar.start]]
+    assert shown == ["(+ |choice 0| |choice 0|)", "(+ y |choice 0|)"]
+
+
 @pytest.mark.parametrize(
     ("sort", "expected"),
     [

@@ -80,7 +80,7 @@ class Encoder:
 def uninterpreted(function: SynthFunction) -> Any:
     """Z3's function of a function to synthesise, nothing being known of it."""
     sorts = [representation(sort).z3_sort() for sort in (*(p.sort for p in function.parameters), function.sort)]
-    return z3.Function(f"{function.name}!unknown", *sorts)
+    return z3.Function(f"{function.name}|'unknown", *sorts)
 
 
 def _encode(root: Term, other: Any, memo: dict[Term, z3.ExprRef]) -> z3.ExprRef:

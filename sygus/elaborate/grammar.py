@@ -15,10 +15,10 @@ from sygus.terms import (
     Nonterminal,
     SynthFunction,
     Term,
-    Variable,
     expand,
     hole,
     leaf,
+    private_variable,
     substitute,
     subterms,
     term,
@@ -108,7 +108,7 @@ class GrammarReader:
             if isinstance(node, ast.AnyConstant):
                 constants += 1
                 return term(AnyConstant(constants - 1, sort), (), sort)
-            placeholder = leaf(Variable(f"choice {len(choices)}", sort))
+            placeholder = leaf(private_variable("choice", len(choices), sort))
             choices[placeholder] = [leaf(p) for p in self.function.parameters if p.sort == sort]
             return placeholder
 

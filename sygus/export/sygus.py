@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 from sygus.errors import SycamError
 from sygus.syntax.printer import print_symbol
-from sygus.terms import Definition, Literal, OracleFunction, SynthFunction, Term, Variable, text_pieces
+from sygus.terms import Definition, Literal, OracleFunction, SynthFunction, Term, Variable, readable_name, text_pieces
 from sygus.theories.bitvectors import width_of
 from sygus.theories.strings import escape
 
@@ -72,8 +73,13 @@ def term_text(root: Term) -> str:
 def _head_text(head: Any) -> str:
     if isinstance(head, Literal):
         return literal_text(head)
-    named = isinstance(head, Variable | Definition | SynthFunction | OracleFunction)
-    return print_symbol(head.name) if named else str(head.name)
+    if not isinstance(head, Variable | Definition | SynthFunction | OracleFunction):
+        return _BOUND.sub(r"\1\2|", head.name) if head.name.startswith(("forall (", "exists (")) else str(head.name)
+    return print_symbol(readable_name(head.name))
+
+
+_BOUND = re.compile(r"(\|.*?)\|('[0-9]+)\|")
+"""A private variable in the head of a quantifier."""
 
 
 def definition_text(function: SynthFunction, body: Term) -> str:
