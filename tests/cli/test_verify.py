@@ -1,0 +1,56 @@
+"""What ``verify`` says of answers: right, wrong with the values where, outside the grammar, or unreadable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sygus.cli import main
+
+
+def verified(folder: Path, problem: str, answer: str) -> Result:
+    for name, text in (("problem.sl", problem), ("answer.sl", answer)):
+        (folder / name).write_text(text, encoding="utf-8")
+    return CliRunner().invoke(main, ["verify", str(folder / "problem.sl"), str(folder / "answer.sl")])
+
+
+@pytest.mark.parametrize("logic", ["ALL", "LIRA", "LRA"])
+def test_a_real_answer_reads_back_in_its_logic(logic: str, tmp_path: Path) -> None:
+    text = f"""(set-logic {logic}) (synth-fun f ((x Real)) Real) (declare-var x Real)
+        (constraint (= (f x) (+ x 2.0))) (check-synth)"""
+    (tmp_path / "p.sl").write_text(text, encoding="utf-8")
+    found = CliRunner().invoke(main, [str(tmp_path / "p.sl"), "--certify", "--time", "20"])
+    assert found.exit_code == 0, found.output
+    assert "certified" in found.stderr
+    assert verified(tmp_path, text, found.stdout).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("logic", "sort", "body", "constraint", "shown"),
+    [
+        ("ALL", "Real", "x", "(=> (= x (- 1.5)) (= (f x) 2.0))", "(f x) 2.0)) fails where x = (- 1.5)"),
+        ("LRA", "Real", "x", "(=> (= x (/ 1 3)) (= (f x) 2.0))", "fails where x = (/ 1 3)"),
+        ("LIA", "Bool", "x", "(= (f x) (not x))", "fails where x = "),
+        ("SLIA", "String", "x", '(=> (= x "a""b") (= (f x) "c"))', 'fails where x = "a""b"'),
+        ("BV", "(_ BitVec 8)", "x", "(=> (= x #x0f) (= (f x) #x00))", "fails where x = #x0f"),
+        ("LIA", "Int", "x", "(forall ((x Int)) (=> (= x (- 3)) (= (f x) 0)))", "(f x) 0)) fails where x = (- 3)"),
+    ],
+)  # fmt: skip
+def test_counterexamples_are_literals(
+    logic: str, sort: str, body: str, constraint: str, shown: str, tmp_path: Path
+) -> None:
+    problem = f"""(set-logic {logic}) (synth-fun f ((x {sort})) {sort}) (declare-var x {sort})
+        (constraint {constraint}) (check-synth)"""
+    result = verified(tmp_path, problem, f"((define-fun f ((x {sort})) {sort} {body}))")
+    assert result.exit_code == 1
+    assert shown in result.stdout
+    assert not any(word in result.stdout for word in ("Fraction", "True", "False", "'"))
+
+
+def test_variables_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    problem = """(set-logic LIA) (synth-fun f ((x Int)) Int) (declare-var x Int) (assume (= x 7))
+        (constraint (forall ((x Int)) (=> (= x 5) (= (f x) 0)))) (check-synth)"""
+    result = verified(tmp_path, problem, "((define-fun f ((x Int)) Int x))")
+    assert "(=> (= x 7) (=> (= |x'0| 5) (= (f |x'0|) 0))) fails where x = 7, |x'0| = 5" in result.stdout
