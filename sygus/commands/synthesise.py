@@ -17,7 +17,7 @@ from solvers.cegis.specification import Specification
 from solvers.cegis.strategies import known_strategies
 from solvers.cegis.verifier import interrupted
 from sygus.elaborate import load_answer, load_problem
-from sygus.errors import OptionError, SycamError
+from sygus.errors import OptionError
 from sygus.problem import Problem
 from sygus.resources import read_problem
 
@@ -116,10 +116,8 @@ _ONLY_CAM = (
 def run_synthesise(problem: Problem, options: SynthesisOptions) -> int:
     """Answer a problem; the exit status."""
     if problem.objectives:
-        raise SycamError(
-            f"{problem.file}: optimize-synth is not available in the logic {problem.logic}",
-            "end the file with (check-synth), or use the logic CAM",
-        )
+        message = f"optimize-synth is not available in the logic {problem.logic}"
+        raise problem.error(message, problem.asked, "end the file with (check-synth), or use the logic CAM")
     if problem.legacy and not options.quiet:
         click.echo(f"note: {problem.file} uses syntax older than 2.1: {'; '.join(problem.legacy)}", err=True)
     if options.external and (problem.oracles or problem.calls):

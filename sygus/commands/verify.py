@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+import z3
 
-from solvers.cegis.answer import Judgement, check
+from solvers.cegis.answer import Answer, Judgement, check
 from solvers.cegis.limits import Limits
 from solvers.cegis.specification import Specification
-from sygus.elaborate import load_answer, load_problem
-from sygus.errors import OptionError
+from solvers.cegis.verifier import Encoder
+from sygus.elaborate import ReadAnswer, load_problem, read_answer
+from sygus.errors import OptionError, SourceError
 from sygus.export.sygus import term_text
-from sygus.problem import Derivation
+from sygus.oracles.external import read_value
+from sygus.problem import Derivation, Problem
 from sygus.resources import read_problem
+from sygus.syntax import script as ast
 from sygus.syntax.printer import print_symbol
-from sygus.terms import Sort, Term, Variable, leaf, plain_name, readable_name, substitute, subterms
+from sygus.terms import (
+    INT,
+    Literal,
+    OracleFunction,
+    Sort,
+    SynthFunction,
+    Term,
+    Variable,
+    WeightSymbol,
+    expand,
+    leaf,
+    plain_name,
+    readable_name,
+    substitute,
+    subterms,
+    term,
+)
 from sygus.theories import Theory
+from sygus.theories.sorts import representation
 from sygus.theories.values import value_term
 
 NOT_VERIFIED = 1
@@ -36,24 +57,41 @@ def run_verify(file: str, answer_file: str, seconds: float) -> int:
     if answer.strip() in ("infeasible", "fail"):
         raise OptionError(f"ANSWER: '{answer.strip()}' defines no function", "give a file with (define-fun …)")
     specification = Specification(load_problem(text, name))
-    bodies = load_answer(text, name, answer, answer_file)
-    checked = check(specification, bodies, Limits(seconds))
-    if checked.answer is not None:
-        numerals = specification.problem.theory.numerals
-        for function, derivation in checked.answer.derivations.items():
-            click.echo(f"{function.name} is derived by")
-            for line in derivation_lines(derivation, numerals):
-                click.echo(f"  {line}")
-        click.echo("correct: in the grammar, and every constraint is proved by Z3")
-        return 0
-    found = "not decided" if checked.judgement is Judgement.UNDECIDED else "wrong"
-    click.echo(f"{found}: {_why(checked, specification.problem.theory)}")
-    return NOT_VERIFIED
+    read = read_answer(text, name, answer, answer_file)
+    try:
+        wrong = _wrong(specification, read, Limits(seconds))
+    except SourceError as error:
+        raise error.located(answer_file, answer) from None
+    if wrong is not None:
+        click.echo(wrong)
+        return NOT_VERIFIED
+    click.echo("correct: in the grammar, and every constraint is proved by Z3")
+    if specification.problem.objectives:
+        about = "the values are right" if read.values else "the answer gives no values"
+        click.echo(f"note: {about}; whether others are better is not checked")
+    return 0
+
+
+def _wrong(specification: Specification, read: ReadAnswer, limits: Limits) -> str | None:
+    """What is wrong with an answer, in words; of one in which nothing is, the derivation is printed."""
+    for target in specification.targets:
+        if target.function in read.binding and not target.free:
+            return f"wrong: {_underived(target.function)}, for grammars have no 'let'"
+    problem = specification.problem
+    checked = check(specification, read.bodies, limits)
+    if checked.answer is None:
+        found = "not decided" if checked.judgement is Judgement.UNDECIDED else "wrong"
+        return f"{found}: {_why(checked, problem.theory)}"
+    for function, derivation in checked.answer.derivations.items():
+        click.echo(f"{function.name} is derived by")
+        for line in derivation_lines(derivation, problem.theory.numerals):
+            click.echo(f"  {line}")
+    return _wrong_value(problem, checked.answer, read.values)
 
 
 def _why(checked: Any, theory: Theory) -> str:
     if checked.function is not None:
-        return f"the grammar does not derive the body of '{checked.function.name}'"
+        return _underived(checked.function)
     verdict = checked.verdict
     formula, point = _plain(verdict.conjunct.formula, verdict.counterexample or {})
     constraint = term_text(formula, theory.numerals)
@@ -61,6 +99,42 @@ def _why(checked: Any, theory: Theory) -> str:
         return f"Z3 does not decide {constraint}"
     values = ", ".join(f"{print_symbol(v.name)} = {_value_shown(value, v.sort, theory)}" for v, value in point.items())
     return f"{constraint} fails{f' where {values}' if values else ''}"
+
+
+def _underived(function: SynthFunction) -> str:
+    return f"the grammar does not derive the body of '{function.name}'"
+
+
+def _wrong_value(problem: Problem, answer: Answer, values: Sequence[ast.TermExpression]) -> str | None:
+    """What is wrong with the values that are given for the objectives, in words; None where they are right.
+
+    Raises:
+        SourceError: one is no constant of its objective's sort.
+    """
+    weights = {
+        term(WeightSymbol(keyword, function.name), (), INT): leaf(Literal(derivation.weight(keyword, default), INT))
+        for function, derivation in answer.derivations.items()
+        for keyword, default in problem.weights.items()
+    }
+    for objective, expression in zip(problem.objectives, values, strict=False):
+        objective_term = expand(objective.term)
+        for node in subterms(objective_term):
+            if isinstance(node.head, OracleFunction):
+                message = f"the value of the oracle '{node.head.oracle}' is not verified"
+                raise problem.error(message, problem.asked, "leave the values out of the answer")
+        given = read_value(expression, objective.term.sort, problem.theory)
+        assert isinstance(given, Term)
+        shown, weighed = term_text(objective.term), any(node in weights for node in subterms(objective_term))
+        found = z3.simplify(Encoder(answer.bodies)(substitute(objective_term, weights)))
+        if z3.is_true(z3.simplify(found == Encoder()(given))):
+            continue
+        if not (z3.is_int_value(found) or z3.is_rational_value(found)):
+            return f"not decided: Z3 does not compute {shown}"
+        value = _value_shown(representation(given.sort).read_z3(found), given.sort, problem.theory)
+        by = " by the derivation that was found" if weighed else ""
+        given_text = term_text(given, problem.theory.numerals)
+        return f"{'not decided' if weighed else 'wrong'}: {shown} is {value}{by}, the answer says {given_text}"
+    return None
 
 
 def _plain(formula: Term, point: Mapping[Variable, Any]) -> tuple[Term, Mapping[Variable, Any]]:

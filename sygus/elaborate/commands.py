@@ -64,6 +64,7 @@ class Elaborator:
         self.calls: list[OracleCall] = []
         self.assumptions: list[Term] = []
         self.constraints: list[Term] = []
+        self.positions: dict[Term, Position] = {}
         self.objectives: tuple[Objective, ...] = ()
         self.lexicographic = False
         self.finished: ast.Command | None = None
@@ -117,6 +118,8 @@ class Elaborator:
             variables=(*(variable.head for variable in self.variables.values()), *self.locals),
             assumptions=tuple(self.assumptions),
             calls=tuple(self.calls),
+            positions=self.positions,
+            asked=self.finished.position,
             legacy=self.script.legacy,
         )
 
@@ -255,7 +258,7 @@ class Elaborator:
         self.calls.extend(written.calls)
         if written.symbol is not None and written.constraint is not None:
             self.oracles[written.symbol] = command.position
-            self.constraints.append(written.constraint)
+            self._constrain(written.constraint, command.position)
 
     def _synth_fun(self, command: ast.SynthFun) -> None:
         function = SynthFunction(
@@ -295,10 +298,15 @@ class Elaborator:
         return checked
 
     def _constraint(self, command: ast.Constraint) -> None:
-        self.constraints.append(self._statement(command.term, "a constraint", self.scope))
+        self._constrain(self._statement(command.term, "a constraint", self.scope), command.position)
+
+    def _constrain(self, constraint: Term, position: Position) -> None:
+        self.constraints.append(constraint)
+        self.positions.setdefault(constraint, position)
 
     def _assume(self, command: ast.Assume) -> None:
         self.assumptions.append(self._formula(command.term, "an assumption", self.scope))
+        self.positions.setdefault(self.assumptions[-1], command.position)
 
     def _inv_constraint(self, command: ast.InvConstraint) -> None:
         """Pre(x) → S(x), S(x) ∧ Trans(x, x!) → S(x!), S(x) → Post(x), as the standard says."""
@@ -314,11 +322,8 @@ class Elaborator:
         step = self._predicate(command.transition, now + then, command.position)
         after = self._predicate(command.postcondition, now, command.position)
         both = self._apply("and", holds, step)
-        self.constraints += [
-            self._apply("=>", before, holds),
-            self._apply("=>", both, holds_then),
-            self._apply("=>", holds, after),
-        ]
+        for premise, conclusion in ((before, holds), (both, holds_then), (holds, after)):
+            self._constrain(self._apply("=>", premise, conclusion), command.position)
 
     def _predicate(self, name: str, arguments: tuple[Term, ...], position: Position) -> Term:
         symbol = self.symbols.get(name)
@@ -333,7 +338,7 @@ class Elaborator:
         scope = self.scope.binding(self._local_variables(command.variables))
         body = self._formula(command.body, "the body", scope)
         head = self._statement(command.head, "the head", scope)
-        self.constraints.append(self._apply("=>", body, head))
+        self._constrain(self._apply("=>", body, head), command.position)
 
     def _apply(self, name: str, *arguments: Term) -> Term:
         """A function of the core theory, which every logic has, applied to Bools."""

@@ -54,3 +54,63 @@ def test_variables_of_one_name_are_told_apart(tmp_path: Path) -> None:
         (constraint (forall ((x Int)) (=> (= x 5) (= (f x) 0)))) (check-synth)"""
     result = verified(tmp_path, problem, "((define-fun f ((x Int)) Int x))")
     assert "(=> (= x 7) (=> (= |x'0| 5) (= (f |x'0|) 0))) fails where x = 7, |x'0| = 5" in result.stdout
+
+
+MAXIMUM = """(set-logic LIA)
+(synth-fun f ((x Int) (y Int)) Int ((I Int) (B Bool)) ((I Int (x y 0 (ite B I I))) (B Bool ((<= I I)))))
+(declare-var a Int)
+(constraint (and (>= (f a 0) a) (>= (f a 0) 0)))
+(check-synth)
+"""
+
+
+def test_no_grammar_makes_a_let(tmp_path: Path) -> None:
+    body = "(let ((z (<= y x))) (ite z x y))"
+    answer = f"((define-fun f ((x Int) (y Int)) Int {body}))"
+    result = verified(tmp_path, MAXIMUM, answer)
+    assert (result.exit_code, result.stdout) == (
+        1,
+        "wrong: the grammar does not derive the body of 'f', for grammars have no 'let'\n",
+    )
+    without = MAXIMUM.replace(" ((I Int) (B Bool)) ((I Int (x y 0 (ite B I I))) (B Bool ((<= I I)))))", ")")
+    assert verified(tmp_path, without, answer).exit_code == 0
+
+
+@pytest.mark.parametrize("answer", ["()", "(())"])
+def test_an_answer_of_nothing(answer: str, tmp_path: Path) -> None:
+    result = verified(tmp_path, MAXIMUM, answer)
+    assert result.exit_code == 2
+    assert "answer.sl:1:1" in result.stderr
+
+
+WEIGHED = """(set-logic LIA)
+(set-feature :weights true)
+(synth-fun f ((x Int)) Int ((I Int)) ((I Int (x (! 1 :weight 5) 2 (! (+ I I) :weight 2)))))
+(declare-var x Int)
+(constraint (= (f x) (+ x 4)))
+(optimize-synth ((! (_ weight f) :min) (! (f 3) :max)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("values", "status", "fragment"),
+    [
+        ("(4 7)", 0, "the values are right; whether others are better is not checked"),
+        ("", 0, "the answer gives no values"),
+        ("(11 7)", 1, "not decided: (_ weight f) is 4 by the derivation that was found, the answer says 11"),
+        ("(4 (- 7))", 1, "wrong: (f 3) is 7, the answer says (- 7)"),
+        ("(4)", 2, "answer.sl:1:3: the answer gives 1 values, the problem has 2 objectives"),
+        ("(4 true)", 2, "answer.sl:1:5: this is Bool, not Int"),
+    ],
+)
+def test_the_values_of_objectives_are_checked(values: str, status: int, fragment: str, tmp_path: Path) -> None:
+    answer = f"({values} (define-fun f ((x Int)) Int (+ (+ x 2) 2)))"
+    result = verified(tmp_path, WEIGHED, answer)
+    assert result.exit_code == status, result.output
+    assert fragment in result.output
+
+
+def test_values_that_nothing_asks_for(tmp_path: Path) -> None:
+    result = verified(tmp_path, MAXIMUM, "((1) (define-fun f ((x Int) (y Int)) Int x))")
+    assert result.exit_code == 2
+    assert "answer.sl:1:3: the answer gives 1 values, the problem has 0 objectives" in result.stderr
