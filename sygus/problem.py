@@ -171,6 +171,15 @@ class Grammar:
                             changed = True
         return sizes
 
+    def reachable(self) -> set[Nonterminal]:
+        """The nonterminals that derivations from the start may come to."""
+        found, stack = {self.start}, [self.start]
+        while stack:
+            new = {hole for production in self.productions[stack.pop()] for hole in production.holes} - found
+            found |= new
+            stack.extend(new)
+        return found
+
     def derive(self, root: Term) -> Derivation | None:
         """A derivation of ``root`` from the start symbol, None where the grammar does not make it."""
         table: dict[Term, dict[Nonterminal, Derivation]] = {}
