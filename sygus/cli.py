@@ -174,7 +174,7 @@ def verify(file: str, answer: str, seconds: float) -> None:
 
     Exit status 0 where it is correct, 1 where it is wrong or not decided.
     """
-    from sygus.commands.synthesise import run_verify
+    from sygus.commands.verify import run_verify
 
     sys.exit(run_verify(file, answer, seconds))
 

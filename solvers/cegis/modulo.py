@@ -39,6 +39,7 @@ from sygus.terms import (
     expand,
     fold,
     leaf,
+    private_variable,
     substitute,
     subterms,
     term,
@@ -171,7 +172,7 @@ class Modulo:
 
     def _satisfies(self, candidate: Candidate, constraint: Term) -> bool:
         resolved = self._resolved(constraint, candidate)
-        unknown = {node: leaf(Variable(f"{node.head.name}'{next(self._fresh)}", node.sort))
+        unknown = {node: leaf(private_variable(node.head.name, next(self._fresh), node.sort))
                    for node in applications(resolved)}  # fmt: skip
         claim = substitute(resolved, unknown)
         facts: list[Term] = []

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sygus.errors import SycamError
 from sygus.problem import Problem, Target
 from sygus.terms import (
     BOOL,
@@ -27,6 +26,8 @@ from sygus.terms import (
 from sygus.theories.quantifiers import is_quantified
 
 MOST_BOOLS = 6
+
+ASK = "add --allow-external-oracles to have it asked"
 
 Point = Mapping[Variable, Any]
 """A value, as Python holds it, of each universally quantified variable that matters."""
@@ -93,25 +94,21 @@ class Specification:
         problem: of any logic but CAM.
 
     Raises:
-        SycamError: something that no solver here answers, such as oracles.
+        SourceError: something that no solver here answers, such as oracles.
     """
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.targets: tuple[Target, ...] = problem.targets
         self.functions: tuple[SynthFunction, ...] = tuple(target.function for target in problem.targets)
-        formulas = dict.fromkeys(part for constraint in problem.constraints for part in _conjuncts(expand(constraint)))
-        assumptions = tuple(expand(assumption) for assumption in problem.assumptions)
+        constraints = tuple(map(expand, problem.constraints))
+        assumptions = tuple(map(expand, problem.assumptions))
+        _check(
+            problem, dict(zip((*problem.constraints, *problem.assumptions), (*constraints, *assumptions), strict=True))
+        )
+        formulas = dict.fromkeys(part for constraint in constraints for part in _conjuncts(constraint))
         self.conjuncts = tuple(Conjunct.of(self._under(assumptions, formula)) for formula in formulas)
         self.verdicts: dict[tuple[Term, ...], Any] = {}
-        for conjunct in self.conjuncts:
-            _check(conjunct, problem)
-        if problem.calls:
-            hint = "add --allow-external-oracles to have it asked"
-            raise SycamError(f"{problem.file}: the oracle '{problem.calls[0].oracle}' would have to be asked", hint)
-        if problem.calls_itself:
-            hint = "the solvers give each function a body without such calls"
-            raise SycamError(f"{problem.file}: a grammar that calls functions to synthesise is not searched", hint)
 
     def of(self, functions: Sequence[SynthFunction]) -> Specification:
         """What is asked of some of the functions alone: the conjuncts that mention no others."""
@@ -202,13 +199,23 @@ def _conjuncts(formula: Term) -> list[Term]:
     return found
 
 
-def _check(conjunct: Conjunct, problem: Problem) -> None:
-    for node in subterms(conjunct.formula):
-        if isinstance(node.head, OracleFunction | WeightSymbol):
-            raise SycamError(
-                f"{problem.file}: '{node.head.name}' in a constraint is not available in the logic {problem.logic}",
-                "weights are searched for in the logic CAM; oracles need --allow-external-oracles",
-            )
+def _check(problem: Problem, expanded: Mapping[Term, Term]) -> None:
+    for formula, without_macros in expanded.items():
+        at = problem.positions.get(formula, problem.asked)
+        for node in subterms(without_macros):
+            if isinstance(node.head, WeightSymbol):
+                message = f"the weight '{node.head.name}' is not searched for in the logic {problem.logic}"
+                raise problem.error(message, at, "use the logic CAM")
+            if isinstance(node.head, OracleFunction):
+                message = f"the oracle '{node.head.oracle}' would have to be asked"
+                raise problem.error(message, at, ASK)
+    if problem.calls:
+        call = problem.calls[0]
+        raise problem.error(f"the oracle '{call.oracle}' would have to be asked", call.position, ASK)
+    for production, called in (caller for target in problem.targets for caller in target.written.callers):
+        what = "an oracle" if isinstance(called, OracleFunction) else "a function to synthesise"
+        message = f"a grammar that calls {what}, '{called.name}', is not searched"
+        raise problem.error(message, production.position, "the solvers give each function a body without such calls")
 
 
 def literal_value(root: Term) -> Any:

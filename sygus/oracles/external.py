@@ -81,14 +81,14 @@ OracleValue = Term | Lambda
 """A constant, or a function."""
 
 
-def value_text(value: OracleValue) -> str:
-    """The value in the standard's syntax; macros are written out."""
+def value_text(value: OracleValue, numerals: Sort | None = REAL) -> str:
+    """The value in the standard's syntax, in a logic whose numerals are of a sort; macros are written out."""
     if isinstance(value, Lambda):
-        body = term_text(expand(value.body))
+        body = term_text(expand(value.body), numerals)
         if not value.parameters:
             return body
         return f"(lambda ({' '.join(f'({print_symbol(p.name)} {p.sort})' for p in value.parameters)}) {body})"
-    return term_text(expand(value))
+    return term_text(expand(value), numerals)
 
 
 class ExternalOracle:
@@ -147,13 +147,13 @@ class ExternalOracle:
         if tuple(value.sort for value in values) != self.inputs:
             given = " ".join(str(value.sort) for value in values)
             raise ValueError(f"the oracle '{self.name}' takes {' '.join(map(str, self.inputs))}, not {given}")
-        texts = tuple(map(value_text, values))
+        texts = tuple(value_text(value, self.theory.numerals) for value in values)
         known = self._known.get(texts) if self.functional else None
         if known is not None and not again:
             return known
         answer = self._read(self._run(texts), texts)
         if known is not None and answer != known:
-            before, now = (f"({' '.join(map(value_text, one))})" for one in (known, answer))
+            before, now = (f"({' '.join(value_text(v, self.theory.numerals) for v in one)})" for one in (known, answer))
             raise self._error(texts, f"answered {before} before and {now} now", "a function has one value")
         self._known[texts] = answer
         return answer

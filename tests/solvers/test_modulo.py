@@ -153,4 +153,4 @@ def test_recursive_grammars_are_refused(tmp_path: Path) -> None:
     text = "(set-feature :recursion true)(synth-fun f ((x Int)) Int ((I Int)) ((I Int (x (f I)))))"
     result = solve(tmp_path, text)
     assert result.exit_code == 2
-    assert "a grammar that calls functions to synthesise is not searched" in result.stderr
+    assert "problem.sl:1:120: a grammar that calls a function to synthesise, 'f', is not searched" in result.stderr

@@ -163,10 +163,9 @@ def test_constants_that_the_constraints_do_not_write(
     logic: str, declared: str, constraint: str, size: int, strategy: str
 ) -> None:
     variable = f"(declare-var x {'Real' if logic == 'LRA' else 'Int'})" if "(f x)" in constraint else ""
-    found, _ = answer_of(
-        f"(set-logic {logic}) {WORD if logic == 'BV' else ''} (synth-fun f {declared}) {variable} (constraint {constraint})",
-        strategy,
-    )
+    word = WORD if logic == "BV" else ""
+    text = f"(set-logic {logic}) {word} (synth-fun f {declared}) {variable} (constraint {constraint})"
+    found, _ = answer_of(text, strategy)
     assert found is not None
     assert only(found).size == size
 
