@@ -18,6 +18,7 @@ from solvers.cegis.strategies import known_strategies
 from solvers.cegis.verifier import interrupted
 from sygus.elaborate import load_answer, load_problem
 from sygus.errors import OptionError
+from sygus.oracles.external import OracleTimeError
 from sygus.problem import Problem
 from sygus.resources import read_problem
 
@@ -152,6 +153,9 @@ def _run_modulo_oracles(problem: Problem, options: SynthesisOptions) -> int:
         found = modulo.solve()
     except OutOfTimeError:
         found, spent = None, True
+    except OracleTimeError as error:
+        found, spent = None, True
+        click.echo(f"out of time: {error}", err=True)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         return INTERRUPTED
@@ -161,7 +165,7 @@ def _run_modulo_oracles(problem: Problem, options: SynthesisOptions) -> int:
         click.echo(found.answer.text)
         return 0
     click.echo("infeasible" if modulo.infeasible is not None else "fail")
-    return NOTHING_FOUND if spent else 0
+    return NOTHING_FOUND if spent or (modulo.infeasible is None and modulo.out_of_time) else 0
 
 
 def _print_answers(portfolio: Portfolio, options: SynthesisOptions) -> int:
