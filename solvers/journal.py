@@ -44,8 +44,9 @@ class JournalError(SycamError):
 class Journal:
     """One run's journal. One writer; readers may look on while the run goes.
 
-    Scores are kept by the key of the heat maps, which holds the fingerprints of network, layer, pictures and targets,
-    and by the identity of the metric, which holds its code and what it compares with, so a score found is always valid.
+    Scores are kept by the key of the heat maps, which holds the fingerprints of network, layer, pictures and targets
+    and the kind of device, and by the identity of the metric, which holds its code and what it compares with, so a
+    score found is always valid.
 
     Args:
         path: the file; made where it does not exist.
@@ -95,11 +96,12 @@ class Journal:
     def _check_same(self, stated: dict[str, Any], given: dict[str, Any]) -> None:
         budgets = stated.pop(_BUDGET, None), given.pop(_BUDGET, None)
         different = [name for name in sorted(stated | given) if stated.get(name) != given.get(name)]
-        different = [name for name in different if name.startswith("--")] or different  # the rest follows from them
+        chosen = [name for name in different if name.startswith("--") or name == "fingerprints device"]
+        different = chosen or different  # the rest follows from what was chosen
         if different:
             said = "; ".join(f"{name}: {stated.get(name)} there, {given.get(name)} here" for name in different)
             message = f"the journal {self.path} is of another run: it differs in {said}"
-            raise JournalError(message, "give another --out, or the options of that run")
+            raise JournalError(message, "give another --out, or the options and the device of that run")
         there, here = (Budget() if text is None else Budget.parse(text) for text in budgets)
         if there.size is not None and here.size is not None and here.size < there.size:
             message = f"{_BUDGET}: the journal {self.path} goes up to size={there.size}, not size={here.size}"

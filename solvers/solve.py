@@ -223,6 +223,7 @@ def describe(problem: CamProblem, settings: Settings, subjects: Subjects) -> dic
         "fingerprints": {
             "network": subject.network.fingerprint,
             "layer": subject.network.layer,
+            "device": subject.network.device.type,
             "search images": subject.images.fingerprint,
             "held-out images": subjects.held_out.subject.images.fingerprint,
         },

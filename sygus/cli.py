@@ -71,6 +71,25 @@ class _Commands(click.Group):
         except SycamError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(EXIT_BAD_INPUT)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            click.echo(f"error: {OUT_OF_MEMORY} ({reason}); {LESS_MEMORY}", err=True)
+            ctx.exit(EXIT_BAD_INPUT)
+
+
+OUT_OF_MEMORY = "the memory of the device does not suffice"
+LESS_MEMORY = "use --device cpu, fewer pictures or a smaller network"
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch, if it is loaded at all, says so; leaving click is a RuntimeError too."""
+    if "torch" not in sys.modules:
+        return False
+    from sygus.saliency.networks.chunks import is_out_of_memory
+
+    return is_out_of_memory(error)
 
 
 @click.group(
@@ -134,9 +153,9 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
     is_flag=False,
     flag_value="",
     help="Write every distinct expression: .csv, .jsonl or .parquet. Without FILE, for logics other than CAM: print "
-    "every answer, smallest first.",
+    "answers that behave differently, smallest first, as many as there are and time allows.",
 )
-@click.option("--next", "count", type=click.IntRange(1), metavar="N", help="Print N answers (not in CAM).")
+@click.option("--next", "count", type=click.IntRange(1), metavar="N", help="Print N such answers (not in CAM).")
 @click.option("--time", "seconds", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds (not in CAM).")
 @click.option("--size", type=click.IntRange(1), metavar="N", help="Nodes of the largest answer (not in CAM).")
 @click.option("--depth", type=click.IntRange(1), metavar="N", help="Depth of the deepest answer (not in CAM).")
@@ -169,7 +188,7 @@ def verify(file: str, answer: str, seconds: float) -> None:
 
     Exit status 0 where it is correct, 1 where it is wrong or not decided.
     """
-    from sygus.commands.synthesise import run_verify
+    from sygus.commands.verify import run_verify
 
     sys.exit(run_verify(file, answer, seconds))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 from typing import Literal
 
 from sygus import terms
-from sygus.errors import Position
+from sygus.errors import Position, SourceError
 from sygus.terms import (
     AnyConstant,
     Hole,
@@ -18,6 +19,7 @@ from sygus.terms import (
     SynthFunction,
     Term,
     Variable,
+    expand,
     fill,
     fold,
     substitute,
@@ -114,6 +116,17 @@ class Grammar:
 
     productions: Mapping[Nonterminal, tuple[Production, ...]]
 
+    @cached_property
+    def callers(self) -> tuple[tuple[Production, SynthFunction | OracleFunction], ...]:
+        """The productions that call functions to synthesise or oracles, macros written out, with one such function."""
+        found = []
+        for production in (p for productions in self.productions.values() for p in productions):
+            heads = (node.head for node in subterms(expand(production.template)))
+            called = next((head for head in heads if isinstance(head, SynthFunction | OracleFunction)), None)
+            if called is not None:
+                found.append((production, called))
+        return tuple(found)
+
     @property
     def start(self) -> Nonterminal:
         """The nonterminal that answers are derived from."""
@@ -157,6 +170,15 @@ class Grammar:
                             sizes[nonterminal] = size
                             changed = True
         return sizes
+
+    def reachable(self) -> set[Nonterminal]:
+        """The nonterminals that derivations from the start may come to."""
+        found, stack = {self.start}, [self.start]
+        while stack:
+            new = {hole for production in self.productions[stack.pop()] for hole in production.holes} - found
+            found |= new
+            stack.extend(new)
+        return found
 
     def derive(self, root: Term) -> Derivation | None:
         """A derivation of ``root`` from the start symbol, None where the grammar does not make it."""
@@ -251,6 +273,9 @@ class Setting:
     position: Position
 
 
+_START = Position(1, 1, 1, 1)
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """What a script asks.
@@ -268,6 +293,8 @@ class Problem:
         variables: universally quantified: declared by the file, or bound by a command (``inv-constraint``, …).
         assumptions: boolean terms that may be taken to hold of the variables.
         calls: oracles whose answers add constraints and assumptions.
+        positions: where constraints and assumptions are stated.
+        asked: the position of the command that asks for an answer.
         legacy: what the file writes as before version 2.1 of the standard, one entry for each kind.
     """
 
@@ -285,18 +312,13 @@ class Problem:
     variables: tuple[Variable, ...] = ()
     assumptions: tuple[Term, ...] = ()
     calls: tuple[OracleCall, ...] = ()
+    positions: Mapping[Term, Position] = field(default_factory=dict)
+    asked: Position = _START
     legacy: tuple[str, ...] = ()
 
-    @property
-    def calls_itself(self) -> bool:
-        """Whether a grammar makes calls of functions to synthesise, by the features :fwd-decls and :recursion."""
-        return any(
-            isinstance(node.head, SynthFunction)
-            for target in self.targets
-            for productions in target.grammar.productions.values()
-            for production in productions
-            for node in subterms(production.template)
-        )
+    def error(self, message: str, position: Position, hint: str = "") -> SourceError:
+        """The error that shows a place of the file."""
+        return SourceError(message, position, hint).located(self.file, self.text)
 
     @property
     def target(self) -> Target:

@@ -22,6 +22,7 @@ from sygus.oracles.cam import feature_variables, features_of
 from sygus.saliency.features import Measurements
 from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.networks import make_network
+from sygus.saliency.networks.chunks import chunk_for_few
 from sygus.saliency.networks.classifier import Classifier
 from sygus.terms import Term
 from sygus.theories.evaluate import evaluate
@@ -73,7 +74,8 @@ class _Synthesized(Expression):
         if not paths:
             raise OptionError(f"{further}: the layer is no part of the model", "give a layer of this model")
         classifier = Classifier(self.model, Preprocessing(size, size), layer=paths[0])
-        network = make_network(classifier, type(self.model).__name__, reached.pictures.device)
+        chunk = chunk_for_few(size, len(reached.pictures))
+        network = make_network(classifier, type(self.model).__name__, reached.pictures.device, chunk=chunk)
         table = Measurements(network, reached.pictures, reached.classes)
         if table["activation"].shape != reached.activation.shape:
             raise OptionError(f"{further}: not measured where the layer's output is reshaped", "use other features")

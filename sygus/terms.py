@@ -73,6 +73,24 @@ class Variable:
     sort: Sort
 
 
+def private_variable(name: str, number: int, sort: Sort) -> Variable:
+    """A variable that no file can name: a symbol that holds a bar is written without quotes."""
+    return Variable(f"{name}{_PRIVATE}{number}", sort)
+
+
+def plain_name(name: str) -> str:
+    """What a private variable was named after; any other name as it is."""
+    return name.partition(_PRIVATE)[0]
+
+
+def readable_name(name: str) -> str:
+    """A name as a symbol that can be written; only that of a private variable may be another's too."""
+    return name.replace(_PRIVATE, "'")
+
+
+_PRIVATE = "|'"
+
+
 @dataclass(frozen=True, slots=True)
 class Literal:
     """A constant: bool, int (of sort Int, or the pattern of a bit-vector), exact Fraction (sort Real) or str."""

@@ -22,10 +22,10 @@ from sygus.terms import (
     Sort,
     SynthFunction,
     Term,
-    Variable,
     WeightSymbol,
     function_sort,
     leaf,
+    private_variable,
     term,
 )
 from sygus.theories import Theory
@@ -105,7 +105,7 @@ class _TermChecker:
 
 def bound_variable(variable: ast.SortedVariable, scope: Scope) -> Term:
     """A variable of a quantifier, under a name that no other has, so that nothing is ever captured."""
-    return leaf(Variable(f"{variable.name}'{next(scope.fresh)}", check_sort(variable.sort, scope)))
+    return leaf(private_variable(variable.name, next(scope.fresh), check_sort(variable.sort, scope)))
 
 
 def _atom(node: ast.LiteralExpression | ast.Reference | ast.AnyConstant | ast.AnyVariable, scope: Scope) -> Term:

@@ -44,6 +44,13 @@ def test_constants_and_variables_in_grammars() -> None:
     assert shown == ["0", "1", "(- 1)", "2", "x", "y", "(+ I 0)", "(+ I 1)", "(+ I (- 1))", "(+ I 2)"]
 
 
+def test_a_parameter_is_never_taken_for_the_choice_of_one() -> None:
+    text = "(synth-fun f ((|choice 0| Int) (y Int)) Int ((S Int)) ((S Int ((+ (Variable Int) |choice 0|)))))"
+    grammar = load(problem("LIA", text)).target.grammar
+    shown = [term_text(p.template) for p in grammar.productions[grammar.start]]
+    assert shown == ["(+ |choice 0| |choice 0|)", "(+ y |choice 0|)"]
+
+
 @pytest.mark.parametrize(
     ("sort", "expected"),
     [
@@ -74,6 +81,41 @@ def test_constants_of_the_file(setting: str, sort: str, expected: list[str]) -> 
     text = f"(synth-fun f () {sort} ((S {sort})) ((S {sort} ((Constant {sort})))))"
     grammar = load(problem("ALL", f'(set-option :constants "{setting}")', text)).target.grammar
     assert [term_text(p.template) for p in grammar.productions[grammar.start]] == expected
+
+
+def test_a_nonterminal_that_nothing_needs_may_derive_nothing() -> None:
+    grammar = "((S Int) (D Int) (E Int)) ((S Int (x 1 (+ S S))) (D Int ((+ D E))) (E Int ((+ D 1) x)))"
+    target = load(problem("LIA", f"(synth-fun f ((x Int)) Int {grammar})")).target
+    for found in (target.grammar, target.written):
+        assert [n.name for n in found.productions] == ["S", "E"]
+        assert [len(productions) for productions in found.productions.values()] == [3, 1]
+
+
+def test_annotations_that_are_no_weights_say_nothing() -> None:
+    for before in ("", "(set-feature :weights true)"):
+        line = "(x (! (+ S S) :foo) (! 1 :named (a b) :bar z))" if before else "(x (! (+ S S) :foo 3) (! 1 :bar z))"
+        text = problem("LIA", before, f"(synth-fun f ((x Int)) Int ((S Int)) ((S Int {line})))")
+        grammar = load(text).target.written
+        assert [dict(p.weights) for p in grammar.productions[grammar.start]] == [{}, {}, {}]
+    misspelt = "(synth-fun f ((x Int)) Int ((S Int)) ((S Int ((! x :wieght 3)))))"
+    rejected(problem("LIA", "(set-feature :weights true)", misspelt), "':wieght' is no declared weight", "'weight'")
+
+
+def test_a_nonterminal_may_be_named_like_a_sort() -> None:
+    text = (
+        "(synth-fun f ((x Int)) Int ((Int Int) (Bool Bool)) ((Int Int (x (ite Bool Int 0))) (Bool Bool ((< Int 3)))))"
+    )
+    grammar = load(problem("LIA", text)).target.grammar
+    shown = [term_text(p.template) for p in grammar.productions[grammar.start]]
+    assert shown == ["x", "(ite Bool Int 0)"]
+
+
+def test_productions_nest_as_deep_as_one_likes() -> None:
+    deep = f"{'(+ S ' * 6000}x{')' * 6000}"
+    grammar = load(problem("LIA", f"(synth-fun f ((x Int)) Int ((S Int)) ((S Int (x {deep}))))")).target.grammar
+    _, production = grammar.productions[grammar.start]
+    assert len(production.holes) == 6000
+    assert [h.name for h in production.holes[:2]] == ["S", "S"]
 
 
 def test_bad_constants() -> None:

@@ -11,7 +11,7 @@ from sygus.elaborate import load_problem
 from sygus.errors import TypeCheckError
 from sygus.export.sygus import term_text
 from sygus.problem import Problem
-from sygus.terms import BOOL, INT, REAL, STRING, Literal, Sort, Term, Variable, bit_vector, leaf
+from sygus.terms import BOOL, INT, REAL, STRING, Literal, Sort, Term, Variable, bit_vector, leaf, plain_name, subterms
 from sygus.theories import LOGICS, find_logic
 from sygus.theories.cam import CAM
 from sygus.theories.evaluate import evaluate
@@ -252,18 +252,11 @@ def test_invariants() -> None:
     found = load(problem("LIA", *INVARIANT, "(inv-constraint inv pre trans post)"))
     assert found.target.function.sort == BOOL
     assert [term_text(t) for t in found.constraints] == [
-        "(=> (pre x y) (inv x y))",
-        "(=> (and (inv x y) (trans x y x! y!)) (inv x! y!))",
-        "(=> (inv x y) (post x y))",
+        "(=> (pre |x'0| |y'1|) (inv |x'0| |y'1|))",
+        "(=> (and (inv |x'0| |y'1|) (trans |x'0| |y'1| |x!'2| |y!'3|)) (inv |x!'2| |y!'3|))",
+        "(=> (inv |x'0| |y'1|) (post |x'0| |y'1|))",
     ]
-    assert [variable.name for variable in found.variables] == ["x", "y", "x!", "y!"]
-
-
-def test_invariant_variables_are_fresh() -> None:
-    found = load(
-        problem("LIA", "(declare-var x Int)", "(assume (> x 0))", *INVARIANT, "(inv-constraint inv pre trans post)")
-    )
-    assert term_text(found.constraints[0]) == "(=> (pre |x'| y) (inv |x'| y))"
+    assert [plain_name(variable.name) for variable in found.variables] == ["x", "y", "x!", "y!"]
 
 
 @pytest.mark.parametrize(
@@ -288,8 +281,44 @@ def test_horn_clauses_bind_their_variables() -> None:
             "(chc-constraint ((x Bool)) (and x (p 0)) false)",
         )
     )
-    assert [term_text(t) for t in found.constraints] == ["(=> (= x 0) (p x))", "(=> (and |x'| (p 0)) false)"]
-    assert found.variables == (Variable("x", INT), Variable("x'", BOOL))
+    assert [term_text(t) for t in found.constraints] == ["(=> (= |x'0| 0) (p |x'0|))", "(=> (and |x'1| (p 0)) false)"]
+    assert [(plain_name(v.name), v.sort) for v in found.variables] == [("x", INT), ("x", BOOL)]
+
+
+def test_a_forall_in_the_body_of_a_horn_clause_stays_there() -> None:
+    (found,) = load(
+        problem(
+            "CHC_LIA",
+            "(synth-fun p ((x Int)) Bool)",
+            "(chc-constraint () (forall ((x Int)) (p x)) (forall ((y Int)) (p (+ y 1))))",
+        )
+    ).constraints
+    body, head = found.arguments
+    assert body.head.name.startswith("forall (")
+    assert term_text(head) == "(p (+ |y'1| 1))"
+
+
+LOCAL = {
+    "inv-constraint": (*INVARIANT, "(inv-constraint inv pre trans post)"),
+    "chc-constraint": ("(synth-fun p ((x Int)) Bool)", "(chc-constraint ((x Int)) (= x 0) (p x))"),
+    "forall": ("(synth-fun p ((x Int)) Bool)", "(constraint (forall ((x Int)) (=> (= x 0) (p x))))"),
+}
+
+
+@pytest.mark.parametrize("commands", LOCAL.values(), ids=LOCAL.keys())
+def test_what_a_command_binds_is_its_own(commands: tuple[str, ...]) -> None:
+    rejected(problem("LIA", *commands, "(constraint (= x 0))"), "unknown symbol 'x'")
+    before = load(problem("LIA", "(declare-var x Int)", "(assume (> x 0))", *commands))
+    after = load(problem("LIA", *commands, "(declare-var x Int)", "(assume (> x 0))"))
+    for found in (before, after):
+        (x,) = (variable for variable in found.variables if variable.name == "x")
+        assert all(x not in [node.head for node in subterms(c)] for c in found.constraints)
+
+
+def test_quoted_names_are_free() -> None:
+    written = ("|x'|", "|x'0|", "|choice 0|", "|y'1|")
+    found = load(problem("LIA", *(f"(declare-var {name} Int)" for name in written), "(synth-fun f () Int)"))
+    assert [term_text(leaf(v)) for v in found.variables] == list(written)
 
 
 def test_a_constraint_may_begin_with_forall() -> None:
@@ -298,7 +327,7 @@ def test_a_constraint_may_begin_with_forall() -> None:
             "LIA", "(declare-var x Int)", "(synth-fun f ((x Int)) Int)", "(constraint (forall ((x Int)) (> (f x) x)))"
         )
     )
-    assert term_text(found.constraints[0]) == "(> (f |x'|) |x'|)"
+    assert term_text(found.constraints[0]) == "(> (f |x'0|) |x'0|)"
 
 
 def test_names_are_used_once() -> None:

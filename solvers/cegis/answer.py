@@ -12,7 +12,7 @@ from solvers.cegis.specification import Candidate, Specification
 from solvers.cegis.verifier import Status, Verdict, verify
 from sygus.export.sygus import definition_text
 from sygus.problem import Derivation, Target, is_constant
-from sygus.terms import SynthFunction, Term, fold, term
+from sygus.terms import Sort, SynthFunction, Term, fold, term
 from sygus.theories import Function, Theory
 
 
@@ -23,10 +23,12 @@ class Answer:
     Attributes:
         bodies: of the functions, in the order of declaration.
         derivations: how the grammars make them.
+        numerals: the sort of numerals in the logic.
     """
 
     bodies: Candidate
     derivations: Mapping[SynthFunction, Derivation]
+    numerals: Sort | None
 
     @property
     def size(self) -> int:
@@ -36,7 +38,7 @@ class Answer:
     @property
     def text(self) -> str:
         """The standard's answer."""
-        lines = (definition_text(function, body) for function, body in self.bodies.items())
+        lines = (definition_text(function, body, self.numerals) for function, body in self.bodies.items())
         return "\n".join(["(", *lines, ")"])
 
 
@@ -107,7 +109,8 @@ def check(specification: Specification, candidate: Candidate, limits: Limits) ->
         if derivation is None:
             return Checked(Judgement.NOT_DERIVED, function=target.function)
         derivations[target.function] = derivation
-    answer = Answer({function: candidate[function] for function in specification.functions}, derivations)
+    bodies = {function: candidate[function] for function in specification.functions}
+    answer = Answer(bodies, derivations, specification.problem.theory.numerals)
     too_large = limits.largest is not None and answer.size > limits.largest
     if too_large or (limits.depth is not None and any(depth(body) > limits.depth for body in candidate.values())):
         return Checked(Judgement.TOO_LARGE)

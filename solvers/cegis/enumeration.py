@@ -165,7 +165,7 @@ class Enumerator:
             part = self._levels[hole, sizes[i]].values[ranges[i].start : ranges[i].stop]
             environment[Hole(i, hole)] = part[(None,) * i + (slice(None),) + (None,) * (holes - 1 - i)]
         points = self.samples.points
-        values = self._programs[production](environment)
+        values = self.samples.run(self._programs[production], environment)
         counts = tuple(len(r) for r in ranges)
         values = np.broadcast_to(values, (*counts, points)).reshape(-1, points)
         keys, usable = signatures(values)

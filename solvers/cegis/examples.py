@@ -14,6 +14,7 @@ from solvers.cegis.exhaustion import refute
 from solvers.cegis.grammars import enumerable
 from solvers.cegis.learner import Learner
 from solvers.cegis.limits import Limits, OutOfTimeError
+from solvers.cegis.partial import looked_at
 from solvers.cegis.samples import ExampleSamples
 from solvers.cegis.specification import Example, Specification
 from solvers.cegis.strategies import InfeasibleError, Proposals, Strategy
@@ -66,7 +67,9 @@ def _learn(
     while True:
         samples = ExampleSamples(target.function, [examples[i] for i in chosen])
         failing: list[int] = []
-        for term, _ in Learner(grammar, samples, limits, relevant=restrict(samples)).propose():
+        seen = looked_at(samples, grammar)
+        relevant = restrict(samples) if seen is samples else None
+        for term, _ in Learner(grammar, seen, limits, relevant=relevant).propose():
             values = Program(term)(everything.inputs)
             right = everything.judge(np.broadcast_to(values, (1, len(examples))))[0]
             failing = np.flatnonzero(~right)[:more].tolist()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
+
 import numpy as np
 
 from solvers.cegis.enumeration import Enumerator
@@ -9,25 +12,42 @@ from solvers.cegis.limits import Limits
 from solvers.cegis.samples import Samples
 from solvers.cegis.strategies import InfeasibleError
 from sygus.problem import Grammar, Target
-from sygus.terms import INT, REAL, expand, subterms
+from sygus.terms import INT, REAL, Literal, Term, expand, fold
 from sygus.theories import Function
+from sygus.theories.quantifiers import Quantifier
 
 SAFE = 1 << 20
-"""Integers below it are exact in 64 bits after two products."""
+"""The magnitude of the integers that terms are built of."""
+
+EXACT = 1 << 63
+"""Integers of smaller magnitude are exact."""
+
+MEASURES = {"str.len": 1 << 32, "str.indexof": 1 << 32, "str.to_code": 1 << 32}
+"""The largest integers that functions of other sorts give."""
 
 
-def refute(grammar: Grammar, target: Target, samples: Samples, limits: Limits) -> None:
+def refute(grammar: Grammar, target: Target, samples: Samples, limits: Limits, formulas: Sequence[Term] = ()) -> None:
     """Enumerate without hashing and without leaving anything out.
 
-    Values must be exact: no reals, no functions that are undefined somewhere, and integers far below 64 bits.
-    A grammar that was cut, to some of its constants or to a depth, proves nothing.
+    Values must be exact, in terms and in constraints: no reals, no functions that are undefined somewhere, no
+    quantifiers, and integers below 64 bits. A grammar that was cut, to some of its constants or to a depth, proves
+    nothing.
+
+    Args:
+        grammar: of the terms.
+        target: whose grammar it was made of.
+        samples: what the terms must hold on.
+        limits: of time, memory and size.
+        formulas: the constraints that the samples evaluate.
 
     Raises:
         InfeasibleError: all behaviours on the samples are enumerated, and none satisfies all of them.
         OutOfTimeError: from the limits.
     """
     if (
-        not _is_exact(grammar)
+        not all(_is_exact(p.template, SAFE) for productions in grammar.productions.values() for p in productions)
+        or not all(_is_exact(formula, max(SAFE, samples.magnitude)) for formula in formulas)
+        or samples.magnitude >= EXACT
         or not _is_whole(grammar, target)
         or limits.largest is not None
         or limits.depth is not None
@@ -51,15 +71,31 @@ def refute(grammar: Grammar, target: Target, samples: Samples, limits: Limits) -
     )
 
 
-def _is_exact(grammar: Grammar) -> bool:
-    for productions in grammar.productions.values():
-        for production in productions:
-            nodes = list(subterms(expand(production.template)))
-            products = sum(node.head.name in ("*", "str.to_int") for node in nodes)
-            partial = any(isinstance(node.head, Function) and node.head.nonzero for node in nodes)
-            if products > 2 or partial or any(node.sort == REAL for node in nodes):
-                return False
-    return True
+def _is_exact(root: Term, magnitude: int) -> bool:
+    """Whether a term is evaluated exactly for integers up to a magnitude, every part of it."""
+    bounds: dict[Term, int] = {}
+    fold(expand(root), lambda node, parts: _bound(node, parts, magnitude), bounds)
+    return all(bound < EXACT for bound in bounds.values())
+
+
+def _bound(node: Term, parts: list[int], magnitude: int) -> int:
+    """The largest magnitude of a value, that of the parts being known; 0 of what is no number."""
+    head = node.head
+    if node.sort == REAL or (isinstance(head, Function) and (head.nonzero or isinstance(head, Quantifier))):
+        return EXACT
+    if node.sort != INT:
+        return 0
+    if isinstance(head, Literal):
+        return abs(int(head.value))
+    if not isinstance(head, Function):
+        return magnitude
+    if head.name in ("+", "-"):
+        return sum(parts)
+    if head.name == "*":
+        return prod(parts)
+    if head.name in ("ite", "abs"):
+        return max(parts)
+    return MEASURES.get(head.name, EXACT)
 
 
 def _is_whole(grammar: Grammar, target: Target) -> bool:

@@ -9,10 +9,12 @@ from solvers.cegis.specification import Specification, literal_value
 from sygus.elaborate.defaults import constants_of
 from sygus.errors import Position
 from sygus.problem import Grammar, Production, Target, productive
-from sygus.terms import Hole, Nonterminal, Sort, Term, hole, subterms, term
+from sygus.terms import INT, Hole, Nonterminal, Sort, Term, hole, term
+from sygus.theories.values import value_term
 
-MOST_CONSTANTS = 12
-"""Constants of a sort that are tried for ``(Constant σ)``: the usual ones, then those of the constraints."""
+MOST_CONSTANTS = 16
+"""Constants of a sort that are tried for ``(Constant σ)``: the usual ones, those of the constraints, and the integers
+beside those."""
 
 
 def enumerable(specification: Specification, target: Target, depth: int | None = None) -> Grammar:
@@ -24,13 +26,13 @@ def enumerable(specification: Specification, target: Target, depth: int | None =
         usual = constants_of(sort, problem.theory, setting, position)
         if setting is not None or specification.examples is not None:
             return usual
-        own = (
-            node
-            for conjunct in specification.conjuncts
-            for node in subterms(conjunct.formula)
-            if node.sort == sort and literal_value(node) is not None
+        own = specification.literals.get(sort, ())
+        beside = (
+            value_term(literal_value(node) + step, INT, problem.theory)
+            for node in (own if sort == INT else ())
+            for step in (-1, 1)
         )
-        return list(dict.fromkeys([*usual, *own]))[: max(MOST_CONSTANTS, len(usual))]
+        return list(dict.fromkeys([*usual, *own, *beside]))[: max(MOST_CONSTANTS, len(usual))]
 
     grammar = target.written.closed(constants)
     return grammar if depth is None else bounded(grammar, depth)

@@ -38,7 +38,7 @@ class _Instantiation:
         applications = self.specification.single_invocation
         assert applications is not None
         self.applications = applications
-        self.unknowns = {f: Variable(f"{f.name}!value", f.sort) for f in self.specification.functions}
+        self.unknowns = {f: Variable(f"{f.name}|value", f.sort) for f in self.specification.functions}
         values = {application: leaf(self.unknowns[f]) for f, application in applications.items()}
         formulas = [substitute(conjunct.formula, values) for conjunct in self.specification.conjuncts]
         self.formula = self.make.simplified(self.make.conjunction(formulas))

@@ -81,10 +81,10 @@ def _solve(
 
 
 def _body(function: SynthFunction, model: z3.ModelRef, make: Construction) -> Term:
-    parameters = [z3_constant(f"{p.name}!parameter", p.sort) for p in function.parameters]
+    parameters = [z3_constant(f"{p.name}|parameter", p.sort) for p in function.parameters]
     found = model[uninterpreted(function)]
     value = z3.BoolVal(True) if found is None else z3.substitute_vars(found.else_value(), *parameters)
-    names = {f"{p.name}!parameter": leaf(p) for p in function.parameters}
+    names = {f"{p.name}|parameter": leaf(p) for p in function.parameters}
     return make.simplified(read(z3.simplify(value), names, make))
 
 

@@ -23,7 +23,7 @@ from solvers.cegis.specification import Candidate, Conjunct, Point, Specificatio
 from solvers.cegis.strategies import Proposals, Strategy
 from solvers.cegis.verifier import Status, verify
 from sygus.problem import Target
-from sygus.terms import INT, REGLAN, Sort, SynthFunction, Term, Variable, subterms
+from sygus.terms import INT, REGLAN, Sort, SynthFunction, Term, Variable
 from sygus.theories.sorts import representation
 
 FIRST = 32
@@ -100,11 +100,9 @@ class _Arguments:
 def _literals(specification: Specification) -> Mapping[Sort, Sequence[object]]:
     """The literals of the constraints by sort, integers with their neighbours."""
     found: dict[Sort, list[object]] = {}
-    for conjunct in specification.conjuncts:
-        for node in subterms(conjunct.formula):
-            value = literal_value(node)
-            if value is not None:
-                found.setdefault(node.sort, []).extend((value - 1, value, value + 1) if node.sort == INT else (value,))
+    for sort, nodes in specification.literals.items():
+        for value in map(literal_value, nodes):
+            found.setdefault(sort, []).extend((value - 1, value, value + 1) if sort == INT else (value,))
     return found
 
 
@@ -254,7 +252,8 @@ def _applies(specification: Specification) -> bool:
     several = len(specification.functions) > 1
     nested = any(conjunct.nested for conjunct in specification.conjuncts)
     random = all(p.sort != REGLAN for function in specification.functions for p in function.parameters)
-    return (several or nested) and random and len(components(specification)) == 1
+    decided = not any(conjunct.quantified for conjunct in specification.conjuncts)
+    return (several or nested) and random and decided and len(components(specification)) == 1
 
 
 JOINT = Strategy(

@@ -131,7 +131,7 @@ class Learner:
         hole = self.conditional.inputs[0].nonterminal
         level = self.enumerator.level(hole, size)
         if len(level):
-            holds = condition_values(self.conditional, self._program, self.samples.inputs, [level.values])
+            holds = condition_values(self.conditional, self._program, self.samples, [level.values])
             self.predicates.add(hole, size, len(level), holds)
 
     def _conditional(self, best: int | None) -> Term | None:

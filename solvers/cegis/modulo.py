@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count, islice, product
 
 from solvers.cegis.answer import Judgement, check
-from solvers.cegis.limits import Limits
+from solvers.cegis.limits import Limits, OutOfTimeError
 from solvers.cegis.portfolio import AUTO, Found, Portfolio
 from solvers.cegis.specification import Candidate, Point, Specification
 from solvers.cegis.verifier import Status, verify
@@ -21,6 +21,7 @@ from sygus.elaborate.defaults import constants_of, has_constants
 from sygus.oracles.external import (
     ExternalOracle,
     Lambda,
+    OracleTimeError,
     OracleValue,
     applications,
     of_call,
@@ -39,6 +40,7 @@ from sygus.terms import (
     expand,
     fold,
     leaf,
+    private_variable,
     substitute,
     subterms,
     term,
@@ -46,6 +48,9 @@ from sygus.terms import (
 from sygus.theories.evaluate import evaluate
 from sygus.theories.sorts import representation
 from sygus.theories.values import value_term
+
+WORTH_TELLING = 1.0
+"""Seconds that an oracle must have had for being to blame where the time is over."""
 
 POINTS = 8
 """Questions that an oracle about values is asked of each kind, beside those that candidates raise."""
@@ -59,7 +64,10 @@ class Modulo:
         problem: what is asked.
         limits: of the whole search.
         strategy: of the ordinary solvers.
-        seconds: what one question may take.
+
+    Attributes:
+        infeasible: the proof that there is no answer, in words, once there is one.
+        out_of_time: whether some solver was stopped by the clock.
 
     Raises:
         OracleError: there is no such executable.
@@ -68,15 +76,16 @@ class Modulo:
     problem: Problem
     limits: Limits
     strategy: str = AUTO
-    seconds: float = 10.0
     infeasible: str | None = None
+    out_of_time: bool = False
     instances: list[Term] = field(default_factory=list)
     assumptions: list[Term] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         theory = self.problem.theory
-        self.functions = {s: of_function(s, theory, self.seconds) for s in self.problem.oracles}
-        self.calls = [(call, of_call(call, theory, self.seconds)) for call in self.problem.calls]
+        self.functions = {s: of_function(s, theory) for s in self.problem.oracles}
+        self.calls = [(call, of_call(call, theory)) for call in self.problem.calls]
+        self._known: tuple[Term, ...] = ()
         self._fresh = count()
         self._raised: set[tuple[int, tuple[str, ...]]] = set()
 
@@ -89,7 +98,7 @@ class Modulo:
         """An answer that stands with everything that the oracles said, None where none is found.
 
         Raises:
-            OracleError: an oracle does not answer as it should.
+            OracleError: an oracle does not answer as it should, or not in the time that is left.
             OutOfTimeError: the limits are spent.
         """
         self._ask_at_first()
@@ -110,28 +119,20 @@ class Modulo:
                 # With assumptions still to come, what has no answer now may have one later.
                 assumed = any(call.assumed for call, _ in self.calls)
                 self.infeasible = None if assumed else portfolio.infeasible
+                self.out_of_time = portfolio.out_of_time
                 return None
 
     def _relaxed(self) -> tuple[Problem, list[Term]]:
         """The problem without what depends on oracles in an unknown way, and the constraints that do."""
-        plain: list[Term] = []
-        deferred: list[Term] = []
-        for constraint in (*map(expand, self.problem.constraints), *self.instances):
-            resolved = self._resolved(constraint, {})
-            (deferred if applications(resolved) else plain).append(resolved)
-        assumptions = [a for a in map(self._known_assumption, self.problem.assumptions) if a is not None]
-        relaxed = replace(
-            self.problem,
-            constraints=tuple(plain),
-            assumptions=(*assumptions, *self.assumptions),
-            oracles={},
-            calls=(),
-        )
-        return relaxed, deferred
-
-    def _known_assumption(self, assumption: Term) -> Term | None:
-        resolved = self._resolved(expand(assumption), {})
-        return None if applications(resolved) else resolved
+        assumptions = [self._resolved(expand(a), {}) for a in (*self.problem.assumptions, *self.assumptions)]
+        self._known = tuple(assumption for assumption in assumptions if not applications(assumption))
+        constraints = [self._resolved(expand(constraint), {}) for constraint in self.problem.constraints]
+        for assumption in filter(applications, assumptions):
+            constraints = [self._apply("=>", assumption, constraint) for constraint in constraints]
+        constraints += [self._resolved(instance, {}) for instance in self.instances]
+        plain = tuple(constraint for constraint in constraints if not applications(constraint))
+        relaxed = replace(self.problem, constraints=plain, assumptions=self._known, oracles={}, calls=())
+        return relaxed, list(filter(applications, constraints))
 
     def _resolved(self, root: Term, candidate: Candidate) -> Term:
         """The term with every oracle application of known arguments replaced by what the oracle says."""
@@ -144,7 +145,7 @@ class Modulo:
             known = [value for value in values if value is not None]
             if len(known) < len(values) or (not values and node.sort.is_function):
                 return built
-            (answer,) = self.functions[node.head].ask(known)
+            (answer,) = self._answer(self.functions[node.head], known)
             return built if isinstance(answer, Lambda) else answer
 
         return fold(root, visit)
@@ -171,13 +172,15 @@ class Modulo:
 
     def _satisfies(self, candidate: Candidate, constraint: Term) -> bool:
         resolved = self._resolved(constraint, candidate)
-        unknown = {node: leaf(Variable(f"{node.head.name}'{next(self._fresh)}", node.sort))
+        unknown = {node: leaf(private_variable(node.head.name, next(self._fresh), node.sort))
                    for node in applications(resolved)}  # fmt: skip
         claim = substitute(resolved, unknown)
         facts: list[Term] = []
         while True:
             self.limits.check()
-            asked = replace(self.problem, constraints=(claim,), assumptions=tuple(facts), oracles={}, calls=())
+            asked = replace(
+                self.problem, constraints=(claim,), assumptions=(*self._known, *facts), oracles={}, calls=()
+            )
             verdict = verify(Specification(asked), candidate, self.limits)
             if verdict.correct:
                 return True
@@ -198,7 +201,7 @@ class Modulo:
         known = [value for value in arguments if value is not None and not isinstance(value, Lambda)]
         if len(known) < len(arguments):
             return
-        (answer,) = self.functions[node.head].ask(known)
+        (answer,) = self._answer(self.functions[node.head], known)
         if isinstance(answer, Lambda):
             return
         equal = [self._apply("=", a, v) for a, v in zip(node.arguments, known, strict=True)]
@@ -238,10 +241,21 @@ class Modulo:
             if key in self._raised and question:
                 continue
             self._raised.add(key)
-            statement = with_answers(call, question, oracle.ask(question))
+            statement = with_answers(call, question, self._answer(oracle, question))
             kept = self.assumptions if call.assumed else self.instances
             if statement not in kept and statement.sort == BOOL:
                 kept.append(statement)
+
+    def _answer(self, oracle: ExternalOracle, question: Sequence[OracleValue]) -> tuple[OracleValue, ...]:
+        """What an oracle says in the time that is left."""
+        self.limits.check()
+        seconds = self.limits.left
+        try:
+            return oracle.ask(question, seconds=seconds)
+        except OracleTimeError:
+            if seconds < WORTH_TELLING:
+                raise OutOfTimeError from None
+            raise
 
     def _questions(self, call: OracleCall, candidate: Candidate) -> Iterator[tuple[OracleValue, ...]]:
         """Values for the inputs: functions are candidates of their sort, the others a few constants."""

@@ -15,6 +15,8 @@ from solvers.cegis.strategies import InfeasibleError, Strategy, known_strategies
 from solvers.cegis.verifier import Encoder, interrupted
 from sygus.errors import OptionError
 from sygus.export.sygus import term_text
+from sygus.theories.quantifiers import NotEvaluatedError
+from sygus.theories.sorts import z3_constant
 
 AUTO, STREAM = "auto", "stream"
 
@@ -75,7 +77,7 @@ class Portfolio:
 
     def answers(self) -> Iterator[Found]:
         """Checked answers as they are found, of one strategy after the other; repeated ones are left out."""
-        self.infeasible = contradiction(self.specification, self.limits)
+        self.infeasible = contradiction(self.specification, self.limits) or impossible(self.specification, self.limits)
         if not self.strategies:
             self.notes.append("no strategy can do anything for this problem")
         seen: set[tuple[object, ...]] = set()
@@ -94,6 +96,8 @@ class Portfolio:
                     raise
                 self.out_of_time = True
                 ending = "out of time"
+            except NotEvaluatedError as error:
+                ending = str(error)
             except InfeasibleError as error:
                 self.infeasible = str(error)
                 ending = f"proved infeasible: {error}"
@@ -125,6 +129,28 @@ def contradiction(specification: Specification, limits: Limits) -> str | None:
             if solver.check() == z3.sat:
                 return f"{term_text(conjunct.formula)} fails, whatever the functions are"
     return None
+
+
+AT_ONCE = 0.1
+"""Seconds within which Z3 may show that no functions at all do."""
+
+
+def impossible(specification: Specification, limits: Limits) -> str | None:
+    """That Z3 finds no functions at all, whatever the grammars, in words; where strategies would not find out."""
+    if specification.examples is not None or len(specification.functions) > 1:
+        return None
+    applications = specification.single_invocation
+    if applications is not None:  # instantiation finds out, unless there are variables that the function does not see
+        seen = {argument.head for application in applications.values() for argument in application.arguments}
+        if all(seen.issuperset(conjunct.variables) for conjunct in specification.conjuncts):
+            return None
+    encode, solver = Encoder(), z3.Solver()
+    solver.set("timeout", min(int(1000 * AT_ONCE), limits.milliseconds))
+    for conjunct in specification.conjuncts:
+        free = [z3_constant(v.name, v.sort) for v in conjunct.variables]
+        claim = encode(conjunct.formula)
+        solver.add(z3.ForAll(free, claim) if free else claim)
+    return "no functions at all satisfy the constraints" if solver.check() == z3.unsat else None
 
 
 def best_answer(portfolio: Portfolio, patience: float) -> Found | None:

@@ -6,6 +6,7 @@ from solvers.cegis.exhaustion import refute
 from solvers.cegis.grammars import enumerable
 from solvers.cegis.learner import Learner
 from solvers.cegis.limits import Limits
+from solvers.cegis.partial import looked_at
 from solvers.cegis.samples import InstanceSamples, first_points
 from solvers.cegis.specification import Specification
 from solvers.cegis.strategies import Proposals, Strategy
@@ -29,26 +30,27 @@ def propose(specification: Specification, limits: Limits) -> Proposals:
     samples = InstanceSamples(specification)
     variables = tuple(dict.fromkeys(v for conjunct in specification.conjuncts for v in conjunct.variables))
     samples.add_all(first_points(variables, FIRST, SEED))
+    formulas = [conjunct.formula for conjunct in specification.conjuncts]
     proved = False
     wrong: set[Term] = set()
     while True:
         refuted = False
-        for term, _ in Learner(grammar, samples, limits).propose():
+        for term, _ in Learner(grammar, looked_at(samples, grammar, formulas), limits).propose():
             if term in wrong:  # the samples cannot tell: reals are rounded there, and integers have 64 bits
                 continue
             verdict = verify(specification, {target.function: term}, limits)
             if verdict.correct:
                 proved = True
                 yield {target.function: term}
-            elif verdict.status is Status.WRONG and verdict.counterexample is not None:
+            elif verdict.status is Status.WRONG and verdict.counterexample is not None and verdict.conjunct is not None:
                 wrong.add(term)
-                refuted = samples.add(verdict.counterexample, verdict.conjunct)
+                refuted = not verdict.conjunct.quantified and samples.add(verdict.counterexample, verdict.conjunct)
                 if refuted:
                     break
             limits.check()
         if not refuted:
             if not proved:
-                refute(grammar, target, samples, limits)
+                refute(grammar, target, samples, limits, formulas)
             return
 
 

@@ -28,15 +28,21 @@ class Samples(ABC):
     Attributes:
         inputs: the arguments that the function is applied to in the instances, by parameter, each of shape (points,).
         separate: whether instance i looks at point i alone, so that different terms may serve different instances.
+        magnitude: of the largest integer in the instances.
     """
 
     inputs: Mapping[Variable, Values]
     separate: bool
+    magnitude: int = 0
 
     @property
     def points(self) -> int:
         """How many arguments there are."""
         return len(next(iter(self.inputs.values()))) if self.inputs else 1
+
+    def run(self, program: Program, environment: Mapping[Any, Values]) -> Values:
+        """The values of a term, the last dimension being the points or one for all."""
+        return np.atleast_1d(program(environment))
 
     @abstractmethod
     def judge(self, values: Values) -> NDArray[np.bool_]:
@@ -55,6 +61,7 @@ class ExampleSamples(Samples):
             parameter: column([example.arguments[i] for example in examples], parameter.sort)
             for i, parameter in enumerate(function.parameters)
         }
+        self.magnitude = _magnitude(argument for example in examples for argument in example.arguments)
 
     @property
     def points(self) -> int:
@@ -97,7 +104,8 @@ class InstanceSamples(Samples):
     """The conjuncts at points, which are added as counterexamples are found.
 
     Args:
-        specification: of one function, whose applications are not nested.
+        specification: of one function, whose applications are not nested; what is quantified only Z3 decides, so it
+            counts as holding here.
     """
 
     def __init__(self, specification: Specification) -> None:
@@ -110,7 +118,8 @@ class InstanceSamples(Samples):
         self._groups = list(groups.values())
         self.separate = specification.pointwise and bool(groups)
         self._programs = {
-            group: reduce_and([Program(opaque(c.formula)) for c in group.conjuncts]) for group in self._groups
+            group: reduce_and([Program(opaque(c.formula)) for c in group.conjuncts if not c.quantified])
+            for group in self._groups
         }
         self.inputs = {}
         self.add({}, None)
@@ -149,6 +158,7 @@ class InstanceSamples(Samples):
             for application in group.applications:
                 for parameter, argument in zip(self.function.parameters, application.arguments, strict=True):
                     columns[parameter].append(np.broadcast_to(Program(argument)(environment), (count,)))
+        self.magnitude = _magnitude(v for group in self._groups for point in group.points for v in point.values())
         self._total = sum(len(group.points) * len(group.applications) for group in self._groups)
         if not self._groups:  # nothing is asked of the function: one point, so that there are values at all
             self._total = 1
@@ -174,14 +184,18 @@ class InstanceSamples(Samples):
         return np.concatenate(verdicts, axis=1)
 
 
+def _magnitude(values: Iterable[Any]) -> int:
+    return max((abs(value) for value in values if isinstance(value, int)), default=0)
+
+
 def any_value(sort: Sort) -> Any:
     """Some value of a sort."""
     return representation(sort).decode(smallest_value(sort))
 
 
 def stand_in(application: Term) -> Variable:
-    """A variable for the value of an application; equal terms are identical."""
-    return Variable(f"value of the term {id(application)}", application.sort)
+    """A variable for the value of an application, of a name that no file can hold; equal terms are identical."""
+    return Variable(f"|value of the term {id(application)}", application.sort)
 
 
 def opaque(formula: Term) -> Term:
@@ -199,7 +213,7 @@ def reduce_and(programs: Sequence[Program]) -> Any:
     """The conjunction of programs of sort Bool."""
 
     def holds(environment: Mapping[Any, Values]) -> Values:
-        return reduce(np.logical_and, [program(environment) for program in programs])
+        return reduce(np.logical_and, [program(environment) for program in programs], np.array(True))
 
     return holds
 

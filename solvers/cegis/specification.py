@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sygus.errors import SycamError
 from sygus.problem import Problem, Target
 from sygus.terms import (
     BOOL,
     Literal,
     OracleFunction,
+    Sort,
     SynthFunction,
     Term,
     Variable,
@@ -23,8 +23,11 @@ from sygus.terms import (
     subterms,
     term,
 )
+from sygus.theories.quantifiers import is_quantified
 
 MOST_BOOLS = 6
+
+ASK = "add --allow-external-oracles to have it asked"
 
 Point = Mapping[Variable, Any]
 """A value, as Python holds it, of each universally quantified variable that matters."""
@@ -53,12 +56,14 @@ class Conjunct:
     Attributes:
         formula: free of macros.
         applications: the distinct applications of functions to synthesise in it.
-        variables: the universally quantified variables in it.
+        variables: those in it, universally quantified ones and what quantifiers inside it bind.
+        quantified: whether there are such quantifiers, so that only Z3 decides it.
     """
 
     formula: Term
     applications: tuple[Term, ...]
     variables: tuple[Variable, ...]
+    quantified: bool = False
 
     @classmethod
     def of(cls, formula: Term) -> Conjunct:
@@ -68,6 +73,7 @@ class Conjunct:
             formula,
             tuple(node for node in nodes if isinstance(node.head, SynthFunction)),
             tuple(node.head for node in nodes if isinstance(node.head, Variable)),
+            is_quantified(formula),
         )
 
     @property
@@ -88,30 +94,26 @@ class Specification:
         problem: of any logic but CAM.
 
     Raises:
-        SycamError: something that no solver here answers, such as oracles.
+        SourceError: something that no solver here answers, such as oracles.
     """
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.targets: tuple[Target, ...] = problem.targets
         self.functions: tuple[SynthFunction, ...] = tuple(target.function for target in problem.targets)
-        formulas = dict.fromkeys(part for constraint in problem.constraints for part in _conjuncts(expand(constraint)))
-        assumptions = tuple(expand(assumption) for assumption in problem.assumptions)
+        constraints = tuple(map(expand, problem.constraints))
+        assumptions = tuple(map(expand, problem.assumptions))
+        _check(
+            problem, dict(zip((*problem.constraints, *problem.assumptions), (*constraints, *assumptions), strict=True))
+        )
+        formulas = dict.fromkeys(part for constraint in constraints for part in _conjuncts(constraint))
         self.conjuncts = tuple(Conjunct.of(self._under(assumptions, formula)) for formula in formulas)
         self.verdicts: dict[tuple[Term, ...], Any] = {}
-        for conjunct in self.conjuncts:
-            _check(conjunct, problem)
-        if problem.calls:
-            hint = "add --allow-external-oracles to have it asked"
-            raise SycamError(f"{problem.file}: the oracle '{problem.calls[0].oracle}' would have to be asked", hint)
-        if problem.calls_itself:
-            hint = "the solvers give each function a body without such calls"
-            raise SycamError(f"{problem.file}: a grammar that calls functions to synthesise is not searched", hint)
 
     def of(self, functions: Sequence[SynthFunction]) -> Specification:
         """What is asked of some of the functions alone: the conjuncts that mention no others."""
         part = copy.copy(self)
-        for name in ("examples", "pointwise", "propositional", "single_invocation"):
+        for name in ("examples", "literals", "pointwise", "propositional", "single_invocation"):
             part.__dict__.pop(name, None)
         part.functions = tuple(functions)
         part.targets = tuple(target for target in self.targets if target.function in functions)
@@ -147,9 +149,20 @@ class Specification:
         return tuple(distinct.values())
 
     @cached_property
+    def literals(self) -> Mapping[Sort, tuple[Term, ...]]:
+        """The literals in the constraints, negated ones too, by sort, in the order in which they come."""
+        found: dict[Sort, dict[Term, None]] = {}
+        for conjunct in self.conjuncts:
+            for node in subterms(conjunct.formula):
+                if literal_value(node) is not None:
+                    found.setdefault(node.sort, {})[node] = None
+        return {sort: tuple(nodes) for sort, nodes in found.items()}
+
+    @cached_property
     def pointwise(self) -> bool:
         """Whether each conjunct looks at one value of one function."""
-        return len(self.functions) == 1 and all(len(c.applications) <= 1 for c in self.conjuncts)
+        plain = all(len(c.applications) <= 1 and not c.quantified for c in self.conjuncts)
+        return len(self.functions) == 1 and plain
 
     @cached_property
     def propositional(self) -> bool:
@@ -162,6 +175,8 @@ class Specification:
         """The one application of each function where that is to distinct variables, None where it is not so."""
         found: dict[SynthFunction, Term] = {}
         for conjunct in self.conjuncts:
+            if conjunct.quantified:
+                return None
             for application in conjunct.applications:
                 function = application.head
                 assert isinstance(function, SynthFunction)
@@ -184,13 +199,23 @@ def _conjuncts(formula: Term) -> list[Term]:
     return found
 
 
-def _check(conjunct: Conjunct, problem: Problem) -> None:
-    for node in subterms(conjunct.formula):
-        if isinstance(node.head, OracleFunction | WeightSymbol):
-            raise SycamError(
-                f"{problem.file}: '{node.head.name}' in a constraint is not available in the logic {problem.logic}",
-                "weights are searched for in the logic CAM; oracles need --allow-external-oracles",
-            )
+def _check(problem: Problem, expanded: Mapping[Term, Term]) -> None:
+    for formula, without_macros in expanded.items():
+        at = problem.positions.get(formula, problem.asked)
+        for node in subterms(without_macros):
+            if isinstance(node.head, WeightSymbol):
+                message = f"the weight '{node.head.name}' is not searched for in the logic {problem.logic}"
+                raise problem.error(message, at, "use the logic CAM")
+            if isinstance(node.head, OracleFunction):
+                message = f"the oracle '{node.head.oracle}' would have to be asked"
+                raise problem.error(message, at, ASK)
+    if problem.calls:
+        call = problem.calls[0]
+        raise problem.error(f"the oracle '{call.oracle}' would have to be asked", call.position, ASK)
+    for production, called in (caller for target in problem.targets for caller in target.written.callers):
+        what = "an oracle" if isinstance(called, OracleFunction) else "a function to synthesise"
+        message = f"a grammar that calls {what}, '{called.name}', is not searched"
+        raise problem.error(message, production.position, "the solvers give each function a body without such calls")
 
 
 def literal_value(root: Term) -> Any:

@@ -38,6 +38,7 @@ class Strategy:
 
 def known_strategies() -> Mapping[str, Strategy]:
     """Every strategy by its name, in the order in which the portfolio tries them."""
+    from solvers.cegis.constants import CONSTANTS
     from solvers.cegis.examples import EXAMPLES
     from solvers.cegis.instantiation import INSTANTIATION
     from solvers.cegis.invariants import INVARIANTS
@@ -46,5 +47,5 @@ def known_strategies() -> Mapping[str, Strategy]:
     from solvers.cegis.separation import SEPARATION
     from solvers.cegis.stream import STREAM
 
-    known = (SEPARATION, EXAMPLES, INSTANTIATION, INVARIANTS, REFINEMENT, JOINT, STREAM)
+    known = (SEPARATION, EXAMPLES, INSTANTIATION, INVARIANTS, CONSTANTS, REFINEMENT, JOINT, STREAM)
     return {strategy.name: strategy for strategy in known}

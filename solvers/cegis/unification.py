@@ -6,13 +6,13 @@ Alur, Radhakrishna, Udupa: Scaling Enumerative Program Synthesis via Divide and 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from solvers.cegis.evaluation import Program, Values
 from solvers.cegis.limits import Limits
+from solvers.cegis.samples import Samples
 from sygus.problem import Grammar, Production
 from sygus.terms import Hole, Nonterminal, Term, expand, subterms
 from sygus.theories import Function
@@ -208,9 +208,9 @@ def _renumber(tree: Tree, leaves: NDArray[np.intp], tests: NDArray[np.intp]) -> 
     return Tree(int(tests[tree.index]), (then, other), tree.size)
 
 
-def condition_values(conditional: Conditional, program: Program, inputs: Any, values: list[Values]) -> Booleans:
+def condition_values(conditional: Conditional, program: Program, samples: Samples, values: list[Values]) -> Booleans:
     """Whether the condition holds, of shape (n, points), for n combinations of values of its holes."""
-    environment = dict(inputs) | dict(zip(conditional.inputs, values, strict=True))
+    environment = dict(samples.inputs) | dict(zip(conditional.inputs, values, strict=True))
     shape = np.broadcast_shapes(*(value.shape for value in values))
-    found: Booleans = np.broadcast_to(program(environment), shape)
+    found: Booleans = np.broadcast_to(samples.run(program, environment), shape)
     return found

@@ -49,6 +49,8 @@ class Verdict:
 class Encoder:
     """Z3's form of terms; variables become constants of their names. Work is shared between calls.
 
+    The names of other constants hold ``|``, which no name of a file does.
+
     Args:
         bodies: what the functions to synthesise stand for; of one missing, a fresh uninterpreted function.
     """
@@ -58,9 +60,9 @@ class Encoder:
         self._parameters: dict[SynthFunction, list[z3.ExprRef]] = {}
         self._bodies: dict[SynthFunction, z3.ExprRef] = {}
         for function, body in (bodies or {}).items():
-            self._parameters[function] = [z3_constant(f"{p.name}!parameter", p.sort) for p in function.parameters]
+            self._parameters[function] = [z3_constant(f"{p.name}|parameter", p.sort) for p in function.parameters]
             places = dict(zip(function.parameters, self._parameters[function], strict=True))
-            self._bodies[function] = _encode(expand(body), lambda node, _, places=places: places[node.head], {})
+            self._bodies[function] = _encode(expand(body), lambda node, _, places=places: _place(node, places), {})
 
     def __call__(self, root: Term) -> z3.ExprRef:
         """The form of a term without macros."""
@@ -77,10 +79,15 @@ class Encoder:
         return uninterpreted(head)(*arguments)
 
 
+def _place(node: Term, places: Mapping[Variable, z3.ExprRef]) -> z3.ExprRef:
+    """A parameter, or a variable that is none."""
+    return places[node.head] if node.head in places else z3_constant(node.head.name, node.sort)
+
+
 def uninterpreted(function: SynthFunction) -> Any:
     """Z3's function of a function to synthesise, nothing being known of it."""
     sorts = [representation(sort).z3_sort() for sort in (*(p.sort for p in function.parameters), function.sort)]
-    return z3.Function(f"{function.name}!unknown", *sorts)
+    return z3.Function(f"{function.name}|unknown", *sorts)
 
 
 def _encode(root: Term, other: Any, memo: dict[Term, z3.ExprRef]) -> z3.ExprRef:

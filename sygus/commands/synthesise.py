@@ -1,11 +1,10 @@
-"""``sycam-sygus FILE.sl`` and ``verify`` for problems of every logic but CAM."""
+"""``sycam-sygus FILE.sl`` for problems of every logic but CAM."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import click
@@ -18,16 +17,16 @@ from solvers.cegis.specification import Specification
 from solvers.cegis.strategies import known_strategies
 from solvers.cegis.verifier import interrupted
 from sygus.elaborate import load_answer, load_problem
-from sygus.errors import OptionError, SycamError
-from sygus.export.sygus import term_text
-from sygus.problem import Derivation, Problem
+from sygus.errors import OptionError
+from sygus.oracles.external import OracleTimeError
+from sygus.problem import Problem
 from sygus.resources import read_problem
 
 DEFAULT_SECONDS = 60.0
 PATIENCE = 0.5
 """After the first answer a shorter one is looked for half as long again as the first one took."""
 
-NOT_VERIFIED, NOTHING_FOUND, INTERRUPTED = 1, 3, 130
+NOTHING_FOUND, INTERRUPTED = 3, 130
 
 
 @dataclass(frozen=True)
@@ -118,10 +117,8 @@ _ONLY_CAM = (
 def run_synthesise(problem: Problem, options: SynthesisOptions) -> int:
     """Answer a problem; the exit status."""
     if problem.objectives:
-        raise SycamError(
-            f"{problem.file}: optimize-synth is not available in the logic {problem.logic}",
-            "end the file with (check-synth), or use the logic CAM",
-        )
+        message = f"optimize-synth is not available in the logic {problem.logic}"
+        raise problem.error(message, problem.asked, "end the file with (check-synth), or use the logic CAM")
     if problem.legacy and not options.quiet:
         click.echo(f"note: {problem.file} uses syntax older than 2.1: {'; '.join(problem.legacy)}", err=True)
     if options.external and (problem.oracles or problem.calls):
@@ -156,6 +153,9 @@ def _run_modulo_oracles(problem: Problem, options: SynthesisOptions) -> int:
         found = modulo.solve()
     except OutOfTimeError:
         found, spent = None, True
+    except OracleTimeError as error:
+        found, spent = None, True
+        click.echo(f"out of time: {error}", err=True)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         return INTERRUPTED
@@ -165,7 +165,7 @@ def _run_modulo_oracles(problem: Problem, options: SynthesisOptions) -> int:
         click.echo(found.answer.text)
         return 0
     click.echo("infeasible" if modulo.infeasible is not None else "fail")
-    return NOTHING_FOUND if spent else 0
+    return NOTHING_FOUND if spent or (modulo.infeasible is None and modulo.out_of_time) else 0
 
 
 def _print_answers(portfolio: Portfolio, options: SynthesisOptions) -> int:
@@ -227,51 +227,3 @@ def check_ordinary(file: str) -> bool:
         usable = [strategy.name for strategy in known_strategies().values() if strategy.applies(specification)]
         click.echo(f"strategies: {', '.join(usable) or 'none can do anything'}")
     return True
-
-
-def run_verify(file: str, answer_file: str, seconds: float) -> int:
-    """Say whether an answer is right and in the grammar, with its derivation; the exit status."""
-    name, text = read_problem(file)
-    try:
-        answer = Path(answer_file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise OptionError(f"ANSWER: cannot read '{answer_file}' ({error})", "give a text file") from None
-    if answer.strip() in ("infeasible", "fail"):
-        raise OptionError(f"ANSWER: '{answer.strip()}' defines no function", "give a file with (define-fun …)")
-    specification = Specification(load_problem(text, name))
-    bodies = load_answer(text, name, answer, answer_file)
-    checked = check(specification, bodies, Limits(seconds))
-    if checked.answer is not None:
-        for function, derivation in checked.answer.derivations.items():
-            click.echo(f"{function.name} is derived by")
-            for line in derivation_lines(derivation):
-                click.echo(f"  {line}")
-        click.echo("correct: in the grammar, and every constraint is proved by Z3")
-        return 0
-    click.echo(f"{'not decided' if checked.judgement is Judgement.UNDECIDED else 'wrong'}: {_why(checked)}")
-    return NOT_VERIFIED
-
-
-def _why(checked: Any) -> str:
-    if checked.function is not None:
-        return f"the grammar does not derive the body of '{checked.function.name}'"
-    verdict = checked.verdict
-    constraint = term_text(verdict.conjunct.formula)
-    if verdict.counterexample is None:
-        return f"Z3 does not decide {constraint}"
-    values = _shown(verdict.counterexample)
-    return f"{constraint} fails{f' where {values}' if values else ''}"
-
-
-def _shown(point: Mapping[Any, Any]) -> str:
-    return ", ".join(f"{variable.name} = {value!r}" for variable, value in point.items())
-
-
-def derivation_lines(derivation: Derivation) -> list[str]:
-    """The productions used, the outermost first, each below and to the right of the one whose hole it fills."""
-    lines, stack = [], [(derivation, 0)]
-    while stack:
-        node, depth = stack.pop()
-        lines.append(f"{'  ' * depth}{term_text(node.production.template)}")
-        stack.extend((child, depth + 1) for child in reversed(node.children))
-    return lines

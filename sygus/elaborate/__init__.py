@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sygus.elaborate.commands import Elaborator
-from sygus.errors import SourceError
+from sygus.errors import Position, SourceError
 from sygus.problem import Problem
 from sygus.scope import fail, known
 from sygus.syntax import script as ast
@@ -11,7 +13,7 @@ from sygus.syntax.parser import parse, parse_answer
 from sygus.terms import Definition, SynthFunction, Term, leaf, substitute
 from sygus.typecheck import check_definition
 
-__all__ = ["load_answer", "load_definitions", "load_problem", "problem_of"]
+__all__ = ["ReadAnswer", "load_answer", "load_definitions", "load_problem", "problem_of", "read_answer"]
 
 
 def load_problem(text: str, file: str) -> Problem:
@@ -49,13 +51,34 @@ def load_definitions(text: str, file: str) -> list[Definition]:
     return [symbol for symbol in elaborator.symbols.values() if isinstance(symbol, Definition)]
 
 
+@dataclass(frozen=True)
+class ReadAnswer:
+    """What an answer says.
+
+    Attributes:
+        bodies: of the functions, over the problem's own parameters.
+        binding: the functions whose bodies are written with ``let``, which no grammar makes.
+        values: of the objectives, as far as they are given.
+    """
+
+    bodies: dict[SynthFunction, Term]
+    binding: frozenset[SynthFunction]
+    values: tuple[ast.TermExpression, ...]
+
+
 def load_answer(text: str, file: str, answer: str, answer_file: str) -> dict[SynthFunction, Term]:
-    """The bodies that an answer gives the functions of a problem, over the problem's own parameters.
+    """The bodies that :func:`read_answer` finds."""
+    return read_answer(text, file, answer, answer_file).bodies
+
+
+def read_answer(text: str, file: str, answer: str, answer_file: str) -> ReadAnswer:
+    """What an answer to a problem says.
 
     Args:
         text: of the problem.
         file: its name.
-        answer: ``((define-fun f …)…)``; the definitions may use the problem's macros.
+        answer: ``((define-fun f …)…)`` or ``((value …) (define-fun f …)…)``; the definitions may use the problem's
+            macros.
         answer_file: its name.
 
     Raises:
@@ -67,8 +90,9 @@ def load_answer(text: str, file: str, answer: str, answer_file: str) -> dict[Syn
     except SourceError as error:
         raise error.located(file, text) from None
     wanted = {target.function.name: target.function for target in elaborator.targets}
-    _, commands = parse_answer(answer, answer_file)
+    values, commands = parse_answer(answer, answer_file)
     found: dict[SynthFunction, Term] = {}
+    binding: set[SynthFunction] = set()
     try:
         for command in commands:
             function = wanted.get(command.name)
@@ -81,9 +105,29 @@ def load_answer(text: str, file: str, answer: str, answer_file: str) -> dict[Syn
                 fail(f"'{command.name}' has other sorts than it should", command.position, hint)
             pairs = zip(definition.parameters, function.parameters, strict=True)
             found[function] = substitute(definition.body, {leaf(old): leaf(new) for old, new in pairs})
+            if _binds(command.body):
+                binding.add(function)
         missing = [name for name, function in wanted.items() if function not in found]
         if missing:
-            fail(f"the answer does not define '{missing[0]}'", commands[-1].position, "define every function asked for")
+            end = commands[-1].position if commands else Position(1, 1, 1, 1)
+            fail(f"the answer does not define '{missing[0]}'", end, "define every function asked for")
+        if values and len(values) != len(elaborator.objectives):
+            message = f"the answer gives {len(values)} values, the problem has {len(elaborator.objectives)} objectives"
+            fail(message, values[0].position, "give the value of each objective, or no values")
     except SourceError as error:
         raise error.located(answer_file, answer) from None
-    return {function: found[function] for function in wanted.values()}
+    return ReadAnswer({function: found[function] for function in wanted.values()}, frozenset(binding), values)
+
+
+def _binds(expression: ast.TermExpression) -> bool:
+    """Whether there is a ``let`` in an expression."""
+    stack = [expression]
+    while stack:
+        match stack.pop():
+            case ast.Let():
+                return True
+            case ast.Application(arguments=arguments):
+                stack.extend(arguments)
+            case ast.Annotated(term=inner) | ast.Quantified(body=inner):
+                stack.append(inner)
+    return False

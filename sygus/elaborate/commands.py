@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import count
@@ -35,6 +34,7 @@ from sygus.terms import (
     Term,
     Variable,
     leaf,
+    private_variable,
     term,
 )
 from sygus.theories import LOGICS, Theory, find_logic
@@ -54,6 +54,7 @@ class Elaborator:
         self.sorts: dict[str, Sort | SortMacro] = {}
         self.symbols: dict[str, Symbol] = {}
         self.variables: dict[str, Term] = {}
+        self.locals: list[Variable] = []
         self.weights: dict[str, int] = {}
         self.fresh = count()
         self.scope = self._scope_of(Theory("none", ()))
@@ -63,6 +64,7 @@ class Elaborator:
         self.calls: list[OracleCall] = []
         self.assumptions: list[Term] = []
         self.constraints: list[Term] = []
+        self.positions: dict[Term, Position] = {}
         self.objectives: tuple[Objective, ...] = ()
         self.lexicographic = False
         self.finished: ast.Command | None = None
@@ -113,9 +115,11 @@ class Elaborator:
             weights=self.weights,
             options=self.options,
             oracles=self.oracles,
-            variables=tuple(variable.head for variable in self.variables.values()),
+            variables=(*(variable.head for variable in self.variables.values()), *self.locals),
             assumptions=tuple(self.assumptions),
             calls=tuple(self.calls),
+            positions=self.positions,
+            asked=self.finished.position,
             legacy=self.script.legacy,
         )
 
@@ -129,8 +133,6 @@ class Elaborator:
             fail(f"'{name}' is defined twice", position, "use another name")
         if self.scope.theory.entries_of(name):
             fail(f"'{name}' is a function of the logic", position, "use another name")
-        if re.fullmatch(r".*'[0-9]+", name, re.DOTALL):
-            fail(f"'{name}' ends like the variables that quantifiers bind", position, "use another name")
 
     def _define(self, name: str, symbol: Symbol, position: Position) -> None:
         self._check_new(name, position)
@@ -217,16 +219,15 @@ class Elaborator:
         self._check_new(command.name, command.position)
         self.variables[command.name] = leaf(Variable(command.name, check_sort(command.sort, self.scope)))
 
-    def _fresh(self, name: str, sort: Sort) -> Term:
-        """A universally quantified variable that the file does not name, called as nearly so as it can be."""
-        while name in self.variables or name in self.symbols:
-            name += "'"
-        self.variables[name] = leaf(Variable(name, sort))
-        return self.variables[name]
+    def _local(self, name: str, sort: Sort) -> Term:
+        """A universally quantified variable of one command alone."""
+        variable = self._private(name, sort)
+        self.locals.append(variable)
+        return leaf(variable)
 
     def _local_variables(self, variables: Iterable[ast.SortedVariable]) -> dict[str, Term]:
-        """Fresh variables for those that a command binds."""
-        return {v.name: self._fresh(v.name, check_sort(v.sort, self.scope)) for v in variables}
+        """Variables for those that a command binds."""
+        return {v.name: self._local(v.name, check_sort(v.sort, self.scope)) for v in variables}
 
     def _define_fun(self, command: ast.DefineFun) -> None:
         definition = check_definition(command, self.scope)
@@ -245,7 +246,7 @@ class Elaborator:
 
     def _private(self, name: str, sort: Sort) -> Variable:
         """A variable that nothing else is named like."""
-        return Variable(f"{name}'{next(self.fresh)}", sort)
+        return private_variable(name, next(self.fresh), sort)
 
     def _oracle_term(self, command: ast.OracleTermCommand) -> None:
         self._need("oracles", command.position)
@@ -257,7 +258,7 @@ class Elaborator:
         self.calls.extend(written.calls)
         if written.symbol is not None and written.constraint is not None:
             self.oracles[written.symbol] = command.position
-            self.constraints.append(written.constraint)
+            self._constrain(written.constraint, command.position)
 
     def _synth_fun(self, command: ast.SynthFun) -> None:
         function = SynthFunction(
@@ -288,19 +289,24 @@ class Elaborator:
         while isinstance(expression, ast.Quantified) and expression.quantifier == "forall":
             scope = scope.binding(self._local_variables(expression.variables))
             expression = expression.body
+        return self._formula(expression, what, scope)
+
+    def _formula(self, expression: ast.TermExpression, what: str, scope: Scope) -> Term:
         checked = check_term(expression, scope)
         if checked.sort != BOOL:
             fail(f"{what} must be Bool, this is {checked.sort}", expression.position, "compare two values")
         return checked
 
     def _constraint(self, command: ast.Constraint) -> None:
-        self.constraints.append(self._statement(command.term, "a constraint", self.scope))
+        self._constrain(self._statement(command.term, "a constraint", self.scope), command.position)
+
+    def _constrain(self, constraint: Term, position: Position) -> None:
+        self.constraints.append(constraint)
+        self.positions.setdefault(constraint, position)
 
     def _assume(self, command: ast.Assume) -> None:
-        assumption = check_term(command.term, self.scope)
-        if assumption.sort != BOOL:
-            fail(f"an assumption must be Bool, this is {assumption.sort}", command.position, "compare two values")
-        self.assumptions.append(assumption)
+        self.assumptions.append(self._formula(command.term, "an assumption", self.scope))
+        self.positions.setdefault(self.assumptions[-1], command.position)
 
     def _inv_constraint(self, command: ast.InvConstraint) -> None:
         """Pre(x) → S(x), S(x) ∧ Trans(x, x!) → S(x!), S(x) → Post(x), as the standard says."""
@@ -309,18 +315,15 @@ class Elaborator:
             functions = [t.function.name for t in self.targets if t.function.sort == BOOL]
             hint = known(functions, command.invariant, "functions to synthesise of sort Bool")
             fail(f"'{command.invariant}' is no invariant to synthesise", command.position, hint)
-        now = tuple(self._fresh(p.name, p.sort) for p in invariant.parameters)
-        then = tuple(self._fresh(f"{p.name}!", p.sort) for p in invariant.parameters)
+        now = tuple(self._local(p.name, p.sort) for p in invariant.parameters)
+        then = tuple(self._local(f"{p.name}!", p.sort) for p in invariant.parameters)
         holds, holds_then = (term(invariant, state, BOOL) for state in (now, then))
         before = self._predicate(command.precondition, now, command.position)
         step = self._predicate(command.transition, now + then, command.position)
         after = self._predicate(command.postcondition, now, command.position)
         both = self._apply("and", holds, step)
-        self.constraints += [
-            self._apply("=>", before, holds),
-            self._apply("=>", both, holds_then),
-            self._apply("=>", holds, after),
-        ]
+        for premise, conclusion in ((before, holds), (both, holds_then), (holds, after)):
+            self._constrain(self._apply("=>", premise, conclusion), command.position)
 
     def _predicate(self, name: str, arguments: tuple[Term, ...], position: Position) -> Term:
         symbol = self.symbols.get(name)
@@ -333,9 +336,9 @@ class Elaborator:
     def _chc_constraint(self, command: ast.ChcConstraint) -> None:
         check_parameters(command.variables, self.scope)
         scope = self.scope.binding(self._local_variables(command.variables))
-        body = self._statement(command.body, "the body", scope)
+        body = self._formula(command.body, "the body", scope)
         head = self._statement(command.head, "the head", scope)
-        self.constraints.append(self._apply("=>", body, head))
+        self._constrain(self._apply("=>", body, head), command.position)
 
     def _apply(self, name: str, *arguments: Term) -> Term:
         """A function of the core theory, which every logic has, applied to Bools."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import product
 
 from sygus.errors import Position
-from sygus.problem import Grammar, Production
+from sygus.problem import Grammar, Production, productive
 from sygus.scope import Scope, check_sort, fail, known
 from sygus.syntax import script as ast
 from sygus.terms import (
@@ -15,10 +15,10 @@ from sygus.terms import (
     Nonterminal,
     SynthFunction,
     Term,
-    Variable,
     expand,
     hole,
     leaf,
+    private_variable,
     substitute,
     subterms,
     term,
@@ -67,12 +67,13 @@ class GrammarReader:
                 for group in grammar.groups
             }
         )
-        alive = result.smallest()
+        alive, reachable = result.smallest(), result.reachable()
         for group in grammar.groups:
-            if nonterminals[group.name] not in alive:
+            nonterminal = nonterminals[group.name]
+            if nonterminal in reachable and nonterminal not in alive:
                 message = f"the nonterminal '{group.name}' derives nothing"
                 fail(message, group.position, "give it a production without nonterminals, or remove it")
-        return result
+        return result if len(alive) == len(nonterminals) else productive(result)
 
     def _check_predeclarations(self, grammar: ast.GrammarExpression, nonterminals: Mapping[str, Nonterminal]) -> None:
         seen: set[str] = set()
@@ -108,7 +109,7 @@ class GrammarReader:
             if isinstance(node, ast.AnyConstant):
                 constants += 1
                 return term(AnyConstant(constants - 1, sort), (), sort)
-            placeholder = leaf(Variable(f"choice {len(choices)}", sort))
+            placeholder = leaf(private_variable("choice", len(choices), sort))
             choices[placeholder] = [leaf(p) for p in self.function.parameters if p.sort == sort]
             return placeholder
 
@@ -135,6 +136,8 @@ class GrammarReader:
         weights: dict[str, int] = {}
         if isinstance(expression, ast.Annotated):
             for attribute in expression.attributes:
+                if attribute.keyword not in self.scope.weights and not self._meant_as_weight(attribute):
+                    continue
                 if attribute.keyword not in self.scope.weights:
                     hint = known(self.scope.weights, attribute.keyword, "declared weights")
                     fail(f"':{attribute.keyword}' is no declared weight", attribute.position, hint)
@@ -143,18 +146,30 @@ class GrammarReader:
                 weights[attribute.keyword] = whole_number(attribute)
         return weights
 
+    def _meant_as_weight(self, attribute: ast.Attribute) -> bool:
+        """Other annotations may say anything; a number in a file with weights is one that is misspelt."""
+        value = attribute.value
+        return "weights" in self.features and isinstance(value, ast.LiteralExpression) and value.kind == "numeral"
+
 
 def _production(template: Term, weights: Mapping[str, int], position: Position) -> Production:
     """Number the occurrences of nonterminals from the left."""
-    holes: list[Nonterminal] = []
-
-    def number(node: Term) -> Term:  # productions are written by hand: their depth is small
-        if isinstance(node.head, Nonterminal):
-            holes.append(node.head)
-            return hole(len(holes) - 1, node.head)
-        return term(node.head, tuple(number(a) for a in node.arguments), node.sort) if node.arguments else node
-
     if all(not isinstance(node.head, Nonterminal) for node in subterms(template)):
         return Production(template, (), dict(weights), position)
-    numbered = number(template)
-    return Production(numbered, tuple(holes), dict(weights), position)
+    holes: list[Nonterminal] = []
+    results: list[Term] = []
+    stack: list[tuple[Term, bool]] = [(template, False)]
+    while stack:  # each occurrence by itself, for equal parts have holes of their own
+        node, ready = stack.pop()
+        if isinstance(node.head, Nonterminal):
+            holes.append(node.head)
+            results.append(hole(len(holes) - 1, node.head))
+        elif ready:
+            start = len(results) - len(node.arguments)
+            results[start:] = [term(node.head, tuple(results[start:]), node.sort)]
+        elif node.arguments:
+            stack.append((node, True))
+            stack.extend((argument, False) for argument in reversed(node.arguments))
+        else:
+            results.append(node)
+    return Production(results[0], tuple(holes), dict(weights), position)

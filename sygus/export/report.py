@@ -276,7 +276,8 @@ def _count(value: float) -> str:
 def _protocol(record: Record) -> list[tuple[str, str]]:
     settings = {name.replace("_", " "): "by default" if v is None else v for name, v in record.settings.items()}
     prints = {"layer explained": record.fingerprints.get("layer", "")}
-    prints |= {f"fingerprint of {name}": v for name, v in record.fingerprints.items() if name != "layer"}
+    hashes = {name: value for name, value in record.fingerprints.items() if name not in ("layer", "device")}
+    prints |= {f"fingerprint of {name}": value for name, value in hashes.items()}
     machine = {"device used" if name == "device" else name: value for name, value in record.machine.items()}
     listed = [(name, str(value)) for name, value in (settings | prints | machine).items()]
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())

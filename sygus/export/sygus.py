@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
 from sygus.errors import SycamError
 from sygus.syntax.printer import print_symbol
-from sygus.terms import Definition, Literal, OracleFunction, SynthFunction, Term, Variable, text_pieces
+from sygus.terms import (
+    REAL,
+    Definition,
+    Literal,
+    OracleFunction,
+    Sort,
+    SynthFunction,
+    Term,
+    Variable,
+    readable_name,
+    text_pieces,
+)
 from sygus.theories.bitvectors import width_of
 from sygus.theories.strings import escape
 
@@ -41,8 +53,13 @@ def number_text(value: Number) -> str:
     return f"{digits[:-places]}.{digits[-places:]}" if places else digits
 
 
-def literal_text(literal: Literal) -> str:
-    """A literal as the standard writes it: bit-vectors in hexadecimal where they have whole digits, else in binary."""
+def literal_text(literal: Literal, numerals: Sort | None = REAL) -> str:
+    """A literal as the standard writes it: bit-vectors in hexadecimal where they have whole digits, else in binary.
+
+    Args:
+        literal: what to write.
+        numerals: the sort of ``2`` in the logic; where it is another than Real, a Real is written ``2.0``.
+    """
     value = literal.value
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -51,35 +68,48 @@ def literal_text(literal: Literal) -> str:
     width = width_of(literal.sort)
     if width and isinstance(value, int):
         return f"#b{value:0{width}b}" if width % 4 else f"#x{value:0{width // 4}x}"
-    return number_text(value)
+    if literal.sort != REAL or numerals == REAL:
+        return number_text(value)
+    return _NUMERAL.sub(r"\1.0", number_text(value))
 
+
+_NUMERAL = re.compile(r"(?<![0-9.])([0-9]+)(?![0-9.])")
 
 LARGEST = 10_000_000
 """Nodes of a term that is still written out."""
 
 
-def term_text(root: Term) -> str:
+def term_text(root: Term, numerals: Sort | None = REAL) -> str:
     """The term in one line.
+
+    Args:
+        root: the term.
+        numerals: the sort of ``2`` in the logic; where it is another than Real, Reals have a point.
 
     Raises:
         SycamError: it has so many nodes that nobody could read it; the standard has no way to share parts.
     """
     if root.size > LARGEST:
         raise SycamError(f"a term of more than {LARGEST} nodes cannot be written out", "ask for a smaller one")
-    return "".join(text_pieces(root, _head_text))
+    return "".join(text_pieces(root, lambda head: _head_text(head, numerals)))
 
 
-def _head_text(head: Any) -> str:
+def _head_text(head: Any, numerals: Sort | None) -> str:
     if isinstance(head, Literal):
-        return literal_text(head)
-    named = isinstance(head, Variable | Definition | SynthFunction | OracleFunction)
-    return print_symbol(head.name) if named else str(head.name)
+        return literal_text(head, numerals)
+    if not isinstance(head, Variable | Definition | SynthFunction | OracleFunction):
+        return _BOUND.sub(r"\1\2|", head.name) if head.name.startswith(("forall (", "exists (")) else str(head.name)
+    return print_symbol(readable_name(head.name))
 
 
-def definition_text(function: SynthFunction, body: Term) -> str:
-    """``(define-fun f ((x σ)…) σ body)``."""
+_BOUND = re.compile(r"(\|.*?)\|('[0-9]+)\|")
+"""A private variable in the head of a quantifier."""
+
+
+def definition_text(function: SynthFunction, body: Term, numerals: Sort | None = REAL) -> str:
+    """``(define-fun f ((x σ)…) σ body)``, in a logic whose numerals are of a sort."""
     parameters = " ".join(f"({print_symbol(parameter.name)} {parameter.sort})" for parameter in function.parameters)
-    return f"(define-fun {print_symbol(function.name)} ({parameters}) {function.sort} {term_text(body)})"
+    return f"(define-fun {print_symbol(function.name)} ({parameters}) {function.sort} {term_text(body, numerals)})"
 
 
 def answer_text(function: SynthFunction, body: Term, values: Sequence[Number] | None = None) -> str:

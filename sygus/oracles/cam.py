@@ -145,9 +145,10 @@ class CamOracle:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of everything but the metric that a score depends on."""
+        """Of everything but the metric that a score depends on; devices differ in the last bits."""
         subject = self.subject
-        digest = hashlib.sha256(f"{subject.network.fingerprint}/{subject.images.fingerprint}".encode())
+        network = subject.network
+        digest = hashlib.sha256(f"{network.fingerprint}/{subject.images.fingerprint}/{network.device.type}".encode())
         digest.update(subject.targets.cpu().numpy().tobytes())
         return digest.hexdigest()[:16]
 
@@ -175,10 +176,13 @@ class CamOracle:
         if weights.dim() == 0:  # a constant
             weights = weights.reshape(1, 1, 1)
         maps = combine(weights.expand(len(activation), *weights.shape[-3:]), activation)
-        finite = bool(maps.isfinite().all())
+        rounded = (unit_range(maps) * 1e5).round().to(torch.int32).flatten()
+        facts = torch.stack([degenerate(maps).sum(), maps.isfinite().all()]).to(torch.int32)
+        found = torch.cat([rounded, facts]).cpu().numpy()  # a GPU is waited for once
+        constant, finite = int(found[-2]), bool(found[-1])
         digest = hashlib.sha256(self.fingerprint.encode())
-        digest.update((unit_range(maps) * 1e5).round().to(torch.int32).cpu().numpy().tobytes() if finite else b"")
-        return HeatMaps(maps, digest.hexdigest()[:32], int(degenerate(maps).sum()), finite)
+        digest.update(found[:-2].tobytes() if finite else b"")
+        return HeatMaps(maps, digest.hexdigest()[:32], constant, finite)
 
     def score(self, heat: Sequence[HeatMaps], metric: Metric, index: Tensor) -> Scores:
         """The scores of several terms on the same pictures.

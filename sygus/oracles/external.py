@@ -14,6 +14,7 @@ import signal
 import subprocess  # started by name with a list of arguments, never through a shell
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -60,6 +61,10 @@ class OracleError(SycamError):
     """An oracle that cannot be started, crashes, takes too long, or answers what is no answer."""
 
 
+class OracleTimeError(OracleError):
+    """An oracle that takes too long."""
+
+
 @dataclass(frozen=True)
 class Lambda:
     """A function as a value: a closed lambda term. That of no parameters is its body."""
@@ -81,14 +86,14 @@ OracleValue = Term | Lambda
 """A constant, or a function."""
 
 
-def value_text(value: OracleValue) -> str:
-    """The value in the standard's syntax; macros are written out."""
+def value_text(value: OracleValue, numerals: Sort | None = REAL) -> str:
+    """The value in the standard's syntax, in a logic whose numerals are of a sort; macros are written out."""
     if isinstance(value, Lambda):
-        body = term_text(expand(value.body))
+        body = term_text(expand(value.body), numerals)
         if not value.parameters:
             return body
         return f"(lambda ({' '.join(f'({print_symbol(p.name)} {p.sort})' for p in value.parameters)}) {body})"
-    return term_text(expand(value))
+    return term_text(expand(value), numerals)
 
 
 class ExternalOracle:
@@ -134,11 +139,14 @@ class ExternalOracle:
         self.asked = 0
         self._known: dict[tuple[str, ...], tuple[OracleValue, ...]] = {}
 
-    def ask(self, values: Sequence[OracleValue], *, again: bool = False) -> tuple[OracleValue, ...]:
+    def ask(
+        self, values: Sequence[OracleValue], *, seconds: float | None = None, again: bool = False
+    ) -> tuple[OracleValue, ...]:
         """The answer to a question.
 
         Args:
             values: one of each input sort.
+            seconds: what it may take; by default what each may.
             again: start a functional oracle even where the answer is known, to see whether it stands.
 
         Raises:
@@ -147,13 +155,13 @@ class ExternalOracle:
         if tuple(value.sort for value in values) != self.inputs:
             given = " ".join(str(value.sort) for value in values)
             raise ValueError(f"the oracle '{self.name}' takes {' '.join(map(str, self.inputs))}, not {given}")
-        texts = tuple(map(value_text, values))
+        texts = tuple(value_text(value, self.theory.numerals) for value in values)
         known = self._known.get(texts) if self.functional else None
         if known is not None and not again:
             return known
-        answer = self._read(self._run(texts), texts)
+        answer = self._read(self._run(texts, self.seconds if seconds is None else seconds), texts)
         if known is not None and answer != known:
-            before, now = (f"({' '.join(map(value_text, one))})" for one in (known, answer))
+            before, now = (f"({' '.join(value_text(v, self.theory.numerals) for v in one)})" for one in (known, answer))
             raise self._error(texts, f"answered {before} before and {now} now", "a function has one value")
         self._known[texts] = answer
         return answer
@@ -163,17 +171,17 @@ class ExternalOracle:
         shown = asked if len(asked) <= 200 else f"{asked[:200]}…"
         return OracleError(f"the oracle '{self.name}', asked ({shown}), {what}", hint)
 
-    def _run(self, texts: Sequence[str]) -> str:
+    def _run(self, texts: Sequence[str], seconds: float) -> str:
         """What the oracle prints."""
         self.asked += 1
         if not self.by_file:
-            return self._start([self.path, *texts], texts)
+            return self._start([self.path, *texts], texts, seconds)
         with tempfile.TemporaryDirectory() as folder:
             query = Path(folder) / "question.query"
             query.write_text(f"({' '.join(texts)})\n", encoding="utf-8")
-            return self._start([self.path, str(query)], texts)
+            return self._start([self.path, str(query)], texts, seconds)
 
-    def _start(self, command: list[str], texts: Sequence[str]) -> str:
+    def _start(self, command: list[str], texts: Sequence[str], seconds: float) -> str:
         with tempfile.TemporaryFile() as complaints:
             try:
                 process = subprocess.Popen(  # noqa: S603 - the user allowed it, and there is no shell
@@ -185,9 +193,10 @@ class ExternalOracle:
                 )
             except OSError as error:
                 raise self._error(texts, f"cannot be started ({error.strerror})", "ask it by :file") from None
-            printed, in_time = _read_within(process, self.seconds)
+            printed, in_time = _read_within(process, seconds)
             if not in_time:
-                raise self._error(texts, f"took more than {self.seconds:g} s", "give it more time, or mend it")
+                late = self._error(texts, f"took more than {seconds:.3g} s", "give it more by --time, or mend it")
+                raise OracleTimeError(late.message, late.hint)
             if len(printed) > LONGEST_ANSWER:
                 raise self._error(texts, f"printed more than {LONGEST_ANSWER} bytes", "it prints one tuple")
             if process.returncode:
@@ -220,11 +229,12 @@ def _read_within(process: subprocess.Popen[bytes], seconds: float) -> tuple[byte
     assert stream is not None
     reader = threading.Thread(target=lambda: parts.append(stream.read(LONGEST_ANSWER + 1)), daemon=True)
     reader.start()
+    began = time.monotonic()
     reader.join(seconds)
     in_time = not reader.is_alive()
     if in_time and len(parts[0]) <= LONGEST_ANSWER:
         try:
-            process.wait(seconds)
+            process.wait(max(0.0, seconds - (time.monotonic() - began)))
         except subprocess.TimeoutExpired:
             in_time = False
     with contextlib.suppress(ProcessLookupError, PermissionError):  # what it started may still run

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from sygus.errors import OptionError, SycamError
 
 PATTERN = "package.module:function"
@@ -57,9 +55,13 @@ def blamed(what: str, hint: str) -> Iterator[None]:
     """
     try:
         yield
-    except (SycamError, torch.cuda.OutOfMemoryError):
+    except SycamError:
         raise
     except (Exception, SystemExit) as error:
+        from sygus.saliency.networks.chunks import is_out_of_memory  # networks import this module
+
+        if is_out_of_memory(error):
+            raise
         raise OptionError(f"{what}: {failure(error)}", hint) from error
 
 

@@ -11,7 +11,16 @@ from sygus.terms import BOOL, Sort
 from sygus.theories.function import Entry, Family, Function, Index, fixed, named, opaque
 from sygus.theories.interned import VALUES, lift
 from sygus.theories.sorts import representation, z3_datatype
-from sygus.theories.structured import Constructed, Constructor, Datatype, Held, constructors_of, smallest_value
+from sygus.theories.structured import (
+    Constructed,
+    Constructor,
+    Datatype,
+    Held,
+    constructors_of,
+    other_value,
+    smallest_value,
+)
+from sygus.theories.undefined import left_open
 
 Quoted = Callable[[str], str]
 """How a symbol is written."""
@@ -123,9 +132,11 @@ def _selector_family(datatype: Datatype, constructor: Constructor, position: int
         result = constructors_of(arguments[0])[place].selectors[position][1]
 
         def select(number: int) -> Held:
-            """What the standard leaves open, the part of a value made otherwise, is the smallest value."""
             value = VALUES.value(number)
-            return value.arguments[position] if value.constructor == constructor.name else smallest_value(result)
+            if value.constructor != constructor.name:
+                return left_open(smallest_value(result), other_value(result), position)
+            held: Held = value.arguments[position]
+            return held
 
         return Function(
             name=quoted(name),
@@ -136,6 +147,7 @@ def _selector_family(datatype: Datatype, constructor: Constructor, position: int
             z3=lambda _, a: z3_datatype(arguments[0]).accessor(place, position)(a),
             sympy=opaque(name),
             latex=named(rf"\operatorname{{{_latex(name)}}}"),
+            partial=True,
         )
 
     return Family(name=name, sorts=f"{_general(datatype)} → {pattern}", doc="A part of a value.", build=build)

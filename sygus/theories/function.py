@@ -71,6 +71,7 @@ class Function:
         commutative: of two arguments, whose order does not matter.
         associative: nested applications may be regrouped.
         nonzero: positions of the arguments that the safety oracle must prove nonzero.
+        partial: whether the standard leaves open what some arguments give.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Function:
     commutative: bool = False
     associative: bool = False
     nonzero: tuple[int, ...] = ()
+    partial: bool = False
 
     def __repr__(self) -> str:
         return f"Function({self.name!r}: {self.sorts})"

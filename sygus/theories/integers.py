@@ -11,13 +11,14 @@ from sygus.terms import INT
 from sygus.theories.arithmetic import COMPARISON, division, ring
 from sygus.theories.function import PRODUCT, Function, Latex, Theory, fixed, infix, opaque
 from sygus.theories.libraries import array_library, truncated_quotient
+from sygus.theories.undefined import left_open
 
 Array = Any
 """A tensor or an array of NumPy's."""
 
 
 def euclidean_quotient(a: Array, b: Array) -> Array:
-    """The q with a = b q + r and 0 ≤ r < |b|; 0 where b is 0.
+    """The q with a = b q + r and 0 ≤ r < |b|; 0, or else 5, where b is 0.
 
     The standard leaves division by zero to the interpretation, and so does the Z3 form; the safety oracle sees to it
     that no such value is looked at.
@@ -27,12 +28,13 @@ def euclidean_quotient(a: Array, b: Array) -> Array:
     quotient = truncated_quotient(a, nonzero)
     below = (a - quotient * nonzero) < 0
     quotient = library.where(below, quotient - library.sign(nonzero), quotient)
-    return library.where(b == 0, 0, quotient)
+    return library.where(b == 0, left_open(0, 5), quotient)
 
 
 def euclidean_remainder(a: Array, b: Array) -> Array:
-    """A minus b times the quotient: in [0, |b|), and a where b is 0."""
-    return a - b * euclidean_quotient(a, b)
+    """A minus b times the quotient: in [0, |b|), and a, or else a + 3, where b is 0."""
+    remainder = a - b * euclidean_quotient(a, b)
+    return array_library(a, b).where(b == 0, a + left_open(0, 3, 1), remainder)
 
 
 INTEGERS = Theory.of(

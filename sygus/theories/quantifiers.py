@@ -2,35 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import z3
 
 from sygus.errors import SycamError
-from sygus.terms import BOOL, Variable
+from sygus.terms import BOOL, Term, Variable, subterms
 from sygus.theories.function import CONNECTIVE, Function, Latex, fixed, opaque
 from sygus.theories.sorts import z3_constant
+
+
+class NotEvaluatedError(SycamError):
+    """A formula that only Z3 decides was to be evaluated."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Quantifier(Function):
+    """A binder.
+
+    Attributes:
+        variables: what it binds.
+    """
+
+    variables: tuple[Variable, ...]
+
+
+def is_quantified(root: Term) -> bool:
+    """Whether there is a quantifier in a term without macros."""
+    return any(isinstance(node.head, Quantifier) for node in subterms(root))
+
 
 _LATEX = {"forall": r"\forall", "exists": r"\exists"}
 
 
-def quantifier(name: str, variables: tuple[Variable, ...]) -> Function:
+def quantifier(name: str, variables: tuple[Variable, ...]) -> Quantifier:
     """The binder of these variables; none of them may occur outside, so every binder has variables of its own.
 
-    Its kernel raises a :class:`SycamError`: a formula over all values of a sort is decided by Z3 alone.
+    Its kernel raises a :class:`NotEvaluatedError`: a formula over all values of a sort is decided by Z3 alone.
     """
     bound = " ".join(f"({_written(variable.name)} {variable.sort})" for variable in variables)
     symbols = ", ".join(variable.name for variable in variables)
 
     def kernel(*_: Any) -> Any:
-        raise SycamError(f"'{name}' inside a formula is not evaluated", "only Z3 decides such formulas")
+        raise NotEvaluatedError(f"'{name}' inside a formula is not evaluated", "only Z3 decides such formulas")
 
     def encode(_: Any, body: z3.BoolRef) -> z3.BoolRef:
         constants = [z3_constant(variable.name, variable.sort) for variable in variables]
         return z3.ForAll(constants, body) if name == "forall" else z3.Exists(constants, body)
 
-    return Function(
+    return Quantifier(
         name=f"{name} ({bound})",
+        variables=variables,
         signature=fixed(BOOL, result=BOOL),
         sorts=f"{name} ({bound}) : Bool → Bool",
         doc="Whether a formula holds of all values, or of some.",

@@ -11,6 +11,7 @@ from sygus.terms import BOOL, INT, REAL
 from sygus.theories.arithmetic import COMPARISON, division, ring
 from sygus.theories.function import PRODUCT, Function, Latex, Theory, fixed, named
 from sygus.theories.libraries import array_library, converted, same, sympy
+from sygus.theories.undefined import left_open
 
 
 def _floor(a: Any) -> Any:
@@ -18,6 +19,12 @@ def _floor(a: Any) -> Any:
     library = array_library(a)
     nearest = library.round(a)
     return library.where(same(a, nearest), nearest, library.floor(a))
+
+
+def _quotient(a: Any, b: Any) -> Any:
+    """The quotient; 0, or else 5, where b is 0."""
+    library = array_library(a, b)
+    return library.where(b == 0, left_open(0.0, 5.0), a / library.where(b == 0, 1.0, b))
 
 
 def _fraction(a: Latex, b: Latex) -> Latex:
@@ -32,7 +39,7 @@ REALS = Theory.of(
         "/",
         REAL,
         "Quotient, from the left. Legal only where the divisors are proved nonzero.",
-        kernel=operator.truediv,
+        kernel=_quotient,
         z3=operator.truediv,
         sympy=operator.truediv,
         latex=_fraction,

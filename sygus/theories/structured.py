@@ -170,6 +170,30 @@ def smallest_value(sort: Sort) -> Held:
     return _plain_zero(sort)
 
 
+def other_value(sort: Sort) -> Held:
+    """A value of a sort as tensors hold it that is not the smallest, where there are two.
+
+    Raises:
+        ValueError: the sort has none that is known.
+    """
+    if sort.name == "Array" and sort.declaration is None:
+        return VALUES.number(ArrayValue(other_value(sort.arguments[1])))
+    if isinstance(sort.declaration, Datatype):
+        smallest, ranked = smallest_value(sort), ranks(sort)
+        for constructor in constructors_of(sort):
+            parts = [part for _, part in constructor.selectors]
+            if all(part in ranked or not isinstance(part.declaration, Datatype) for part in parts):
+                found = VALUES.number(Constructed(constructor.name, tuple(map(smallest_value, parts))))
+                if found != smallest:
+                    return found
+        return smallest
+    if sort == BOOL:
+        return True
+    if sort.name == "String":
+        return STRINGS.number("?")
+    return 5.0 if sort.name == "Real" else 1
+
+
 def _plain_zero(sort: Sort) -> Held:
     if sort == BOOL:
         return False

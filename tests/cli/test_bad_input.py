@@ -191,3 +191,24 @@ def test_a_report_of_no_run(tmp_path: Path) -> None:
 
 def test_unknown_kind_of_list() -> None:
     rejected(run("list", "colours"), "colours", "networks")
+
+
+@pytest.mark.parametrize(
+    "message", ["CUDA out of memory. Tried to allocate 2.00 GiB.\nMore.", "CUBLAS_STATUS_ALLOC_FAILED"]
+)
+def test_memory_of_the_device_that_nothing_mends(message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("sygus.commands.evaluate.load_subjects", fail)
+    result = run("evaluate")
+    rejected(result, f"the memory of the device does not suffice ({message.splitlines()[0]}); use --device cpu")
+    assert result.stderr.count("\n") == 1
+
+
+def test_other_errors_of_torch_are_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("an illegal memory access")
+
+    monkeypatch.setattr("sygus.commands.evaluate.load_subjects", fail)
+    assert isinstance(run("evaluate").exception, RuntimeError)

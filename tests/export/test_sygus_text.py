@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from cam_terms import FEATURES, NUMBERS, apply, read, terms
 from sygus.export.sygus import answer_text, definition_text, number_text, term_text
-from sygus.syntax.parser import parse_answer
+from sygus.syntax.parser import parse_answer, parse_term
 from sygus.terms import BOOL, REAL, Definition, Literal, SynthFunction, Term, Variable, fold, leaf, term
+from sygus.theories import LOGICS, find_logic
 from sygus.theories.cam import CAM, MAP, WEIGHT
-from sygus.typecheck import Scope, check_definition
+from sygus.theories.values import value_term
+from sygus.typecheck import Scope, check_definition, check_term
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=200)
 SCOPE = Scope(CAM, {str(sort): sort for sort in CAM.sorts})
@@ -108,6 +110,25 @@ def test_booleans_and_conditionals_read_back() -> None:
 @pytest.mark.parametrize("number", NUMBERS)
 def test_literals_read_back(number: Term) -> None:
     assert read(term_text(number)) is number
+
+
+REALS = [name for name in LOGICS if REAL in find_logic(name).sorts]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("logic", REALS)
+@settings(PROPERTY, max_examples=50)
+@given(DECIMALS.map(abs).map(decimal), st.fractions())
+def test_reals_read_back_in_every_logic(logic: str, constant: Term, number: Fraction) -> None:
+    theory = find_logic(logic)
+    assert theory is not None
+    scope = Scope(theory, {str(sort): sort for sort in theory.sorts})
+    text = term_text(constant, theory.numerals)
+    assert check_term(parse_term(text), scope) is constant
+    assert ("." in text) == (theory.numerals != REAL or constant.head.value.denominator != 1)
+    value = value_term(number, REAL, theory)
+    again = check_term(parse_term(term_text(value, theory.numerals)), scope)
+    assert again.sort == REAL
+    assert exact(again) == number
 
 
 # Definitions and answers

@@ -310,6 +310,24 @@ def test_the_package_measures_every_feature(name: str, model: nn.Sequential, tmp
     torch.testing.assert_close(small, unit_range(maps), atol=1e-4, rtol=0)
 
 
+def test_no_size_of_passes_is_timed_for_a_few_pictures(
+    model: nn.Sequential, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def timed(*_: object) -> None:
+        raise AssertionError("timed")
+
+    monkeypatch.setattr("sygus.saliency.networks.network.chunk_for", timed)
+    sizes: list[int] = []
+    monkeypatch.setattr(
+        "sygus.synthesized.Measurements", lambda network, *_: sizes.append(network.chunk.size) or measured(network, *_)
+    )
+    measured = Measurements
+    (tmp_path / "answer.sy").write_text("ablation")
+    for count in (1, 3):
+        SynthesizedCAM.load(tmp_path / "answer.sy")(model, [model[4]])(pictures(count), [0] * count)
+    assert sizes == [1, 4]
+
+
 def test_a_feature_that_a_file_alone_cannot_measure_is_an_error() -> None:
     with pytest.raises(OptionError, match=r"ablation cannot be measured.*"):
         torch_source(read("ablation"))

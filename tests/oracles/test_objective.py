@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from solvers.journal import JournalError
 from solvers.race import Racer
 from solvers.run import Archive, Candidate
 from solvers.settings import Settings
@@ -16,7 +21,9 @@ from solvers.strategy import Fate, Outcome
 from sygus.elaborate import load_problem
 from sygus.errors import OptionError, SourceError
 from sygus.expressions import read_expression
+from sygus.oracles.cam import CamOracle
 from sygus.oracles.objective import CamProblem, Objectives
+from sygus.saliency.heatmap import combine, degenerate, unit_range
 from sygus.saliency.metrics import METRICS, find_metric
 
 SMALL = Settings(search_images=16, held_out_images=2, device="cpu", budget="size=3")
@@ -238,6 +245,52 @@ def test_explaining_again_ends_the_sharing_of_equal_maps(subjects: Subjects) -> 
     assert one.of_term.key != other.of_term.key
     assert cam("(optimize-synth ((! (m w) :max)))", declare("m", "adcc")).explains_again
     assert not cam("(optimize-synth ((! (m w) :max)))", declare("m", "iou")).explains_again
+
+
+class Waits(TorchDispatchMode):
+    """Counts the operations that wait for a device to give a number."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+def test_keys_are_of_the_rounded_maps_and_asked_for_at_once(subjects: Subjects) -> None:
+    oracle = subjects.search
+    activation = oracle.measured["activation"]
+    oracle.fingerprint  # noqa: B018 - takes the targets to the host, once
+    drawn = torch.randn(activation.shape[:2], generator=torch.Generator().manual_seed(0))[:, :, None, None]
+    drawn[3] = 0
+    infinite = drawn.clone()
+    infinite[1, 2] = torch.inf
+    for weights, finite in ((drawn, True), (infinite, False)):
+        with Waits() as waits:
+            heat = oracle.combined(weights)
+        assert waits.count == 0
+        maps = combine(weights, activation)
+        digest = hashlib.sha256(oracle.fingerprint.encode())
+        if finite:
+            digest.update((unit_range(maps) * 1e5).round().to(torch.int32).numpy().tobytes())
+            assert heat.degenerate == int(degenerate(maps).sum()) >= 1
+        assert (heat.finite, heat.key) == (finite, digest.hexdigest()[:32])
+        assert torch.equal(heat.maps.nan_to_num(), maps.nan_to_num())
+
+
+def test_a_run_does_not_mix_the_scores_of_two_kinds_of_device(subjects: Subjects, tmp_path: Path) -> None:
+    def moved(oracle: CamOracle, device: str) -> CamOracle:
+        network = replace(oracle.subject.network, device=torch.device(device))
+        return CamOracle(replace(oracle.subject, network=network))
+
+    search_on = {name: moved(subjects.search, name) for name in ("cpu", "cuda", "cuda:1")}
+    assert search_on["cpu"].fingerprint == subjects.search.fingerprint
+    assert search_on["cpu"].fingerprint != search_on["cuda"].fingerprint == search_on["cuda:1"].fingerprint
+    problem = cam("(optimize-synth ((! (average-drop w) :min)))", declare("average-drop"))
+    search(problem, subjects, tmp_path)
+    elsewhere = Subjects(search_on["cuda"], moved(subjects.held_out, "cuda"))
+    with pytest.raises(JournalError, match=r"differs in fingerprints \(device\); .* the device of that run"):
+        search(problem, elsewhere, tmp_path)
 
 
 def test_the_pictures_of_a_joint_metric_are_scored_together(subjects: Subjects) -> None:

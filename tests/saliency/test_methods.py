@@ -2,6 +2,7 @@
 
 import gc
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,11 @@ from sygus.oracles.methods import applicable_methods, methods
 from sygus.saliency.features import Measurements, measure
 from sygus.saliency.features.cache import Cache
 from sygus.saliency.features.gradients import noise
+from sygus.saliency.heatmap import unit_range
 from sygus.saliency.images import Preprocessing
 from sygus.saliency.methods import MAP_METHODS, VARIANTS, input_level
 from sygus.saliency.networks import Network
+from sygus.saliency.networks.chunks import Chunk
 from sygus.saliency.networks.shapes import ShapesNetwork, load
 
 COUNT = 3
@@ -386,8 +389,61 @@ def test_without_captum_the_error_names_the_extra(oracle: CamOracle, monkeypatch
 
     monkeypatch.setattr(input_level.importlib, "import_module", missing)
     with pytest.raises(OptionError) as caught:
-        MAP_METHODS["smoothgrad"](oracle.measured)
+        MAP_METHODS["intgrad"](oracle.measured)
     assert 'pip install "sycam-sygus[saliency]"' in str(caught.value)
+
+
+def test_smooth_gradients_are_captums_with_the_same_draws(oracle: CamOracle) -> None:
+    captum = pytest.importorskip("captum.attr")
+    subject, network = oracle.subject, oracle.subject.network
+    gradient = captum.Saliency(network.classify)
+    noisy = [subject.pictures + draw for draw in noise(3, (3, *network.size), 0.2 * sum(network.deviation) / 3, 5)]
+    each = [gradient.attribute(x.requires_grad_(), target=subject.targets, abs=False) for x in noisy]
+    found = MAP_METHODS["smoothgrad"](oracle.measured, n=3, sigma=0.2, seed=5)
+    torch.testing.assert_close(found, unit_range(torch.stack(each).mean(0).abs().mean(1)), atol=1e-4, rtol=0)
+
+
+def test_smooth_gradients_average_what_noise_changes(oracle: CamOracle) -> None:
+    """Without noise every draw gives the gradient itself; captum's own noise has the same statistics."""
+    captum = pytest.importorskip("captum.attr")
+    subject, network = oracle.subject, oracle.subject.network
+    gradient = unit_range(network.input_gradient(subject.pictures, subject.targets)[1].abs().mean(1))
+    torch.testing.assert_close(MAP_METHODS["smoothgrad"](oracle.measured, n=2, sigma=0), gradient, atol=1e-5, rtol=0)
+    tunnel = captum.NoiseTunnel(captum.Saliency(network.classify))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        theirs = tunnel.attribute(
+            subject.pictures[:1].clone().requires_grad_(),
+            nt_type="smoothgrad",
+            nt_samples=64,
+            stdevs=0.3 * sum(network.deviation) / 3,
+            target=subject.targets[:1],
+            abs=False,
+        )
+    theirs = unit_range(theirs.detach().abs().mean(1))[0]
+    ours = MAP_METHODS["smoothgrad"](oracle.measured, n=64)[0]
+    both = torch.corrcoef(torch.stack([ours.flatten(), theirs.flatten()]))[0, 1]
+    alone = torch.corrcoef(torch.stack([gradient[0].flatten(), theirs.flatten()]))[0, 1]
+    assert both > max(0.8, float(alone))
+
+
+@pytest.mark.parametrize("name", ["smoothgrad", "intgrad"])
+def test_gradients_of_pixels_take_smaller_passes_where_the_memory_ends(oracle: CamOracle, name: str) -> None:
+    if name == "intgrad":
+        pytest.importorskip("captum")
+    network, subject, sizes = oracle.subject.network, oracle.subject, []
+
+    def trunk(x: Tensor) -> Tensor:
+        sizes.append(len(x))
+        if len(x) > 4:
+            raise RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED")
+        return network.trunk(x)
+
+    small = replace(network, trunk=trunk, chunk=Chunk(16))
+    table = Measurements(small, subject.images.pictures[:1], subject.targets[:1])
+    expected = MAP_METHODS[name](oracle.measured)[:1]
+    torch.testing.assert_close(MAP_METHODS[name](table), expected, atol=1e-4, rtol=0)
+    assert (sizes[:3], max(sizes[3:])) == ([16, 8, 4], 4)
 
 
 def test_integrated_gradients_by_hand() -> None:

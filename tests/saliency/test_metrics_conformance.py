@@ -14,6 +14,7 @@ from solvers.solve import load_subjects
 from sygus.errors import OptionError
 from sygus.expressions import read_expression
 from sygus.oracles.cam import CamOracle, Saliency, saliency_of
+from sygus.oracles.methods import find_methods
 from sygus.saliency.metrics import METRICS, Metric, Subject, find_metric
 
 PICTURES = 6
@@ -46,6 +47,21 @@ def gradcam(oracle: CamOracle) -> Tensor:
 def score(oracle: CamOracle, metric: Metric, maps: Tensor, again: Saliency | None = None) -> np.ndarray:
     """The scores of maps; explained again they are the same, unless ``again`` says otherwise."""
     return oracle.judge(oracle.evaluation(maps, torch.arange(len(maps)), again or (lambda _: maps)), metric)
+
+
+def test_randomized_networks_are_explained_at_several_layers(oracle: CamOracle) -> None:
+    """The last module of ``features`` gives what ``features`` gives, and needs the network to be split again."""
+    assert oracle.subject.network.classifier is not None
+    last = f"features.{len(oracle.subject.network.classifier.model.get_submodule('features')) - 1}"
+    metric = find_metric("model-randomization")
+    scores = {}
+    for layers in ("features", last, f"features+{last}", "features.0+features"):
+        (method,) = find_methods(f"layercam(layers={layers})")
+        scores[layers] = oracle.judge(method.evaluation(oracle), metric)
+    assert scores["features"].max() < 0.9
+    for layers in (last, f"features+{last}"):
+        np.testing.assert_allclose(scores[layers], scores["features"], atol=1e-3)
+    assert scores["features.0+features"].max() < 0.99
 
 
 @pytest.mark.parametrize("metric", ALL)

@@ -9,14 +9,18 @@ import pytest
 import torch
 from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import spsolve
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from sygus.errors import OptionError
+from sygus.saliency.images import Preprocessing
 from sygus.saliency.metrics import Evaluation, find_metric
 from sygus.saliency.metrics.causal import NOISE, blur, ranks
 from sygus.saliency.metrics.imputation import impute
 from sygus.saliency.metrics.localization import crops
 from sygus.saliency.metrics.robustness import randomized, transforms
+from sygus.saliency.networks import Classifier, make_network
+from toy_models import CPU, EXAMPLES, chain, network_of, pictures
 from toy_subject import PIXELS, SIZE, box_map, evaluated, red_subject
 
 HALF = box_map(0, 0, 8, 4)
@@ -301,6 +305,39 @@ def test_randomizing_changes_the_tail_of_a_copy() -> None:
     assert torch.equal(other.activation(pictures), network.activation(pictures))
     assert all(torch.equal(a, b) for a, b in zip(before, network.tail.parameters(), strict=True))
     assert other.fingerprint != network.fingerprint
+
+
+def test_a_randomized_network_is_random_at_other_layers_too() -> None:
+    """The layer explained is the last convolution of a chain, so only the linear layer is drawn anew."""
+    network = network_of(EXAMPLES[0])
+    x = pictures(3)
+    logits = network.logits(x)
+    other = randomized(network, 0)
+    elsewhere = other.at("0")
+    assert network.classifier is not None
+    assert elsewhere.classifier is not None
+    model, redrawn = network.classifier.model, elsewhere.classifier.model
+    for (name, old), new in zip(model.named_parameters(), redrawn.parameters(), strict=True):
+        assert (old is new) == (not name.startswith("7.")), name
+    torch.testing.assert_close(elsewhere.logits(x), other.logits(x))
+    assert (other.logits(x) - logits).abs().max() > 0.1
+    assert torch.equal(network.logits(x), logits)
+    torch.testing.assert_close(network.at("0").logits(x), logits)
+    assert elsewhere.fingerprint != network.at("0").fingerprint
+
+
+def test_a_model_that_cannot_be_copied_is_randomized_without_other_layers() -> None:
+    class Single(nn.Sequential):
+        def __deepcopy__(self, _: object) -> nn.Module:
+            raise TypeError("only one")
+
+    classifier = Classifier(Single(*chain()), Preprocessing.square(16), layer="4", owned=True)
+    network = make_network(classifier, "single", CPU)
+    x = pictures(2)
+    other = randomized(network, 0)
+    assert not torch.equal(other.logits(x), network.logits(x))
+    with pytest.raises(OptionError, match="no layer but '4'"):
+        other.at("0")
 
 
 def test_adcc_is_the_harmonic_mean() -> None:

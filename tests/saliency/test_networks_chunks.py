@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from sygus.errors import SycamError
-from sygus.saliency.networks.chunks import TIMED, Chunk, _timed, by_rule, chunk_for
+from sygus.saliency.networks.chunks import TIMED, Chunk, _timed, by_rule, chunk_for, chunk_for_few, is_out_of_memory
+from toy_models import EXAMPLES, network_of
 
 
 class Device:
@@ -64,6 +65,30 @@ def test_the_first_pass_and_the_slower_of_two_do_not_count() -> None:
     assert device.chosen().size == 32
 
 
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.cuda.OutOfMemoryError("of the test"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), False),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), False),
+        (ValueError("CUDA out of memory"), False),
+    ],
+)
+def test_which_errors_are_of_memory(error: Exception, expected: bool) -> None:
+    assert is_out_of_memory(error) == expected
+
+
+def test_a_trial_that_fails_otherwise_is_an_error() -> None:
+    def run(_: int) -> None:
+        raise RuntimeError("an illegal memory access")
+
+    with pytest.raises(RuntimeError, match="illegal"):
+        _timed(run, TIMED, lambda: None)
+
+
 @pytest.mark.parametrize(("memory", "size"), [(100, 64), (64, 64), (63, 32), (8, 8)])
 def test_the_timing_stops_where_the_memory_ends(memory: int, size: int) -> None:
     assert Device(lambda _: 0.01, memory).chosen().size == size
@@ -87,6 +112,41 @@ def test_the_rule_of_processors_runs_nothing(size: tuple[int, int], expected: in
     chunk = chunk_for(size, torch.device("cpu"), run)
     assert chunk.size == by_rule(size) == expected
     assert chunk.reason == f"by the rule for {size[0]}x{size[1]} on cpu"
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "expected"), [(1, 224, 1), (2, 224, 2), (3, 64, 4), (5, 224, 8), (20, 224, 8), (100, 64, 32)]
+)
+def test_few_pictures_take_no_larger_passes(count: int, size: int, expected: int) -> None:
+    chunk = chunk_for_few((size, size), count)
+    assert (chunk.size, chunk.reason) == (expected, f"enough for {count}")
+
+
+def test_what_the_trials_took_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[object] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: events.append("given back"))
+
+    def run(count: int) -> None:
+        events.append(count)
+        if count > 8:
+            raise torch.cuda.OutOfMemoryError("of the test")
+
+    assert chunk_for((64, 64), torch.device("cuda"), run).size == 8
+    assert events == [8, 8, 8, 16, "given back"]
+
+
+def test_another_layer_of_a_network_is_not_timed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = network_of(EXAMPLES[0])
+
+    def timed(*_: object) -> Chunk:
+        raise AssertionError("timed again")
+
+    monkeypatch.setattr("sygus.saliency.networks.network.chunk_for", timed)
+    assert network.at("1").chunk is network.chunk
+    few = network.for_few(3)
+    assert few.at("1").chunk.size == 4
+    assert f"4 pictures in a pass, {few.chunk.reason}" in few.at("1").notes
 
 
 def test_halving_ends_at_one_picture() -> None:

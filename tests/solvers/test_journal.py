@@ -78,8 +78,21 @@ def test_a_journal_of_another_run_is_refused_and_kept(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.sqlite") as journal:
         journal.begin({"seed": 0, "network": "a"})
         journal.begin({"seed": 0, "network": "a"})
-        with pytest.raises(JournalError, match="differs in network"):
+        with pytest.raises(JournalError, match="differs in network: a there, b here;"):
             journal.begin({"seed": 0, "network": "b"})
+
+
+def test_the_entries_that_differ_are_named(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        journal.begin({"settings": {"seed": 0}, "fingerprints": {"layer": "a", "device": "cuda", "network": "x"}})
+        said = "differs in --target: None there, label here; fingerprints device: cuda there, cpu here;"
+        with pytest.raises(JournalError, match=said):
+            journal.begin(
+                {
+                    "settings": {"seed": 0, "target": "label"},
+                    "fingerprints": {"layer": "a", "device": "cpu", "network": "y"},
+                }
+            )
 
 
 @pytest.mark.parametrize("damage", [b"this is no database", b"\x00" * 4096])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,6 +140,47 @@ def test_an_oracle_that_does_not_answer_is_a_clear_error(
         assert fragment in result.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "(oracle-assume ((a Int)) ((b Int)) (= (target a) b) {path})(constraint (= (f 3) (target 3)))",
+        "(declare-var y Int)(assume (= (target 3) 9))(constraint (= (f 3) (target 3)))",
+        "(declare-var y Int)(assume (and (< 0 y) (< y 5) (= (target y) 9)))(constraint (= (f y) (target y)))",
+    ],
+)
+def test_assumptions_may_mention_oracles(command: str, program: Program, tmp_path: Path) -> None:
+    path = program(LINE)
+    declared = f"{F}(declare-oracle-fun target (Int) Int {path})"
+    assert body(solve(tmp_path, declared + command.replace("{path}", path), ALLOWED))(3) == 9
+
+
+def test_assumptions_hold_of_what_oracles_are_asked_about(program: Program, tmp_path: Path) -> None:
+    text = f"""(synth-fun f ((x Int)) Int ((I Int)) ((I Int (x (+ x 7)))))(declare-oracle-fun target (Int) Int
+        {program(LINE)})(declare-var y Int)(assume (= y 4))(constraint (= (f y) (target y)))"""
+    assert body(solve(tmp_path, text, ALLOWED))(4) == 11
+
+
+def test_a_question_takes_no_more_than_the_time_that_is_left(program: Program, tmp_path: Path) -> None:
+    path = program("import time; time.sleep(60)")
+    began = time.monotonic()
+    result = solve(tmp_path, f"{F}(oracle-constraint-io f {path})", ALLOWED, "--time", "1.5")
+    assert time.monotonic() - began < 20
+    assert (result.exit_code, result.stdout) == (3, "fail\n")
+    assert "took more than 1.5" in result.stderr or "took more than 1.4" in result.stderr
+    assert "give it more by --time" in result.stderr
+
+
+def test_a_search_that_the_clock_stops_is_told_from_one_that_ends(program: Program, tmp_path: Path) -> None:
+    never = program('print("(false)")')
+    asked = f"(declare-correctness-oracle f {never})"
+    result = solve(tmp_path, F + asked, ALLOWED, "--time", "2", "--quiet")
+    assert (result.exit_code, result.stdout) == (3, "fail\n")
+    small = "(synth-fun f ((x Int)) Int ((I Int)) ((I Int (x 0))))"
+    result = solve(tmp_path, small + asked, ALLOWED, "--time", "30", "--quiet")
+    assert result.exit_code == 0
+    assert result.stdout in ("fail\n", "infeasible\n")
+
+
 def test_nothing_is_started_unless_it_is_allowed(program: Program, tmp_path: Path) -> None:
     trace = tmp_path / "started"
     path = program(f"open({str(trace)!r}, 'w'); print('(1)')")
@@ -153,4 +195,4 @@ def test_recursive_grammars_are_refused(tmp_path: Path) -> None:
     text = "(set-feature :recursion true)(synth-fun f ((x Int)) Int ((I Int)) ((I Int (x (f I)))))"
     result = solve(tmp_path, text)
     assert result.exit_code == 2
-    assert "a grammar that calls functions to synthesise is not searched" in result.stderr
+    assert "problem.sl:1:120: a grammar that calls a function to synthesise, 'f', is not searched" in result.stderr

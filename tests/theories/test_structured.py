@@ -323,6 +323,19 @@ def test_nothing_is_captured_by_a_quantifier() -> None:
     assert solver.check() == z3.unsat
 
 
+@pytest.mark.parametrize("name", ["k'0", "k'1", "k!0"])
+def test_no_parameter_can_have_the_name_of_a_bound_variable(name: str) -> None:
+    written = name if "'" not in name else f"|{name}|"
+    problem = load(
+        f"(define-fun least (({written} Int)) Bool (forall ((k Int)) (<= k {written})))",
+        "(declare-var x Int)",
+        "(constraint (least x))",
+    )
+    solver = z3.Solver()
+    solver.add(z3_form(expand(problem.constraints[0])))
+    assert solver.check() == z3.unsat
+
+
 def test_a_default_grammar_over_structured_sorts() -> None:
     problem = load(LIST, COLOR, "(synth-fun f ((l (List Int)) (c Color) (a (Array Color Int))) Int)")
     texts = {repr(p.template) for ps in problem.target.grammar.productions.values() for p in ps}

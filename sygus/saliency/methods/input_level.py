@@ -1,4 +1,4 @@
-"""Attributions to pixels, by captum: S is n of the mean magnitude over the colours."""
+"""Attributions to pixels: S is n of the mean magnitude over the colours."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from sygus.errors import OptionError
 from sygus.saliency.features import Measurements
+from sygus.saliency.features.gradients import noise
 from sygus.saliency.heatmap import unit_range
 from sygus.saliency.methods.method import method
 from sygus.saliency.networks import Network
@@ -25,7 +26,7 @@ def _captum() -> Any:
         return importlib.import_module("captum.attr")
     except ImportError:
         raise OptionError(
-            "SmoothGrad, integrated gradients and guided backpropagation need captum, which is not installed",
+            "integrated gradients and guided backpropagation need captum, which is not installed",
             'pip install "sycam-sygus[saliency]"',
         ) from None
 
@@ -66,33 +67,22 @@ def _drawn(measured: Measurements, title: str, attribute: Callable[[Tensor, int]
     return unit_range(torch.cat(rows))
 
 
-def _forward(network: Network) -> Callable[[Tensor], Tensor]:
-    return network.classify
-
-
 @method(
     "smoothgrad",
     "SmoothGrad",
     "Smilkov et al. 2017, arXiv 1706.03825",
-    check=_needs_captum,
     options={"n": whole(16, 1), "sigma": number(0.3, 0, math.inf), "seed": whole(0, 0)},
 )
 def smooth_grad(measured: Measurements, *, n: int, sigma: float, seed: int) -> Tensor:
     """The mean gradient of the logit over n noisy pictures x + N(0, σ²), σ in units of the network's normalisation."""
-    captum, network = _captum(), measured.network
-    tunnel = captum.NoiseTunnel(captum.Saliency(_forward(network)))
+    network = measured.network
     spread = sigma * sum(network.deviation) / len(network.deviation)
-    devices = [network.device] if network.device.type == "cuda" else []
-
-    def attribute(picture: Tensor, target: int) -> Tensor:
-        with torch.random.fork_rng(devices):
-            torch.manual_seed(seed)
-            found: Tensor = tunnel.attribute(
-                picture, nt_type="smoothgrad", nt_samples=n, stdevs=spread, target=target, abs=False
-            )
-        return found
-
-    return _drawn(measured, "SmoothGrad", attribute)
+    pictures = measured.pictures.to(network.device)
+    draws = noise(n, tuple(pictures.shape[1:]), spread, seed).to(network.device)
+    total = torch.zeros_like(pictures)
+    for draw in track(draws, n, "SmoothGrad"):
+        total += network.input_gradient(pictures + draw, measured.targets)[1]
+    return unit_range((total / n).abs().mean(1))
 
 
 @method(
@@ -104,11 +94,17 @@ def smooth_grad(measured: Measurements, *, n: int, sigma: float, seed: int) -> T
 )
 def integrated_gradients(measured: Measurements, *, steps: int) -> Tensor:
     """X ⊙ the mean gradient on the line from black to x, by Gauss-Legendre quadrature of so many steps."""
-    integral = _captum().IntegratedGradients(_forward(measured.network))
+    network = measured.network
+    integral = _captum().IntegratedGradients(network.classify)
 
     def attribute(picture: Tensor, target: int) -> Tensor:
-        found: Tensor = integral.attribute(picture, target=target, n_steps=steps)
-        return found
+        def run() -> Tensor:
+            found: Tensor = integral.attribute(
+                picture, target=target, n_steps=steps, internal_batch_size=network.chunk.size
+            )
+            return found
+
+        return network.fitting(run)
 
     return _drawn(measured, "integrated gradients", attribute)
 

@@ -174,7 +174,7 @@ def probabilities_after(evaluation: Evaluation, edited: Edited, steps: int) -> T
         (n, steps).
     """
     network, targets = evaluation.subject.network, evaluation.targets
-    block = max(network.chunk.size, VALUES // evaluation.pictures[0].numel())
+    block = max(network.chunk.size, VALUES // evaluation.subject.pictures[0].numel())
     block -= block % network.chunk.size
     whole = network.chunk.size // math.gcd(network.chunk.size, steps)  # pictures that leave no pass to be filled up
     if whole * steps > 4 * block:

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch.nn.functional import affine_grid, grid_sample
 from sygus.errors import OptionError
 from sygus.saliency.metrics.coherence import pearson
 from sygus.saliency.metrics.metric import Change, Evaluation, Subject, metric
-from sygus.saliency.networks import Network
+from sygus.saliency.networks import Classifier, Network
 from sygus.saliency.options import number, whole
 
 
@@ -140,19 +141,44 @@ def _randomized(seed: int) -> Change:
 
 
 def randomized(network: Network, seed: int) -> Network:
-    """A copy of the network with the parameters after the layer explained drawn anew.
+    """A copy of the network with the parameters after the layer explained drawn anew, at other layers too.
+
+    What is not drawn is shared with the network.
 
     Raises:
         OptionError: there are none.
     """
-    tail = copy.deepcopy(network.tail)
+    tail = network.tail
     parameters = list(tail.parameters()) if isinstance(tail, nn.Module) else []
     if not parameters:
         message = f"model-randomization: '{network.name}' has no parameters after the layer '{network.layer}'"
         raise OptionError(message, "explain an earlier layer")
     generator = torch.Generator().manual_seed(seed)
+    fresh: dict[int, Tensor] = {}
     with torch.no_grad():
         for parameter in parameters:
             drawn = torch.randn(parameter.shape, generator=generator).to(parameter.device, parameter.dtype)
-            parameter.copy_(parameter.mean() + parameter.std(correction=0) * drawn)
-    return replace(network, tail=tail, fingerprint=f"{network.fingerprint}-randomized-{seed}")
+            redrawn = copy.deepcopy(parameter)
+            fresh[id(parameter)] = redrawn.copy_(parameter.mean() + parameter.std(correction=0) * drawn)
+    return replace(
+        network,
+        tail=_with(tail, fresh),
+        fingerprint=f"{network.fingerprint}-randomized-{seed}",
+        classifier=_reclassified(network.classifier, fresh),
+    )
+
+
+def _with(module: Any, fresh: dict[int, Tensor]) -> Any:
+    """A copy of a module with other tensors in the place of some, given by the identity of these; all else shared."""
+    tensors = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
+    return copy.deepcopy(module, {**tensors, **fresh})
+
+
+def _reclassified(classifier: Classifier | None, fresh: dict[int, Tensor]) -> Classifier | None:
+    """The classifier with the parameters drawn anew; None where its model cannot be copied, so has no other layers."""
+    if classifier is None:
+        return None
+    try:
+        return replace(classifier, model=_with(classifier.model, fresh))
+    except Exception:  # foreign objects hang on modules, and each refuses in its own way
+        return None

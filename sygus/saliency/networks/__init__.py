@@ -12,12 +12,15 @@ from sygus.saliency.networks.classifier import Classifier
 from sygus.saliency.networks.families import NETWORKS, load_classifier
 from sygus.saliency.networks.memory import keep_freed_memory
 from sygus.saliency.networks.network import Network, make_network
+from sygus.saliency.networks.repeatable import compute_repeatably
 
 __all__ = ["NETWORKS", "Classifier", "Network", "load_network", "make_network"]
 
 
 def load_network(name: str, device: torch.device, layer: str | None = None) -> Network:
     """The network of this name, split at ``layer``; from now on the process keeps the memory that it frees.
+
+    On CUDA it also computes repeatably from now on, see :mod:`sygus.saliency.networks.repeatable`.
 
     Args:
         name: see :data:`NETWORKS`.
@@ -29,6 +32,7 @@ def load_network(name: str, device: torch.device, layer: str | None = None) -> N
         OptionError: unknown network or layer, or a package is missing; the message says how to install it.
     """
     keep_freed_memory()
+    compute_repeatably(device)
     classifier = load_classifier(name)
     with blamed(f"--network: '{name}' fails while it is tried and split", ALWAYS):
         return make_network(classifier, name, device, layer)

@@ -16,6 +16,16 @@ _GAIN = 0.95
 """A larger chunk must take less than this share of the time per picture."""
 
 
+_ALLOCATION_FAILED = ("CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the memory of the device did not suffice; libraries that torch calls say it in their own words."""
+    if isinstance(error, torch.cuda.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _ALLOCATION_FAILED)
+
+
 class Chunk:
     """The number of pictures in one pass. Every pass has exactly so many, the last is padded.
 
@@ -59,8 +69,20 @@ def chunk_for(size: tuple[int, int], device: torch.device, run: Callable[[int], 
         run: passes so many pictures through the network.
     """
     if device.type == "cuda":
-        return _timed(run, TIMED, lambda: torch.cuda.synchronize(device))
+        chunk = _timed(run, TIMED, lambda: torch.cuda.synchronize(device))
+        torch.cuda.empty_cache()  # what the largest trial took would otherwise stay reserved
+        return chunk
     return Chunk(by_rule(size), f"by the rule for {size[0]}x{size[1]} on {device.type}")
+
+
+def chunk_for_few(size: tuple[int, int], count: int) -> Chunk:
+    """The chunk for so many pictures of this size and no more, without timing."""
+    return Chunk(min(by_rule(size), enough(count)), f"enough for {count}")
+
+
+def enough(count: int) -> int:
+    """The next power of two."""
+    return 1 << max(count - 1, 0).bit_length()
 
 
 def by_rule(size: tuple[int, int]) -> int:
@@ -80,7 +102,9 @@ def _timed(
     for count in sizes:
         try:
             per_picture = _seconds(lambda: run(count), synchronise, clock) / count  # noqa: B023 - called at once
-        except torch.cuda.OutOfMemoryError:
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
             break
         if per_picture > _GAIN * best_time:
             break

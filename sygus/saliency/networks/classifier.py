@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from sygus.errors import OptionError
 from sygus.saliency.foreign import blamed
 from sygus.saliency.images.geometry import Preprocessing
+from sygus.saliency.networks.chunks import is_out_of_memory
 
 Triple: TypeAlias = tuple[float, float, float]
 
@@ -169,12 +170,13 @@ MODEL = "model"
 """The name of the user's model inside a pipeline; layers are named relative to it."""
 
 
-def pipeline(classifier: Classifier, model: nn.Module) -> nn.Sequential:
+def pipeline(classifier: Classifier, model: nn.Module, device: torch.device) -> nn.Sequential:
     """From pixel space to float32 logits: normalise, cast, the model, pick; steps that do nothing are left out.
 
     Args:
         classifier: describes the model.
         model: a copy of its model, in evaluation mode and frozen.
+        device: where it computes.
 
     Raises:
         OptionError: what the model returns is no batch of logits.
@@ -190,10 +192,8 @@ def pipeline(classifier: Classifier, model: nn.Module) -> nn.Sequential:
     built = nn.Sequential()
     for name, step in steps.items():
         built.add_module(name, step)
-    if tensors:
-        built.to(tensors[0].device)
-    built.eval().requires_grad_(False)
-    returned = _run(built, classifier.preprocessing.size, tensors[0].device if tensors else torch.device("cpu"))
+    built.to(device).eval().requires_grad_(False)
+    returned = _run(built, classifier.preprocessing.size, device)
     if classifier.output is not None or not isinstance(returned, Tensor) or returned.dtype != torch.float32:
         built.add_module("logits", PickLogits(classifier.output or named_logits).eval())
         returned = built.get_submodule("logits")(returned)
@@ -222,11 +222,17 @@ def _run(module: nn.Module, size: tuple[int, int], device: torch.device) -> Any:
     try:
         with torch.no_grad():
             return module(pictures)
-    except torch.cuda.OutOfMemoryError:
-        raise
     except Exception as error:  # foreign code: whatever it raises is the user's to read
+        if is_out_of_memory(error):
+            raise
         raise OptionError(
             f"--network: the model fails on {_BATCH} pictures of {size[0]}x{size[1]}: "
             f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}",
-            "check the size and the normalisation that it is described with",
+            "register every tensor that the model holds as a parameter or a buffer, so that it moves with it"
+            if any(sign in str(error) for sign in _OF_DEVICES)
+            else "check the size and the normalisation that it is described with",
         ) from error
+
+
+_OF_DEVICES = ("same device", "expected device", "(torch.cuda.")
+"""What torch says of tensors on different devices."""

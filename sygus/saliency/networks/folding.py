@@ -15,6 +15,7 @@ from torch import Tensor, fx, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from sygus.saliency.networks.chunks import is_out_of_memory
 from sygus.saliency.networks.classifier import Leaf
 from sygus.saliency.networks.split import deviation
 from sygus.saliency.networks.tracing import forgotten_with
@@ -50,9 +51,9 @@ def folded(pipeline: nn.Module, pictures: Tensor) -> Folded:
             return Folded(pipeline, 0, "plain: no batch normalisation to fold")
         with torch.no_grad():
             off = deviation(module(pictures), pipeline(pictures))
-    except torch.cuda.OutOfMemoryError:
-        raise
     except Exception as error:  # code of the model that looks into its own modules may not find them folded
+        if is_out_of_memory(error):
+            raise
         return Folded(pipeline, 0, f"plain: the folded copy fails ({type(error).__name__})")
     if off > TOLERANCE:
         return Folded(pipeline, 0, f"plain: the folded copy is off by {off:.1e} of the largest logit")

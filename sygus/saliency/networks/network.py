@@ -15,7 +15,7 @@ from torch.nn.parameter import is_lazy
 from sygus.errors import OptionError
 from sygus.saliency.foreign import ALWAYS, blamed
 from sygus.saliency.images.geometry import Preprocessing
-from sygus.saliency.networks.chunks import Chunk, chunk_for
+from sygus.saliency.networks.chunks import Chunk, chunk_for, enough, is_out_of_memory
 from sygus.saliency.networks.classifier import Classifier, pipeline, probe_pictures
 from sygus.saliency.networks.folding import folded
 from sygus.saliency.networks.layers import find_layer
@@ -89,7 +89,7 @@ class Network:
     classifier: Classifier | None = None
 
     def at(self, layer: str) -> Network:
-        """The same classifier split at another layer.
+        """The same classifier split at another layer; both share the size of passes.
 
         Raises:
             OptionError: there is no such layer, or it cannot be explained.
@@ -98,14 +98,14 @@ class Network:
             return self
         if self.classifier is None:
             raise OptionError(f"--layer: '{self.name}' was split by hand and has no layer but '{self.layer}'")
-        return make_network(self.classifier, self.name, self.device, layer)
+        return make_network(self.classifier, self.name, self.device, layer, self.chunk)
 
     def for_few(self, count: int) -> Network:
         """The same network for so many pictures: its passes are no larger, since they are filled up to their size.
 
         Scores may differ in the last bits from those of larger passes.
         """
-        size = min(self.chunk.size, 1 << max(count - 1, 0).bit_length())
+        size = min(self.chunk.size, enough(count))
         return replace(self, chunk=Chunk(size, f"enough for {count}")) if size < self.chunk.size else self
 
     @property
@@ -193,6 +193,22 @@ class Network:
             return logits
         return self._from_activation(self.trunk(pictures), *((pictures,) if self.needs_pictures else ()))
 
+    def fitting(self, run: Callable[[], Result]) -> Result:
+        """What ``run`` gives, again and with smaller chunks while the memory does not suffice.
+
+        Raises:
+            SycamError: it does not suffice for a single picture.
+        """
+        while True:
+            try:
+                return run()
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            # The handler is left: its traceback held tensors.
+            torch.cuda.empty_cache()
+            self.chunk.halve()
+
     @staticmethod
     def _of_target(logits: Tensor, targets: Tensor) -> Tensor:
         return torch.softmax(logits.float(), 1).gather(1, targets.to(logits.device)[:, None])[:, 0]
@@ -230,7 +246,7 @@ class Network:
             with torch.no_grad():
                 return torch.cat([self._passed(function, *chunk).float() for chunk in self._chunks(*inputs)])
 
-        return self._fitting(run)[: len(inputs[0])]
+        return self.fitting(run)[: len(inputs[0])]
 
     def _differentiated(
         self, function: Callable[..., Tensor], inputs: Tensor, targets: Tensor, *beside: Tensor
@@ -246,7 +262,7 @@ class Network:
                 gradients.append(gradient.float())
             return torch.cat(logits), torch.cat(gradients)
 
-        logits, gradients = self._fitting(run)
+        logits, gradients = self.fitting(run)
         return logits[: len(inputs)], gradients[: len(inputs)]
 
     def _passed(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
@@ -268,18 +284,10 @@ class Network:
             rows = torch.cat([rows, rows[:1].expand(missing, *rows.shape[1:])])
         return rows.contiguous(memory_format=torch.channels_last) if rows.ndim == 4 else rows
 
-    def _fitting(self, run: Callable[[], Result]) -> Result:
-        """What ``run`` gives, with smaller chunks if the memory does not suffice."""
-        while True:
-            try:
-                return run()
-            except torch.cuda.OutOfMemoryError:
-                pass  # leave the handler first: its traceback holds tensors
-            torch.cuda.empty_cache()
-            self.chunk.halve()
 
-
-def make_network(classifier: Classifier, name: str, device: torch.device, layer: str | None = None) -> Network:
+def make_network(
+    classifier: Classifier, name: str, device: torch.device, layer: str | None = None, chunk: Chunk | None = None
+) -> Network:
     """Split a classifier at a layer, fold it, and choose its chunk.
 
     The model is copied, unless the classifier says that nobody else holds it; its mode, parameters and hooks are
@@ -290,6 +298,7 @@ def make_network(classifier: Classifier, name: str, device: torch.device, layer:
         name: for messages and reports.
         device: where to compute.
         layer: which layer; None: the classifier's, else the one that is found.
+        chunk: how many pictures pass at once; None: by :func:`chunk_for`.
 
     Raises:
         OptionError: the model cannot be run or copied, or the layer cannot be explained.
@@ -297,7 +306,7 @@ def make_network(classifier: Classifier, name: str, device: torch.device, layer:
     model = _usable(classifier.model)
     model = model if classifier.owned else _copied(model)
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    whole, size = pipeline(classifier, model), classifier.preprocessing.size
+    whole, size = pipeline(classifier, model, device), classifier.preprocessing.size
     grid = classifier.grid if isinstance(classifier.grid, tuple | str) else None
     found = find_layer(whole, probe_pictures(2, size).to(device), layer or classifier.layer, grid)
     halves = split(whole, found, size, device)
@@ -305,7 +314,7 @@ def make_network(classifier: Classifier, name: str, device: torch.device, layer:
     with torch.no_grad():
         answers = whole(_laid_out(probe_pictures(2, size).to(device)))
     classes = _class_names(classifier, answers.shape[1])
-    chunk = chunk_for(size, device, lambda count: _timed_pass(fast.module, count, size, device))
+    chunk = chunk or chunk_for(size, device, lambda count: _timed_pass(fast.module, count, size, device))
     return Network(
         name=name,
         layer=found.name,

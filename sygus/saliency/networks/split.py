@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sygus.errors import OptionError
+from sygus.saliency.networks.chunks import is_out_of_memory
 from sygus.saliency.networks.classifier import probe_pictures
 from sygus.saliency.networks.hooking import HookedTail, HookedTrunk
 from sygus.saliency.networks.layers import Layer, plain_attention
@@ -99,9 +100,9 @@ def _by_graph(
             off = deviation(halves.logits(trunk(pictures).clone(), pictures), expected)
     except NotTraceable as error:
         return str(error)
-    except torch.cuda.OutOfMemoryError:
-        raise
     except Exception as error:  # a graph of foreign code may fail in any way when it runs
+        if is_out_of_memory(error):
+            raise
         return f"the graph that torch.fx records does not run ({type(error).__name__})"
     return halves if off <= TOLERANCE else "the graph that torch.fx records computes something else"
 

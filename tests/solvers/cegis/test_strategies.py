@@ -80,6 +80,96 @@ def test_reals_are_no_floats(constraints: str) -> None:
     assert OF_TENTHS[constraints] in (0, only(found).size)
 
 
+def test_a_variable_may_have_any_name() -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int) (declare-var f!value Int)
+        (constraint (= (f f!value) (+ f!value 1)))"""
+    found, portfolio = answer_of(text)
+    assert portfolio.infeasible is None
+    assert found is not None
+
+
+OVERFLOWING = [
+    ("LIA", "(> (+ (ite (f b) 1 2) 9223372036854775807) 0)"),
+    ("LIA", "(> (* 4294967296 4294967296 (ite (f b) 1 2)) 0)"),
+    ("NIA", f"(ite (f b) (>= (* {'x ' * 20}) 0) (>= (* {'x ' * 16}) 0))"),
+    ("LRA", "(ite (f b) (< 1.0 1.00000000000000000001) (< 1.0 1.00000000000000000001))"),
+    ("LRA", "(=> (= y (ite (f b) 1.0 2.0)) (< y (+ y 0.000000000000000001)))"),
+]
+
+
+@pytest.mark.parametrize(("logic", "constraint"), OVERFLOWING)
+def test_numbers_that_are_not_exact_prove_nothing(logic: str, constraint: str) -> None:
+    """True for f = true; the samples hold numbers of 64 bits."""
+    variables = (
+        "(declare-var b Bool) (declare-var x Int)" if logic != "LRA" else "(declare-var b Bool) (declare-var y Real)"
+    )
+    text = f"""(set-logic {logic}) (synth-fun f ((b Bool)) Bool ((B Bool)) ((B Bool (b true false))))
+        {variables} (constraint {constraint})"""
+    _, portfolio = answer_of(text, seconds=5)
+    assert portfolio.infeasible is None
+
+
+def test_no_functions_at_all() -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int) (declare-var x Int) (declare-var y Int)
+        (constraint (= (f x) y))"""
+    found, portfolio = answer_of(text)
+    assert found is None
+    assert portfolio.infeasible == "no functions at all satisfy the constraints"
+
+
+def test_constants_beside_those_of_the_constraints() -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int ((I Int)) ((I Int ((Constant Int)))))
+        (constraint (> (f 0) 1000)) (constraint (< (f 0) 1003)) (constraint (distinct (f 1) 1001))"""
+    found, _ = answer_of(text)
+    assert found is not None
+    assert term_text(only(found)) == "1002"
+
+
+WORD = "(define-sort W () (_ BitVec 16))"
+ANY_CONSTANT = [
+    ("LIA", "((x Int)) Int ((I Int)) ((I Int (x (Constant Int) (+ I I))))", "(= (f x) (+ x 4711))", 3),
+    (
+        "BV",
+        "((x W)) W ((S W)) ((S W (x (Constant W) (bvxor S S))))",
+        "(and (= (f #x0000) #x1234) (= (f #xffff) #xedcb))",
+        3,
+    ),
+    (
+        "SLIA",
+        "((x String)) String ((S String)) ((S String (x (Constant String) (str.++ S S))))",
+        '(and (= (f "a") "a-b") (= (f "") "-b"))',
+        3,
+    ),
+    (
+        "LRA",
+        "((x Real)) Real ((R Real)) ((R Real (x (Constant Real) (+ R R) (* (Constant Real) R))))",
+        "(= (* 12.0 (f x)) (+ 3.0 (* 4.0 x)))",
+        5,
+    ),
+    (
+        "NIA",
+        "((x Int)) Int ((I Int)) ((I Int (x (Constant Int) (+ I I) (* I I))))",
+        "(and (= (f 0) 25) (= (f 1) 42) (= (f 2) 59) (= (f (- 3)) (- 26)))",
+        5,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("logic", "declared", "constraint", "size"), ANY_CONSTANT, ids=[case[0] for case in ANY_CONSTANT]
+)
+@pytest.mark.parametrize("strategy", ["auto", "constants"])
+def test_constants_that_the_constraints_do_not_write(
+    logic: str, declared: str, constraint: str, size: int, strategy: str
+) -> None:
+    variable = f"(declare-var x {'Real' if logic == 'LRA' else 'Int'})" if "(f x)" in constraint else ""
+    word = WORD if logic == "BV" else ""
+    text = f"(set-logic {logic}) {word} (synth-fun f {declared}) {variable} (constraint {constraint})"
+    found, _ = answer_of(text, strategy)
+    assert found is not None
+    assert only(found).size == size
+
+
 def test_functions_that_nothing_connects() -> None:
     text = """(set-logic LIA) (synth-fun f ((x Int)) Int) (synth-fun g ((x Int)) Int) (synth-fun h ((x Int)) Int)
         (declare-var a Int) (constraint (= (f 1) 2)) (constraint (= (f 3) 6)) (constraint (> (g (g a)) a))"""
