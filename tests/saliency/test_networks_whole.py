@@ -286,7 +286,7 @@ def test_the_chunk_is_halved_when_the_memory_does_not_suffice(error: Exception) 
 
 def test_another_error_halves_nothing() -> None:
     network, sizes = running_out_above(5, RuntimeError("an illegal memory access"))
-    with pytest.raises(RuntimeError, match="illegal"):
+    with pytest.raises(SycamError, match="fails on a pass of 16 pictures: RuntimeError: an illegal memory access"):
         network.activation(pictures(6))
     assert (sizes, network.chunk.size) == ([16], 16)
 
