@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from solvers.journal import Journal
+from solvers.journal import Journal, JournalError
 from solvers.record import FOUND, Proposals, record_of
 from solvers.run import Progress
 from solvers.settings import Settings, resolve
-from solvers.solve import JOURNAL, Solution, load_subjects, prepare, solve, subject_notes
+from solvers.solve import JOURNAL, Solution, Subjects, load_subjects, prepare, solve, subject_notes
 from solvers.strategy import Fate
 from sygus.elaborate import load_problem
-from sygus.errors import OptionError
+from sygus.errors import OptionError, SycamError
 from sygus.export.figures import heat_map_figure
 from sygus.export.gallery import Gallery
 from sygus.export.listing import check_listing, write_listing
@@ -60,6 +60,22 @@ class Finished:
     gallery: Gallery
 
 
+class BrokenOffError(SycamError):
+    """A run failed after it had begun; what it scored is kept, and it can be resumed.
+
+    Args:
+        message, hint: see :class:`SycamError`.
+        folder: of the run.
+        solution: what was found, where the search itself had ended.
+    """
+
+    def __init__(self, message: str, hint: str, folder: Path, solution: Solution | None) -> None:
+        kept = f"what was scored is kept in '{folder}'"
+        super().__init__(message, f"{hint}; {kept}" if hint else kept)
+        self.folder = folder
+        self.solution = solution
+
+
 def execute(
     file: str, given: Mapping[str, Any], options: JobOptions, note: Callable[[str], None], display: Display
 ) -> Finished:
@@ -75,6 +91,7 @@ def execute(
         display: shows its progress.
 
     Raises:
+        BrokenOffError: the run fails after it has begun.
         SycamError: bad input; it says which.
     """
     name, text = read_problem(file)
@@ -90,20 +107,42 @@ def execute(
         check_listing(Path(options.listing))
     folder = _folder(problem, settings, options.out, options.resume)
     subjects = load_subjects(settings, problem.references)
+    for metric in problem.metrics.values():
+        metric.require(subjects.search.subject)
+        metric.require(subjects.held_out.subject)
     for line in subject_notes(subjects):
         note(line)
+    prepare(folder)
     goals = tuple(goal.label for goal in problem.goals)
-    with display(goals) as report:
-        reuse = [Path(run) for run in options.reuse]
-        solution = solve(problem, settings, subjects, folder, report, reuse, options.certify)
+    solution = None
+    try:
+        with display(goals) as report:
+            reuse = [Path(run) for run in options.reuse]
+            solution = solve(problem, settings, subjects, folder, report, reuse, options.certify)
+        (folder / "answer.sy").write_text(solution.answer + "\n", encoding="utf-8")
+        return _write(folder, solution, subjects, options.listing)
+    except KeyboardInterrupt as error:
+        raise BrokenOffError(
+            "interrupted before the answer was scored beside the baselines", "", folder, solution
+        ) from error
+    except JournalError:
+        raise
+    except SycamError as error:
+        raise BrokenOffError(error.message, error.hint, folder, solution) from error
+    except OSError as error:
+        raise BrokenOffError(f"cannot write to '{folder}' ({error.strerror})", "make room", folder, solution) from error
+
+
+def _write(folder: Path, solution: Solution, subjects: Subjects, listing: str | None) -> Finished:
+    """Score what was found beside the baselines, and write everything into the run's folder."""
     with Journal(folder / JOURNAL) as journal:
         proposals = journal.proposals()
     record, gallery = record_of(solution, subjects, proposals)
     record.write(folder)
     gallery.write(folder)
-    (folder / "answer.sy").write_text(solution.answer + "\n", encoding="utf-8")
-    if options.listing is not None:
-        write_listing(_distinct(proposals, goals), Path(options.listing))
+    if listing is not None:
+        goals = [goal.label for goal in solution.problem.goals]
+        write_listing(_distinct(proposals, goals), Path(listing))
     if record.found is not None and record.measures:
         heat_map_figure(record, gallery, FIGURE_METHODS, FIGURE_PICTURES, folder / "heatmaps.png")
     return Finished(folder, solution, record, gallery)
@@ -122,7 +161,7 @@ def _distinct(rows: Proposals, goals: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _folder(problem: CamProblem, settings: Settings, out: str | None, resume: bool) -> Path:
-    """The run's folder, made now so that a bad one is an error before the search."""
+    """The run's folder, not made yet."""
     if out is None:
         if resume:
             raise OptionError("--resume: which run?", "name its folder with --out")
@@ -133,11 +172,11 @@ def _folder(problem: CamProblem, settings: Settings, out: str | None, resume: bo
         while folder.exists():
             count += 1
             folder = Path("runs") / f"{stem}-{count}"
-        return prepare(folder)
+        return folder
     folder = Path(out)
     there = (folder / JOURNAL).exists()
     if there and not resume:
         raise OptionError(f"--out: '{out}' holds a run", "add --resume to continue it, or give another folder")
     if resume and not there:
         raise OptionError(f"--resume: there is no run in '{out}'", "leave --resume out to begin one")
-    return prepare(folder)
+    return folder

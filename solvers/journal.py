@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from solvers.budget import Budget
 from sygus.errors import SycamError
 from sygus.oracles.cam import Scores
 
@@ -80,22 +81,30 @@ class Journal:
         return JournalError(f"cannot {verb} the journal {self.path} ({error})", "nothing in it was changed")
 
     def begin(self, protocol: Mapping[str, Any]) -> None:
-        """State what the run is; a journal that is continued must state the same.
+        """State what the run is; a journal that is continued must state the same, but for a larger budget.
 
         Raises:
             JournalError: it belongs to another run.
         """
-        stated = self._rows("SELECT name, value FROM meta")
-        given = {name: json.dumps(value, sort_keys=True) for name, value in protocol.items()}
-        if not stated:
-            self._write(("INSERT INTO meta VALUES (?, ?)", list(given.items())))
-            return
-        different = sorted(
-            _difference(name, value, given.get(name)) for name, value in stated if given.get(name) != value
-        )
+        stated = {name: json.loads(value) for name, value in self._rows("SELECT name, value FROM meta")}
+        given = json.loads(json.dumps(protocol))
+        if stated:
+            self._check_same(_flat(stated), _flat(given))
+        rows = [(name, json.dumps(value, sort_keys=True)) for name, value in given.items()]
+        self._write(("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows))
+
+    def _check_same(self, stated: dict[str, Any], given: dict[str, Any]) -> None:
+        budgets = stated.pop(_BUDGET, None), given.pop(_BUDGET, None)
+        different = [name for name in sorted(stated | given) if stated.get(name) != given.get(name)]
+        different = [name for name in different if name.startswith("--")] or different  # the rest follows from them
         if different:
-            message = f"the journal {self.path} is of another run: it differs in {', '.join(different)}"
+            said = "; ".join(f"{name}: {stated.get(name)} there, {given.get(name)} here" for name in different)
+            message = f"the journal {self.path} is of another run: it differs in {said}"
             raise JournalError(message, "give another --out, or the options and the device of that run")
+        there, here = (Budget() if text is None else Budget.parse(text) for text in budgets)
+        if there.size is not None and here.size is not None and here.size < there.size:
+            message = f"{_BUDGET}: the journal {self.path} goes up to size={there.size}, not size={here.size}"
+            raise JournalError(message, f"give at least size={there.size}, or another --out")
 
     def scores(self, key: str, metric: str) -> Scores | None:
         """The score of each picture, where it is known; NaN where a picture was not scored."""
@@ -140,13 +149,20 @@ class Journal:
             raise self._error("write", error) from None
 
 
-def _difference(name: str, stated: str, given: str | None) -> str:
-    """A part of the protocol, both as JSON, with its entries that differ: ``fingerprints (device)``."""
-    old, new = json.loads(stated), json.loads(given or "null")
-    if not isinstance(old, dict) or not isinstance(new, dict):
-        return name
-    entries = [entry for entry in old | new if old.get(entry) != new.get(entry)]
-    return f"{name} ({', '.join(entries)})"
+_BUDGET = "--budget"
+
+
+def _flat(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """What is stated, one by one: settings by their options, the rest by the names of the group and its own."""
+    flat: dict[str, Any] = {}
+    for group, values in protocol.items():
+        if not isinstance(values, dict):
+            flat[group] = values
+        elif group == "settings":
+            flat |= {f"--{name.replace('_', '-')}": value for name, value in values.items()}
+        else:
+            flat |= {f"{group} {name}": value for name, value in values.items()}
+    return flat
 
 
 def _exclusive(path: Path) -> sqlite3.Connection:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from solvers.budget import Budget
-from sygus.errors import OptionError
+from sygus.errors import OptionError, guess
 from sygus.oracles.equivalence import Equivalence
 from sygus.problem import Problem
 
@@ -114,7 +114,9 @@ def resolve(problem: Problem, given: Mapping[str, Any]) -> tuple[Settings, list[
         if keyword in _OTHER_OPTIONS:
             continue
         if name not in kinds:
-            notes.append(f"{where}: the option ':{keyword}' means nothing here and is ignored")
+            meant = guess([f":{option.replace('_', '-')}" for option in kinds], f":{keyword}").strip()
+            ignored = f"{where}: the option ':{keyword}' means nothing here and is ignored"
+            notes.append(f"{ignored}; {meant}" if meant else ignored)
             continue
         if given.get(name) is not None:
             continue
@@ -150,4 +152,6 @@ _READERS: Mapping[str, Callable[[str], Any]] = {"int": _whole, "bool": _truth}
 
 def _choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise OptionError(f"{option}: unknown value '{value}'", f"choose one of {', '.join(allowed)}")
+        raise OptionError(
+            f"{option}: unknown value '{value}'", f"{guess(allowed, value)}choose one of {', '.join(allowed)}"
+        )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from sygus.export.latex import weight_equation
 from sygus.export.notebook import notebook_html
 from sygus.export.record import Record, record_path
 from sygus.export.report import report_page
+from sygus.saliency.metrics import known_metrics
 from sygus.synthesized import SynthesizedCAM, SynthesizedExtractor
 from sygus.terms import Term
 
@@ -128,7 +130,8 @@ def solve(file: str | Path, *, progress: bool = False, **options: Any) -> Result
         file: a path, or the bare name of a shipped grammar.
         progress: whether to show the progress on stderr; notes go to the logger ``sygus`` in any case.
         options: as on the command line, with underscores: network, layer, images, search_images, held_out_images,
-            target, strategy, budget, race, equivalence, metric, seed, device; out, resume, reuse, listing, certify.
+            strict, target, strategy, budget, race, equivalence, metric, seed, device; out, resume, reuse, listing,
+            certify. The metric may also be a function that is registered as one.
 
     Returns:
         The run; it is also in its folder. An interrupt ends the search and the best so far is returned.
@@ -136,16 +139,81 @@ def solve(file: str | Path, *, progress: bool = False, **options: Any) -> Result
     Raises:
         SycamError: bad input; it says which.
     """
-    settings = {field.name for field in fields(Settings)}
-    files = {field.name for field in fields(JobOptions)}
+    kinds = {field.name: str(field.type) for kind in (Settings, JobOptions) for field in fields(kind)}
     for name in options:
-        if name not in settings | files:
-            close = difflib.get_close_matches(name, sorted(settings | files), n=3) or sorted(settings | files)
+        if name not in kinds:
+            close = difflib.get_close_matches(name, sorted(kinds), n=3) or sorted(kinds)
             raise OptionError(f"solve: unknown option '{name}'", f"known are {', '.join(close)}")
-    given: dict[str, Any] = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
-    job = JobOptions(**{name: given.pop(name) for name in files & given.keys()})
-    finished = execute(str(file), given, job, _LOG.info, _shown if progress else _silent)
+    problem = _file(file)
+    given = {name: _read(name, kinds[name], value) for name, value in options.items() if value is not None}
+    job = JobOptions(**{field.name: given.pop(field.name) for field in fields(JobOptions) if field.name in given})
+    finished = execute(problem, given, job, _LOG.info, _shown if progress else _silent)
     return Result(finished.folder, finished.record, finished.gallery)
+
+
+def _file(file: object) -> str:
+    if not isinstance(file, str | Path):
+        raise OptionError(f"solve: file is {_shown_value(file)}", "give a path, or the bare name of a shipped grammar")
+    if str(file).lstrip()[:1] in ("(", ";", ""):
+        raise OptionError(
+            "solve: file is the text of a problem, not where it is", "write it into a file; give its path"
+        )
+    return str(file)
+
+
+def _read(name: str, kind: str, value: object) -> Any:
+    """The value of an option whose field has this type.
+
+    Raises:
+        OptionError: it is of another.
+    """
+    if kind == "bool" and isinstance(value, bool):
+        return value
+    if kind == "int" and isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    if kind.startswith("str"):
+        if name == "metric" and callable(value):
+            return _metric_name(value)
+        if isinstance(value, str) or (isinstance(value, Path) and name in ("images", "out", "listing")):
+            return str(value)
+    paths = isinstance(value, list | tuple) and all(isinstance(item, str | Path) for item in value)
+    if kind.startswith("Sequence") and isinstance(value, list | tuple) and paths:
+        return [str(item) for item in value]
+    raise OptionError(f"solve: {name} is {_shown_value(value)}", f"give {_WANTED.get(name) or _WANTED[kind]}")
+
+
+_WANTED = {
+    "bool": "True or False",
+    "int": "a whole number",
+    "str": "a text, as on the command line",
+    "str | None": "a text, as on the command line",
+    "network": "its name; of your own, 'package.module:function' that makes it",
+    "images": "the name of an image set, or a folder",
+    "metric": "its name, 'package.module:function', or a function that sygus.saliency.metrics.metric decorates",
+    "budget": "a text, as 'size=7,time=60s'",
+    "out": "a folder",
+    "listing": "a file",
+    "reuse": "a list of the folders of runs",
+}
+"""What an option takes, by its name or by the type of its field."""
+
+
+def _metric_name(function: object) -> str:
+    found = next((metric.name for metric in known_metrics().values() if metric.function is function), None)
+    if found is None:
+        raise OptionError(f"solve: metric is {_shown_value(function)}, no metric", f"give {_WANTED['metric']}")
+    return found
+
+
+def _shown_value(value: object) -> str:
+    if isinstance(value, str | int | float | bool | dict | list | tuple | set):
+        text = repr(value)
+        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return f"of the type {type(value).__name__}"
+
+
+_SHOWN = 60
+"""Characters of a value in a message."""
 
 
 def load(run: str | Path) -> Result:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from sygus.errors import SycamError
+from sygus.errors import SycamError, guess
 
 EXIT_BAD_INPUT, EXIT_NOTHING_FOUND, EXIT_INTERRUPTED = 2, 3, 130
 
@@ -44,8 +45,21 @@ class _Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ("--help", "--version", "-h"):
+            self._check_named(ctx, args[0])
             args = ["solve", *args]
         return super().parse_args(ctx, args)
+
+    def _check_named(self, ctx: click.Context, word: str) -> None:
+        """A bare word that names nothing and is close to a command was meant for it."""
+        from sygus.resources import grammar_names
+
+        names = grammar_names()
+        if ctx.resilient_parsing or not word.isidentifier() or word in names or Path(word).exists():
+            return
+        meant = guess([*self.commands, *names], word)
+        if meant:
+            click.echo(f"error: there is no command, file or shipped grammar '{word}'; {meant.strip()}", err=True)
+            ctx.exit(EXIT_BAD_INPUT)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Commands, and what may be solved without naming one."""
@@ -289,17 +303,17 @@ def report(run: str, out: str | None) -> None:
     run_report(run, out)
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "sycam-sygus oracle average-drop '(lambda ((gradient Map)) (gap gradient))'",
+        "sycam-sygus oracle average-drop question.query      a file that holds ((lambda …))",
+    )
+)
 @click.argument("metric")
 @click.argument("question", nargs=-1, required=True)
 @_settings_options
 def oracle(metric: str, question: tuple[str, ...], **given: Any) -> None:
-    r"""Answer QUESTION as an external oracle of SyGuS-IF: print (score), the mean METRIC of a function.
-
-    \b
-    sycam-sygus oracle average-drop '(lambda ((gradient Map)) (gap gradient))'
-    sycam-sygus oracle average-drop question.query      a file that holds ((lambda …))
-    """
+    """Answer QUESTION as an external oracle of SyGuS-IF: print (score), the mean METRIC of a function."""
     from sygus.commands.oracle import run_oracle
 
     run_oracle(metric, question, given)

@@ -5,7 +5,21 @@ Every error a user can cause derives from :class:`SycamError`; the command line 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+def known(names: Iterable[str], wrong: str = "", what: str = "known") -> str:
+    """The hint that lists what there is, with the closest match first."""
+    ordered = list(dict.fromkeys(names))
+    return f"{guess(ordered, wrong)}{what}: {', '.join(ordered) or 'none'}"
+
+
+def guess(names: Iterable[str], wrong: str) -> str:
+    """The question whether the closest of some names was meant; "" where none is close."""
+    close = get_close_matches(wrong, list(names), n=1)
+    return f"did you mean '{close[0]}'? " if close else ""
 
 
 @dataclass(frozen=True, slots=True, order=True)

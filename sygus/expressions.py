@@ -25,6 +25,9 @@ def read_expression(text: str) -> Term:
         OptionError: the file cannot be read, or the text defines not exactly one function.
     """
     if text.startswith("@"):
+        if Path(text[1:]).is_dir():
+            hint = f"name a file in it; of a run, --expression @{Path(text[1:]) / 'answer.sy'}"
+            raise OptionError(f"--expression: '{text[1:]}' is a folder", hint)
         try:
             text = Path(text[1:]).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sygus.errors import OptionError
+from sygus.errors import OptionError, guess
 
 SUFFIX = ".sy"
 
@@ -34,7 +34,8 @@ def read_problem(name: str) -> tuple[str, str]:
     try:
         return name, path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        hint = f"give a path, or one of {', '.join(grammar_names())}"
+        names = grammar_names()
+        hint = f"{guess(names, path.stem)}give a path, or one of {', '.join(names)}"
         raise OptionError(f"FILE: there is no file '{name}'", hint) from None
     except UnicodeDecodeError as error:
         message = f"FILE: '{name}' is not a text file (byte {error.start} is not UTF-8)"

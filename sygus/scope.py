@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from itertools import count
 from typing import NoReturn
 
 from sygus.errors import Position, TypeCheckError
+from sygus.errors import known as listed
 from sygus.syntax import script as ast
 from sygus.syntax.printer import print_sort
 from sygus.terms import Definition, OracleFunction, Sort, SynthFunction, Term, Variable, function_sort
@@ -23,11 +23,8 @@ def fail(message: str, position: Position, hint: str = "") -> NoReturn:
 
 
 def known(names: Iterable[str], wrong: str = "", what: str = "known") -> str:
-    """The hint that lists what there is, with the closest match first."""
-    ordered = sorted(set(names))
-    close = get_close_matches(wrong, ordered, n=1)
-    guess = f"did you mean '{close[0]}'? " if close else ""
-    return f"{guess}{what}: {', '.join(ordered) or 'none'}"
+    """The hint that lists what there is in order, with the closest match first."""
+    return listed(sorted(set(names)), wrong, what)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,6 +16,8 @@ import sygus
 from sygus.errors import OptionError, SycamError
 from sygus.export.figures import overlay
 from sygus.export.report import png_data
+from sygus.resources import read_problem
+from sygus.saliency.metrics import find_metric
 from sygus.saliency.networks import shapes
 
 FEW = {"budget": "size=5", "search_images": 24, "held_out_images": 16, "device": "cpu"}
@@ -111,3 +114,37 @@ def test_problems_of_other_logics_are_refused(tmp_path: Path) -> None:
 def test_progress_is_shown_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sygus.solve("gradcam", out=tmp_path / "run", progress=True, **FEW | {"budget": "size=3"})
     assert "scored" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"network": torch.nn.Identity()}, "network is of the type Identity; give its name; of your own, 'package.mod"),
+        ({"metric": len}, "metric is of the type builtin_function_or_method, no metric; give its name"),
+        ({"metric": 3}, "metric is 3; give its name"),
+        ({"search_images": "8"}, "search_images is '8'; give a whole number"),
+        ({"seed": True}, "seed is True; give a whole number"),
+        ({"seed": 1.5}, "seed is 1.5; give a whole number"),
+        ({"budget": {"size": 3}}, "budget is {'size': 3}; give a text, as 'size=7,time=60s'"),
+        ({"images": ["a.png", "b.png"]}, "images is ['a.png', 'b.png']; give the name of an image set, or a folder"),
+        ({"strict": "no"}, "strict is 'no'; give True or False"),
+        ({"resume": 1}, "resume is 1; give True or False"),
+        ({"reuse": "runs/a"}, "reuse is 'runs/a'; give a list of the folders of runs"),
+        ({"device": torch.device("cpu")}, "device is of the type device; give a text, as on the command line"),
+        ({"file": 3}, "file is 3; give a path, or the bare name of a shipped grammar"),
+        ({"file": "; mine\n(set-logic CAM)"}, "file is the text of a problem, not where it is"),
+    ],
+)
+def test_arguments_of_another_type(options: dict[str, object], message: str) -> None:
+    with pytest.raises(OptionError) as error:
+        sygus.solve(**({"file": "gradcam"} | options))
+    assert str(error.value).startswith(f"solve: {message}")
+
+
+def test_a_metric_may_be_its_function(tmp_path: Path) -> None:
+    function = find_metric("average-gain").function
+    few = FEW | {"budget": "size=2", "search_images": np.int64(8), "layer": None}
+    problem = tmp_path / "gain.sy"
+    problem.write_text(read_problem("gradcam")[1].replace(":min", ":max", 1))
+    result = sygus.solve(problem, out=tmp_path / "run", metric=function, **few)
+    assert result.record.settings["metric"] == "average-gain"

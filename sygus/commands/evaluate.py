@@ -12,7 +12,7 @@ from rich.console import Console
 from solvers.settings import Settings
 from solvers.solve import Subjects, compare, is_slow, load_subjects, subject_notes
 from sygus.display import Display, score_table, wide_table
-from sygus.errors import OptionError
+from sygus.errors import OptionError, known
 from sygus.export.sygus import number_text
 from sygus.export.tables import PARTS, Row, table_as_csv, table_as_json, table_as_latex
 from sygus.expressions import read_expression
@@ -112,8 +112,8 @@ def _require(metric: Metric, subjects: Subjects) -> None:
             raise OptionError(f"--metrics: {error.message}", error.hint) from None
     for name in metric.references:
         if name not in subjects.search.references:
-            known = ", ".join(subjects.search.references)
-            raise OptionError(f"--metrics: '{metric.name}' compares with '{name}', which is unknown", f"known: {known}")
+            hint = known(subjects.search.references, name)
+            raise OptionError(f"--metrics: '{metric.name}' compares with '{name}', which is unknown", hint)
 
 
 def _report_black_maps(rows: list[Row]) -> None:

@@ -9,7 +9,7 @@ import click
 from solvers.cegis.strategies import known_strategies
 from solvers.settings import STRATEGIES, resolve
 from sygus.elaborate import load_problem
-from sygus.errors import OptionError
+from sygus.errors import OptionError, known
 from sygus.export.sygus import term_text
 from sygus.export.tables import arrow
 from sygus.oracles.cam import SORTS, domains, probes
@@ -91,7 +91,7 @@ def run_list(kind: str) -> None:
         "grammars": dict.fromkeys(grammar_names(), ""),
     }
     if kind not in kinds:
-        raise OptionError(f"list: unknown kind '{kind}'", f"known kinds: {', '.join(kinds)}")
+        raise OptionError(f"list: unknown kind '{kind}'", known(kinds, kind, "known kinds"))
     width = max(len(name) for name in kinds[kind])
     for name, doc in kinds[kind].items():
         click.echo(f"{name:{width}}  {doc}".rstrip())

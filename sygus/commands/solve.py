@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
-from solvers.job import Finished, JobOptions, execute
+from solvers.job import BrokenOffError, Finished, JobOptions, execute
+from solvers.settings import Settings
 from solvers.solve import INTERRUPTED, Solution
 from sygus.display import ProgressDisplay, accounting_line, front_table, score_table
 from sygus.export.latex import weight_equation
@@ -43,21 +46,43 @@ def run_solve(file: str, options: RunOptions, given: Mapping[str, Any]) -> int:
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    finished = execute(
-        file,
-        given,
-        options.job,
-        lambda note: say(f"note: {note}"),
-        lambda goals: ProgressDisplay(console, goals, options.quiet, options.verbose),
-    )
+    try:
+        finished = execute(
+            file,
+            given,
+            options.job,
+            lambda note: say(f"note: {note}"),
+            lambda goals: ProgressDisplay(console, goals, options.quiet, options.verbose),
+        )
+    except BrokenOffError as error:
+        if error.solution is not None:
+            click.echo(error.solution.answer)
+        click.echo(f"error: {error}", err=True)
+        click.echo(f"resume: {_resume_command(file, error.folder, options, given)}", err=True)
+        return 130 if isinstance(error.__cause__, KeyboardInterrupt) else 2
     solution = finished.solution
     _show(finished, console, say, options.verbose)
     click.echo(_output(finished.record, solution, options.form))
     if solution.ending == INTERRUPTED:
-        say(f"resume: sycam-sygus {file} --out {finished.folder} --resume (with the same options)")
+        say(f"resume: {_resume_command(file, finished.folder, options, given)}")
         return 130
     spent = solution.ending.startswith("the budget")
     return 3 if solution.best is None and spent else 0
+
+
+def _resume_command(file: str, folder: Path, options: RunOptions, given: Mapping[str, Any]) -> str:
+    """The command that continues a run, as a shell reads it."""
+    job, words = options.job, ["sycam-sygus", file]
+    values = {field.name: given.get(field.name) for field in fields(Settings)}
+    shown = {"all": job.listing, "format": None if options.form == "sygus" else options.form}
+    flags = {"certify": job.certify, "quiet": options.quiet, "verbose": options.verbose}
+    for name, value in [*(values | shown | flags).items(), *(("reuse", run) for run in job.reuse)]:
+        option = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif value not in (None, False):
+            words += [option, str(value)]
+    return shlex.join([*words, "--out", str(folder), "--resume"])
 
 
 def _show(finished: Finished, console: Console, say: Callable[[str], None], verbose: bool) -> None:

@@ -229,9 +229,11 @@ def record_path(run: str) -> Path:
         folder = path if path.is_dir() else path.parent
         found = folder / SOLUTION
         if not found.is_file():
+            begun = (folder / "journal.sqlite").exists()
+            hint = f"end the run first: sycam-sygus FILE.sy --out {folder} --resume, with its options"
             raise OptionError(
-                f"RUN: '{folder}' holds no {SOLUTION}",
-                f"end the run first: sycam-sygus FILE.sy --out {folder} --resume, with its options",
+                f"RUN: '{folder}' holds no {SOLUTION}" if begun else f"RUN: there is no run in '{folder}'",
+                hint if begun else "give the folder of a run, as the search prints it at its end",
             )
         return found
     if not path.exists():

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sygus.errors import OptionError, Position, TypeCheckError
+from sygus.errors import OptionError, Position, SycamError, TypeCheckError, guess, known
 from sygus.oracles.equivalence import Probes
 from sygus.oracles.safety import Domain
 from sygus.saliency.features import FEATURES, Feature, Measurements, derive, draw
@@ -49,7 +49,8 @@ def check_parameters(parameters: Sequence[Variable], positions: Sequence[Positio
         feature = FEATURES.get(parameter.name)
         if feature is None:
             names = ", ".join(f"{name} {SORTS[f.rank]}" for name, f in FEATURES.items())
-            raise TypeCheckError(f"unknown feature '{parameter.name}'", position, f"known features: {names}")
+            hint = f"{guess(FEATURES, parameter.name)}known features: {names}"
+            raise TypeCheckError(f"unknown feature '{parameter.name}'", position, hint)
         if parameter.sort != SORTS[feature.rank]:
             message = f"the feature '{parameter.name}' is {SORTS[feature.rank]}, not {parameter.sort}"
             raise TypeCheckError(message, position, f"write ({parameter.name} {SORTS[feature.rank]})")
@@ -233,14 +234,13 @@ class CamOracle:
 
         Raises:
             OptionError: the pictures lack what the metric needs.
+            SycamError: the metric fails, or gives no scores.
         """
         metric.require(self.subject)
         with torch.no_grad():
             scores = metric.score(evaluation)
         self.forwards += metric.passes(self.subject.network.size) * len(evaluation.index)
         result: Scores = scores.float().cpu().numpy()
-        if not np.isfinite(result).all():
-            raise ArithmeticError(f"{metric.name} gave a score that is not finite")
         return result
 
     def changed(self, change: Change) -> CamOracle:
@@ -256,8 +256,8 @@ class CamOracle:
         """The evaluation of a reference on every picture."""
         if name not in self._referred:
             if name not in self.references:
-                known = ", ".join(self.references) or "none"
-                raise OptionError(f"there is no '{name}' to compare with", f"known references: {known}")
+                hint = known(self.references, name, "known references")
+                raise OptionError(f"there is no '{name}' to compare with", hint)
             everything = torch.arange(len(self.subject.targets))
             self._referred[name] = self.evaluation(self.references[name](self), everything)
         return self._referred[name]
@@ -274,10 +274,15 @@ Saliency = Callable[[CamOracle], Tensor]
 
 
 def saliency_of(expression: Term) -> Saliency:
-    """The saliency maps of an expression."""
+    """The saliency maps of an expression; drawing raises SycamError where they are not finite."""
 
     def draw_maps(oracle: CamOracle) -> Tensor:
         (heat,) = oracle.heat_maps([expression])
+        if not heat.finite:
+            bad = int((~heat.maps.isfinite().flatten(1).all(1)).sum())
+            message = f"the expression {expression!r} is not finite on {bad} of {len(heat.maps)} pictures"
+            divides = any(getattr(node.head, "name", "") == "/" for node in subterms(expand(expression)))
+            raise SycamError(message, "div0 in place of / gives 0 where the denominator is" if divides else "")
         return saliency(heat.maps, oracle.subject.network.size)
 
     return draw_maps

@@ -10,6 +10,7 @@ import torch
 
 from sygus.elaborate import load_definitions
 from sygus.errors import OptionError
+from sygus.errors import known as listed
 from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, features_of, saliency_of
 from sygus.resources import read_problem
 from sygus.saliency.features import FEATURES
@@ -128,7 +129,7 @@ def _found(text: str) -> Method:
     """The method of a name, perhaps with options."""
     known, (name, given) = methods(), read_call(text, "method")
     if name not in known:
-        raise OptionError(f"unknown method '{name}'", f"known methods: {ALL}, {QUICK}, {', '.join(known)}")
+        raise OptionError(f"unknown method '{name}'", listed([ALL, QUICK, *known], name, "known methods"))
     if not given:
         return known[name]
     entry = MAP_METHODS.get(name) or VARIANTS.get(name)

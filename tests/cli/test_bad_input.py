@@ -69,7 +69,7 @@ def test_unbalanced_parentheses(tmp_path: Path) -> None:
             "(M Map    (",
             ("the nonterminal 'W' derives nothing", "without nonterminals"),
         ),
-        ("Real average-drop)", "Real average-dorp)", ("unknown metric 'average-dorp'", "average-drop")),
+        ("Real average-drop)", "Real average-dorp)", ("unknown metric 'average-dorp'", "did you mean 'average-drop'?")),
         ("(set-logic CAM)", "(set-logic CMA)", ("unknown logic 'CMA'", "CAM")),
         ("(set-logic CAM)", "", ("the logic is not set", "(set-logic CAM)")),
         ("(set-feature :oracles true)", "", ("needs the feature :oracles", "(set-feature :oracles true)")),
@@ -85,7 +85,13 @@ def test_bad_problems(tmp_path: Path, old: str, new: str, fragments: tuple[str, 
 
 def test_a_parameter_that_is_no_feature(tmp_path: Path) -> None:
     text = GOOD.replace("(alpha Map)", "(alhpa Map)").replace(" alpha ", " alhpa ")
-    rejected(solve_text(tmp_path, text), "unknown feature 'alhpa'", "known features: activation Map", "alpha Map")
+    rejected(
+        solve_text(tmp_path, text),
+        "unknown feature 'alhpa'",
+        "did you mean 'alpha'?",
+        "known features: activation Map",
+        "alpha Map",
+    )
 
 
 def test_a_feature_of_another_sort(tmp_path: Path) -> None:
@@ -108,9 +114,11 @@ def test_messages_point_at_the_place(tmp_path: Path) -> None:
     ("options", "fragments"),
     [
         (["--network", "vgg"], ("--network", "unknown network 'vgg'", "shapes-vgg")),
+        (["--network", "shapes-vg"], ("--network", "did you mean 'shapes-vgg'?")),
         (["--images", "nowhere"], ("--images", "'nowhere'", "shapes")),
         (["--layer", "nowhere"], ("--layer", "nowhere")),
         (["--strategy", "guess"], ("--strategy", "'guess'", "enumerate")),
+        (["--race", "bond"], ("--race", "did you mean 'bound'?")),
         (["--race", "horse"], ("--race", "'horse'", "bound")),
         (["--device", "abacus"], ("--device", "'abacus'", "cpu")),
         (["--target", "both"], ("--target", "'both'", "label")),
@@ -150,16 +158,35 @@ def test_a_journal_that_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "fragments"),
     [
-        (["--methods", "gradcan"], ("--methods", "gradcan", "gradcam")),
+        (["--methods", "gradcan"], ("--methods", "gradcan", "did you mean 'gradcam'?")),
         (["--metrics", "drop"], ("--metrics", "'drop'", "average-drop")),
         (["--expression", "(gap gradient"], ("--expression:1:1", "never closed")),
         (["--expression", "(gap gradeint)"], ("--expression:1:6", "did you mean 'gradient'?")),
         (["--expression", "true"], ("--expression:1:1", "Bool")),
         (["--expression", "@nowhere"], ("--expression", "nowhere")),
+        (["--expression", "@."], ("--expression: '.' is a folder", "@answer.sy")),
     ],
 )
 def test_bad_evaluations(options: list[str], fragments: tuple[str, ...]) -> None:
     rejected(run("evaluate", *options), *fragments)
+
+
+def test_a_misspelt_command() -> None:
+    rejected(run("solv", "gradcam"), "no command, file or shipped grammar 'solv'; did you mean 'solve'?")
+    rejected(run("gradcm"), "did you mean 'gradcam'?")
+
+
+def test_a_misspelt_option_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "problem.sy"
+    path.write_text(GOOD.replace("(set-option :network", "(set-option :netwrk", 1))
+    assert (
+        "the option ':netwrk' means nothing here and is ignored; did you mean ':network'?"
+        in run("check", str(path)).stderr
+    )
+
+
+def test_a_report_of_no_run(tmp_path: Path) -> None:
+    rejected(run("report", str(tmp_path)), "there is no run in", "give the folder of a run")
 
 
 def test_unknown_kind_of_list() -> None:

@@ -69,7 +69,7 @@ def test_constant_maps_are_reported() -> None:
         ("drop", ("--metrics", "unknown metric 'drop'", "average-drop")),
         ("deletion(top=101)", ("--metrics", "'top'", "from 0 to 100")),
         ("win(against=nobody)", ("--metrics", "nobody", "gradcam")),
-        ("no.module:here", ("--metrics", "cannot import")),
+        ("no.module:here", ("--metrics", "there is no module 'no.module'", "run in the folder")),
     ],
 )
 def test_bad_metrics(metrics: str, fragments: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -75,7 +76,7 @@ def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_prints_the_best_so_far_and_how_to_go_on(tmp_path: Path) -> None:
-    out = tmp_path / "run"
+    out = tmp_path / "a run"
     long = [argument for argument in command(out) if argument != "--quiet"]
     arguments = ["size=9" if argument == "size=6" else argument for argument in long]
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -84,6 +85,11 @@ def test_an_interrupt_prints_the_best_so_far_and_how_to_go_on(tmp_path: Path) ->
     answer, messages = process.communicate(timeout=120)
     assert process.returncode == 130, messages
     assert re.fullmatch(r"\(\(\S+ \d+\) \(define-fun w .*\)\)\n", answer)
-    assert f"resume: sycam-sygus gradcam_plus --out {out} --resume" in messages
+    pasted = re.search(r"^resume: sycam-sygus (.*)$", messages, re.MULTILINE)
+    assert pasted is not None, messages
+    words = shlex.split(pasted[1])
+    assert (words[0], words[-1]) == ("gradcam_plus", "--resume")
+    given = arguments[4:]
+    assert set(zip(words[1:-1:2], words[2:-1:2], strict=True)) == set(zip(given[::2], given[1::2], strict=True))
     assert "Traceback" not in messages
     assert json.loads((out / "solution.json").read_text())["ending"] == "interrupted"

@@ -102,7 +102,62 @@ def test_another_seed_is_another_run(solved: tuple[Path, str, str]) -> None:
     out, _, _ = solved
     result = CliRunner().invoke(main, ["gradcam_plus", "--out", str(out), *SMALL, "--resume", "--seed", "1"])
     assert result.exit_code == 2
-    assert "another run: it differs in" in result.stderr
+    assert "another run: it differs in --seed: 0 there, 1 here" in result.stderr
+
+
+def test_a_larger_budget_continues_a_run(solved: tuple[Path, str, str], tmp_path: Path) -> None:
+    _, answer, _ = solved
+    out = tmp_path / "run"
+    solve(out, "--budget", "size=5,terms=40")
+    assert json.loads((out / "solution.json").read_text())["ending"] == "the budget's terms is spent"
+    assert solve(out, "--resume", "--budget", "size=5,time=5m")[0] == answer
+
+
+def test_a_larger_size_continues_a_run_as_if_it_had_been_asked_for_at_once(
+    solved: tuple[Path, str, str], tmp_path: Path
+) -> None:
+    (whole, answer, _), out = solved, tmp_path / "run"
+    solve(out, "--budget", "size=4")
+    assert solve(out, "--resume")[0] == answer
+
+    def proposals(folder: Path) -> list[tuple[str, ...]]:
+        with sqlite3.connect(folder / "journal.sqlite") as connection:
+            return connection.execute("SELECT * FROM proposals ORDER BY id").fetchall()
+
+    assert proposals(out) == proposals(whole)
+    arguments = ["gradcam_plus", "--out", str(out), *SMALL, "--resume", "--budget", "size=4"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "goes up to size=5, not size=4; give at least size=5" in result.stderr
+
+
+def test_a_network_or_metric_that_is_none_leaves_no_folder(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    for wrong in (("--network", "shapes-vg"), ("--layer", "nowhere"), ("--metric", "drop")):
+        assert CliRunner().invoke(main, ["gradcam", *wrong, "--out", str(out)]).exit_code == 2
+    assert not out.exists()
+
+
+def test_a_listing_that_cannot_be_written_is_said_before_the_search(tmp_path: Path) -> None:
+    (tmp_path / "all.csv").mkdir()
+    listing = ("--all", str(tmp_path / "all.csv"), "--out", str(tmp_path / "run"))
+    result = CliRunner().invoke(main, ["gradcam_plus", *SMALL, *listing])
+    assert result.exit_code == 2
+    assert "--all: cannot write" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_fails_after_the_search_does_not_cost_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sygus.export.gallery.Gallery.write", fails)
+    out = tmp_path / "run"
+    result = CliRunner().invoke(main, ["gradcam_plus", *SMALL, "--budget", "size=3", "--out", str(out)])
+    assert result.exit_code == 2
+    assert result.stdout == (out / "answer.sy").read_text()
+    assert "cannot write to" in result.stderr
+    assert "resume: sycam-sygus gradcam_plus --search-images 32" in result.stderr
 
 
 def test_check_synth_stops_at_the_first_that_satisfies(tmp_path: Path) -> None:

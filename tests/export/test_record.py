@@ -118,6 +118,9 @@ def test_what_is_no_record_is_an_error(tmp_path: Path, text: str) -> None:
 def test_a_missing_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="RUN: there is no"):
         Record.read(str(tmp_path / "nowhere"))
+    with pytest.raises(OptionError, match="there is no run in"):
+        Record.read(str(tmp_path))
+    (tmp_path / "journal.sqlite").touch()
     with pytest.raises(OptionError, match="--resume"):
         Record.read(str(tmp_path))
 

@@ -310,6 +310,7 @@ def test_a_folder_of_no_layout_is_answered_with_the_layouts(tmp_path: Path) -> N
     with pytest.raises(OptionError) as error:
         loaded(tmp_path, 2)
     assert error.value.message == f"--images: the folder '{tmp_path}' has no known layout"
+    assert "put the pictures of each class into a folder of its own, or beside them a manifest.csv" in error.value.hint
     assert all(f"{name}:{tmp_path}" in error.value.hint for name in LAYOUTS)
 
 

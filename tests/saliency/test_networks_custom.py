@@ -252,6 +252,79 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert described.mean == (0.5, 0.5, 0.5)
 
 
+LATE = """
+import torch
+from torch import nn
+from sygus.saliency.images import Preprocessing
+
+BODY = nn.Sequential(nn.Conv2d(3, 8, 5, 4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 8))
+
+
+class Tiring(nn.Module):
+    def __init__(self, passes):
+        super().__init__()
+        self.body, self.passes, self.done = BODY, passes, 0
+
+    def forward(self, x):
+        self.done += 1
+        if self.done > self.passes:
+            raise RuntimeError("tired")
+        return self.body(x) if self.done else None  # no graph
+
+
+def soon():
+    return Tiring(1)
+
+
+def later():
+    return Tiring(30), {"preprocessing": Preprocessing.square(64)}
+
+
+class Leaving(nn.Module):
+    def forward(self, x):
+        raise SystemExit(3)
+
+
+def leaving():
+    return Leaving()
+
+
+def wrong_key():
+    return BODY, {"output": lambda made: made["scores"]}
+
+
+def no_tensor():
+    return BODY, {"output": lambda made: None}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("soon", "'tiring:soon' fails while it is tried and split: RuntimeError: tired (tiring.py:"),
+        ("leaving", "'tiring:leaving' fails while it is tried and split: SystemExit: 3 (tiring.py:"),
+        ("wrong_key", "output= fails on the Tensor of the model: IndexError"),
+        ("no_tensor", "output= gives NoneType, not a tensor; it must pick the logits (B, classes)"),
+    ],
+)
+def test_networks_that_fail_after_the_first_trial(folder: Path, name: str, message: str) -> None:
+    (folder / "tiring.py").write_text(LATE)
+    with pytest.raises(OptionError) as error:
+        load_network(f"tiring:{name}", CPU)
+    assert message in str(error.value)
+
+
+def test_a_network_that_fails_in_mid_search(folder: Path) -> None:
+    (folder / "tiring.py").write_text(LATE)
+    few = ("--search-images", "32", "--held-out-images", "2", "--device", "cpu", "--budget", "size=5")
+    result = CliRunner().invoke(main, ["gradcam_plus", "--network", "tiring:later", *few, "--out", "a run"])
+    assert result.exit_code == 2
+    assert isinstance(result.exception, SystemExit)
+    assert "'tiring:later' fails on a pass of 32 pictures: RuntimeError: tired (tiring.py:" in result.stderr
+    assert "resume: sycam-sygus gradcam_plus --network tiring:later --search-images 32" in result.stderr
+    assert "--out 'a run' --resume" in result.stderr
+
+
 @pytest.mark.usefixtures("folder")
 def test_through_the_command_line() -> None:
     few = ("--search-images", "2", "--held-out-images", "2", "--device", "cpu", "--metrics", "average-drop")

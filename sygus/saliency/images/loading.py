@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sygus.errors import OptionError, SycamError
 from sygus.saliency import shapes
-from sygus.saliency.images.collection import Collection, Entry, Unreadable
+from sygus.saliency.images.collection import Collection, Entry, Unreadable, pictures_in
 from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.images.imageset import Box, ImageSet, Split
 from sygus.saliency.images.layouts import LAYOUTS, Layout, detect
@@ -87,9 +87,10 @@ def _find(name: str) -> tuple[Layout, Path]:
     layout = detect(folder)
     if layout is not None:
         return layout, folder
-    raise OptionError(
-        f"--images: the folder '{name}' has no known layout", f"name one of {', '.join(f'{n}:{name}' for n in LAYOUTS)}"
-    )
+    hint = f"name one of {', '.join(f'{n}:{name}' for n in LAYOUTS)}"
+    if pictures_in(folder):
+        hint = f"put the pictures of each class into a folder of its own, or beside them a manifest.csv; or {hint}"
+    raise OptionError(f"--images: the folder '{name}' has no known layout", hint)
 
 
 class _Reader:

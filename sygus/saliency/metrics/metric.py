@@ -9,13 +9,14 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from sygus.errors import OptionError
 from sygus.saliency.images import Box, ImageSet
+from sygus.saliency.metrics.checked import checked_scores
 from sygus.saliency.networks import Network
 from sygus.saliency.options import Options, Value, called, read_options
 
@@ -264,8 +265,12 @@ class Metric:
         return tuple(str(self.chosen[name]) for name, option in self.options.items() if option.refers)
 
     def score(self, evaluation: Evaluation) -> Tensor:
-        """The score of each picture, (n,) float32."""
-        return self.function(evaluation, **self.chosen).float()
+        """The score of each picture, (n,) float32.
+
+        Raises:
+            SycamError: the metric fails, or its scores are not finite or outside its range.
+        """
+        return checked_scores(self, evaluation)
 
     def passes(self, size: Size) -> int:
         """Forward passes that a picture of H, W costs, without what explaining again costs."""
@@ -340,7 +345,7 @@ def metric(
     """Register the decorated function as a metric.
 
     The function takes an :class:`Evaluation`, and its options by keyword, and returns the score of each picture (n,),
-    never NaN; its docstring states definition and source. See :class:`Metric` for the arguments.
+    finite and from ``low`` to ``high``; its docstring states definition and source. See :class:`Metric`.
 
     Args:
         name: as files and options name it.
@@ -353,7 +358,14 @@ def metric(
         invariances: what leaves the score as it is.
         joint: whether the scores of pictures depend on one another.
         options: what can be set.
+
+    Raises:
+        ValueError: a direction or a range that is none.
     """
+    if direction not in get_args(Direction):
+        raise ValueError(f"the metric '{name}' has the direction {direction!r}; write 'min' or 'max'")
+    if not low < high:
+        raise ValueError(f"the metric '{name}' has the range from {low} to {high}; low must be less than high")
     cost: Callable[..., int] = passes if callable(passes) else partial(_constant, passes)
     metadata = {
         "direction": direction,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from functools import cache
 from importlib.metadata import entry_points
 
-from sygus.errors import OptionError
+from sygus.errors import OptionError, known
+from sygus.saliency.foreign import named_function
 from sygus.saliency.metrics.metric import METRICS, Metric
 from sygus.saliency.options import read_call, split_calls
 
@@ -39,7 +39,7 @@ def find_metric(name: str) -> Metric:
     family, given = read_call(name, "metric")
     metrics = known_metrics()
     if family not in metrics:
-        raise OptionError(f"unknown metric '{family}'", f"known metrics: {', '.join(metrics)}")
+        raise OptionError(f"unknown metric '{family}'", known(metrics, family, "known metrics"))
     return metrics[family].configured(given)
 
 
@@ -54,11 +54,7 @@ def chosen_metric(name: str) -> Metric:
     path, _, options = name.strip().partition("(")
     if ":" not in path:
         return find_metric(name)
-    module, _, attribute = path.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise OptionError(f"cannot import the metric '{path}' ({error})", "write package.module:function") from None
+    function = named_function(path)
     for metric in METRICS.values():
         if metric.function is function:
             return find_metric(f"{metric.name}({options}" if options else metric.name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 
+from sygus.saliency.foreign import ALWAYS, blamed
 from sygus.saliency.networks.classifier import Classifier
 from sygus.saliency.networks.families import NETWORKS, load_classifier
 from sygus.saliency.networks.memory import keep_freed_memory
@@ -32,4 +33,6 @@ def load_network(name: str, device: torch.device, layer: str | None = None) -> N
     """
     keep_freed_memory()
     compute_repeatably(device)
-    return make_network(load_classifier(name), name, device, layer)
+    classifier = load_classifier(name)
+    with blamed(f"--network: '{name}' fails while it is tried and split", ALWAYS):
+        return make_network(classifier, name, device, layer)

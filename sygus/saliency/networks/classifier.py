@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sygus.errors import OptionError
+from sygus.saliency.foreign import blamed
 from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.networks.chunks import is_out_of_memory
 
@@ -133,8 +134,17 @@ class PickLogits(Leaf):
         self.output = output
 
     def forward(self, returned: Any) -> Tensor:
-        """The logits."""
-        return self.output(returned).float()
+        """The logits.
+
+        Raises:
+            OptionError: ``output`` fails or gives no tensor.
+        """
+        hint = "it must pick the logits (B, classes) from what the model returns"
+        with blamed(f"--network: output= fails on the {type(returned).__name__} of the model", hint):
+            logits = self.output(returned)
+        if not isinstance(logits, Tensor):
+            raise OptionError(f"--network: output= gives {type(logits).__name__}, not a tensor", hint)
+        return logits.float()
 
 
 def named_logits(returned: Any) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from sygus.errors import OptionError
+from sygus.saliency.foreign import ALWAYS, blamed
 from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.networks.chunks import Chunk, chunk_for, enough, is_out_of_memory
 from sygus.saliency.networks.classifier import Classifier, pipeline, probe_pictures
@@ -243,7 +244,7 @@ class Network:
     def _without_gradients(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         def run() -> Tensor:
             with torch.no_grad():
-                return torch.cat([function(*chunk).float() for chunk in self._chunks(*inputs)])
+                return torch.cat([self._passed(function, *chunk).float() for chunk in self._chunks(*inputs)])
 
         return self.fitting(run)[: len(inputs[0])]
 
@@ -255,7 +256,7 @@ class Network:
             for chunk, chosen, *others in self._chunks(inputs, targets, *beside):
                 leaf = chunk.detach().clone().requires_grad_()
                 with torch.enable_grad():
-                    logit = function(leaf, *others).gather(1, chosen[:, None])[:, 0]
+                    logit = self._passed(function, leaf, *others).gather(1, chosen[:, None])[:, 0]
                     (gradient,) = torch.autograd.grad(logit.sum(), leaf)
                 logits.append(logit.detach().float())
                 gradients.append(gradient.float())
@@ -263,6 +264,10 @@ class Network:
 
         logits, gradients = self.fitting(run)
         return logits[: len(inputs)], gradients[: len(inputs)]
+
+    def _passed(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        with blamed(f"--network: '{self.name}' fails on a pass of {len(inputs[0])} pictures", ALWAYS):
+            return function(*inputs)
 
     def _chunks(self, *inputs: Tensor) -> Iterator[tuple[Tensor, ...]]:
         """The inputs in pieces of one size, moved to the device as they are taken, the last filled up."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sygus.errors import OptionError
+from sygus.errors import OptionError, known
+from sygus.saliency.foreign import PATTERN
 from sygus.saliency.networks.classifier import Classifier
 from sygus.saliency.networks.families import (  # noqa: F401 - they register themselves
     custom,
@@ -19,7 +20,7 @@ ORDER = ("shapes-vgg", "shapes-resnet", "efficientnet-lite0", "efficientnet-lite
 NETWORKS: dict[str, str] = {
     **{name: FAMILIES[name].doc for name in ORDER},
     **{pattern: one.doc for pattern, one in FAMILIES.items() if one.prefix},
-    custom.PATTERN: custom.DOC,
+    PATTERN: custom.DOC,
 }
 """How networks are named and what they are."""
 
@@ -36,4 +37,4 @@ def load_classifier(spec: str) -> Classifier:
     if colon and prefix and name:
         chosen = next((one for one in FAMILIES.values() if one.prefix == prefix), None)
         return chosen.load(name) if chosen is not None else custom.load(spec)
-    raise OptionError(f"--network: unknown network '{spec}'", f"known networks: {', '.join(NETWORKS)}")
+    raise OptionError(f"--network: unknown network '{spec}'", known(NETWORKS, spec, "known networks"))

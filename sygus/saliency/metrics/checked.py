@@ -1,0 +1,76 @@
+"""What a metric returns, checked: metrics are users' code, and a race trusts the range that they declare."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from sygus.errors import SycamError
+from sygus.saliency.foreign import blamed
+
+if TYPE_CHECKING:
+    from sygus.saliency.metrics.metric import Evaluation, Metric
+
+ROUNDING = 1e-6
+"""How far a score may lie outside the declared range, in units of the bound, at least of 1."""
+
+
+def checked_scores(metric: Metric, evaluation: Evaluation) -> Tensor:
+    """The score of each picture, (n,) float32: finite and in the metric's range.
+
+    Raises:
+        SycamError: the metric fails or returns anything else.
+    """
+    version = evaluation.saliency._version
+    with blamed(f"the metric '{metric.name}' fails", _wanted(metric)):
+        returned = metric.function(evaluation, **metric.chosen)
+    if evaluation.saliency._version != version:
+        message = f"the metric '{metric.name}' changes the saliency maps that it is given"
+        raise SycamError(message, "work on evaluation.saliency.clone()")
+    count = len(evaluation.index)
+    if not isinstance(returned, Tensor):
+        raise _wrong(metric, f"gives {_kind(returned)}")
+    if tuple(returned.shape) != (count,) or returned.is_complex():
+        of = f"numbers of shape {tuple(returned.shape)}" if not returned.is_complex() else "complex numbers"
+        raise _wrong(metric, f"gives {of} for {count} pictures, not ({count},)")
+    scores = returned.float()
+    _check_values(metric, evaluation, scores)
+    return scores
+
+
+def _check_values(metric: Metric, evaluation: Evaluation, scores: Tensor) -> None:
+    low, high = (_widened(bound, sign) for bound, sign in ((metric.low, -1), (metric.high, 1)))
+    wrong = (~(scores.isfinite() & (scores >= low) & (scores <= high))).nonzero()[:, 0].tolist()
+    if not wrong:
+        return
+    picture = evaluation.subject.images.ids[int(evaluation.index[wrong[0]])]
+    others = f" and for {len(wrong) - 1} of {len(scores) - 1} others" if len(wrong) > 1 else ""
+    value = float(scores[wrong[0]])
+    what = f"{value:g}" if math.isfinite(value) else f"{value}, which is not finite,"
+    outside = f" a score outside {_range(metric)}," if math.isfinite(value) else ""
+    raise _wrong(metric, f"gives{outside} {what} for the picture {picture}{others}")
+
+
+def _widened(bound: float, sign: int) -> float:
+    return bound + sign * ROUNDING * max(1.0, abs(bound)) if math.isfinite(bound) else bound
+
+
+def _range(metric: Metric) -> str:
+    return f"[{metric.low:g}, {metric.high:g}]"
+
+
+def _kind(value: Any) -> str:
+    kind = type(value)
+    return "None" if value is None else f"{kind.__module__}.{kind.__name__}".removeprefix("builtins.")
+
+
+def _wrong(metric: Metric, what: str) -> SycamError:
+    return SycamError(f"the metric '{metric.name}' {what}", _wanted(metric))
+
+
+def _wanted(metric: Metric) -> str:
+    bounded = math.isfinite(metric.low) or math.isfinite(metric.high)
+    within = f" in {_range(metric)}, which it declares" if bounded else ""
+    return f"it must return a tensor (n,) with a finite score of each of n pictures{within}"
