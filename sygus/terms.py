@@ -7,6 +7,7 @@ hashing is free and every table keyed by terms shares sub-terms.
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,10 @@ from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+_PLAIN = re.compile(r"(?!(?:_|!|as|let|par|exists|forall)$)[A-Za-z_+\-*&!~<>=/%?.$^@][A-Za-z0-9_+\-*&|!~<>=/%?.$^@]*")
+"""Names that need no bars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,8 @@ class Sort:
         return self.name == "->"
 
     def __str__(self) -> str:
-        head = f"(_ {self.name} {' '.join(map(str, self.indices))})" if self.indices else self.name
+        name = self.name if _PLAIN.fullmatch(self.name) else f"|{self.name}|"
+        head = f"(_ {name} {' '.join(map(str, self.indices))})" if self.indices else name
         return f"({head} {' '.join(map(str, self.arguments))})" if self.arguments else head
 
 

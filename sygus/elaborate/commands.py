@@ -10,6 +10,7 @@ from typing import Any
 from sygus.elaborate.datatypes import declared_datatypes, declared_sort
 from sygus.elaborate.defaults import constants_of, default_grammar
 from sygus.elaborate.grammar import GrammarReader
+from sygus.elaborate.objectives import objective
 from sygus.elaborate.oracles import OracleSugar, by_file, oracle_call
 from sygus.errors import Position
 from sygus.problem import Objective, OracleCall, Problem, Setting, Target
@@ -26,8 +27,6 @@ from sygus.scope import (
 from sygus.syntax import script as ast
 from sygus.terms import (
     BOOL,
-    INT,
-    REAL,
     OracleFunction,
     Sort,
     SynthFunction,
@@ -261,16 +260,14 @@ class Elaborator:
             self._constrain(written.constraint, command.position)
 
     def _synth_fun(self, command: ast.SynthFun) -> None:
-        function = SynthFunction(
-            command.name, check_parameters(command.parameters, self.scope), check_sort(command.sort, self.scope)
-        )
-        self._synthesise(function, command)
+        self._synthesise(command, check_sort(command.sort, self.scope))
 
     def _synth_inv(self, command: ast.SynthInv) -> None:
-        self._synthesise(SynthFunction(command.name, check_parameters(command.parameters, self.scope), BOOL), command)
+        self._synthesise(command, BOOL)
 
-    def _synthesise(self, function: SynthFunction, command: ast.SynthFun | ast.SynthInv) -> None:
+    def _synthesise(self, command: ast.SynthFun | ast.SynthInv, sort: Sort) -> None:
         theory = self.scope.theory
+        function = SynthFunction(command.name, check_parameters(command.parameters, self.scope), sort)
         if function.sort.is_function:
             fail(f"the result of '{function.name}' is a function", command.position, "give it more parameters")
         if command.grammar is None:
@@ -354,24 +351,10 @@ class Elaborator:
             if attribute.keyword != "lexico":
                 fail(f"unknown attribute ':{attribute.keyword}'", attribute.position, "write :lexico")
             self.lexicographic = True
-        self.objectives = tuple(self._objective(expression) for expression in command.objectives)
+        self.objectives = tuple(objective(expression, self.scope) for expression in command.objectives)
         if not self.objectives:
             fail("optimize-synth has no objective", command.position, "write ((! (metric f) :min) …)")
         self.finished = command
-
-    def _objective(self, expression: ast.TermExpression) -> Objective:
-        direction: Any = "min"
-        if isinstance(expression, ast.Annotated):
-            for index, attribute in enumerate(expression.attributes):
-                if attribute.keyword not in ("min", "max"):
-                    fail(f"unknown attribute ':{attribute.keyword}'", attribute.position, "write :min or :max")
-                if index:
-                    fail("an objective with two directions", attribute.position, "keep one of :min and :max")
-                direction = attribute.keyword
-        value = check_term(expression, replace(self.scope, variables={}))
-        if value.sort not in (INT, REAL):
-            fail(f"an objective must be a number, this is {value.sort}", expression.position, "name a metric")
-        return Objective(value, direction)
 
 
 def _attribute_text(attribute: ast.Attribute) -> str:

@@ -12,7 +12,9 @@ from sygus.syntax.printer import print_symbol
 from sygus.terms import (
     REAL,
     Definition,
+    Hole,
     Literal,
+    Nonterminal,
     OracleFunction,
     Sort,
     SynthFunction,
@@ -97,7 +99,7 @@ def term_text(root: Term, numerals: Sort | None = REAL) -> str:
 def _head_text(head: Any, numerals: Sort | None) -> str:
     if isinstance(head, Literal):
         return literal_text(head, numerals)
-    if not isinstance(head, Variable | Definition | SynthFunction | OracleFunction):
+    if not isinstance(head, Variable | Definition | SynthFunction | OracleFunction | Nonterminal | Hole):
         return _BOUND.sub(r"\1\2|", head.name) if head.name.startswith(("forall (", "exists (")) else str(head.name)
     return print_symbol(readable_name(head.name))
 

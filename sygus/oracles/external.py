@@ -258,7 +258,7 @@ def read_value(expression: ast.TermExpression | ast.Lambda, sort: Sort, theory: 
     Raises:
         TypeCheckError: it is of another sort, or no value.
     """
-    scope = Scope(theory, {str(known): known for known in theory.sorts})
+    scope = Scope(theory, {known.name: known for known in theory.sorts})
     if isinstance(expression, ast.Lambda):
         parameters = check_parameters(expression.variables, scope)
         body = check_term(expression.body, scope.binding({p.name: leaf(p) for p in parameters}))

@@ -144,10 +144,10 @@ def _structured(
 
 
 def _uninterpreted(sort: Sort) -> Representation:
-    """Z3 calls the values of a model ``S!val!0``, …; as constants of these names, nothing says that they differ."""
+    """Z3 calls the values of a model ``S!val!0``, …; as constants, nothing says that they differ."""
 
     def read(value: z3.ExprRef) -> int:
-        name, _, number = str(value).rpartition("!val!")
+        name, _, number = value.decl().name().replace("|'", "!val!").rpartition("!val!")
         return int(number) if name and number.isdecimal() else _unreadable(value)
 
     return Representation(
@@ -155,7 +155,7 @@ def _uninterpreted(sort: Sort) -> Representation:
         encode=_same,
         decode=_same,
         z3_sort=lambda: z3.DeclareSort(str(sort)),
-        z3_value=lambda value: z3.Const(f"{sort}!val!{value}", z3.DeclareSort(str(sort))),
+        z3_value=lambda value: z3.Const(f"{sort}|'{value}", z3.DeclareSort(str(sort))),
         read_z3=read,
     )
 

@@ -56,6 +56,26 @@ def test_variables_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert "(=> (= x 7) (=> (= |x'0| 5) (= (f |x'0|) 0))) fails where x = 7, |x'0| = 5" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("declared", "sort", "body"),
+    [
+        ("(declare-sort |my sort| 0)", "|my sort|", "x"),
+        ("(declare-datatype |a list| ((|no thing|) (|put on| (|the head| |a list|))))", "|a list|", "(|put on| x)"),
+        ("(declare-datatype L (par (|an a|) ((nil) (cons (hd |an a|) (tl (L |an a|))))))(declare-sort |1| 0)",
+         "(L |1|)", "(as nil (L |1|))"),
+    ],
+)  # fmt: skip
+def test_answers_over_quoted_names_read_back(declared: str, sort: str, body: str, tmp_path: Path) -> None:
+    text = f"""(set-logic ALL) {declared}
+        (synth-fun |f 1| ((x {sort})) {sort} ((|a nt| {sort})) ((|a nt| {sort} ({body}))))
+        (declare-var |y 1| {sort}) (constraint (= (|f 1| |y 1|) {body.replace("x", "|y 1|")})) (check-synth)"""
+    (tmp_path / "p.sl").write_text(text, encoding="utf-8")
+    found = CliRunner().invoke(main, [str(tmp_path / "p.sl"), "--certify", "--time", "20"])
+    assert found.exit_code == 0, found.output
+    assert "certified" in found.stderr
+    assert verified(tmp_path, text, found.stdout).exit_code == 0
+
+
 MAXIMUM = """(set-logic LIA)
 (synth-fun f ((x Int) (y Int)) Int ((I Int) (B Bool)) ((I Int (x y 0 (ite B I I))) (B Bool ((<= I I)))))
 (declare-var a Int)
