@@ -127,7 +127,8 @@ def contradiction(specification: Specification, limits: Limits) -> str | None:
             solver.set("timeout", limits.milliseconds)
             solver.add(z3.Not(claim))
             if solver.check() == z3.sat:
-                return f"{term_text(conjunct.formula)} fails, whatever the functions are"
+                shown = term_text(conjunct.formula, specification.problem.theory.numerals)
+                return f"{shown} fails, whatever the functions are"
     return None
 
 

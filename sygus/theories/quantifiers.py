@@ -8,7 +8,7 @@ from typing import Any
 import z3
 
 from sygus.errors import SycamError
-from sygus.terms import BOOL, Term, Variable, subterms
+from sygus.terms import BOOL, Term, Variable, plain_name, subterms
 from sygus.theories.function import CONNECTIVE, Function, Latex, fixed, opaque
 from sygus.theories.sorts import z3_constant
 
@@ -42,7 +42,7 @@ def quantifier(name: str, variables: tuple[Variable, ...]) -> Quantifier:
     Its kernel raises a :class:`NotEvaluatedError`: a formula over all values of a sort is decided by Z3 alone.
     """
     bound = " ".join(f"({_written(variable.name)} {variable.sort})" for variable in variables)
-    symbols = ", ".join(variable.name for variable in variables)
+    symbols = ", ".join(plain_name(variable.name) for variable in variables)
 
     def kernel(*_: Any) -> Any:
         raise NotEvaluatedError(f"'{name}' inside a formula is not evaluated", "only Z3 decides such formulas")
