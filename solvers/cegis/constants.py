@@ -19,7 +19,6 @@ from solvers.cegis.strategies import Proposals, Strategy
 from solvers.cegis.verifier import Encoder, Status, read_point, verify
 from sygus.elaborate.defaults import has_constants
 from sygus.errors import Position
-from sygus.problem import Grammar
 from sygus.terms import Sort, Term, Variable, leaf, substitute, subterms
 from sygus.theories.sorts import representation, z3_constant
 from sygus.theories.values import value_term
@@ -114,7 +113,11 @@ def propose(specification: Specification, limits: Limits) -> Proposals:
             return
 
 
-def _has_symbols(grammar: Grammar) -> bool:
+def _applies(specification: Specification) -> bool:
+    """To a grammar of the file's own: without one, other strategies find constants."""
+    if len(specification.targets) != 1 or specification.targets[0].free:
+        return False
+    grammar = specification.targets[0].written
     places = [place for productions in grammar.productions.values() for p in productions for place in p.constants]
     return bool(places) and all(has_constants(place.sort) for place in places)
 
@@ -122,7 +125,7 @@ def _has_symbols(grammar: Grammar) -> bool:
 CONSTANTS = Strategy(
     name="constants",
     doc="terms with symbols for (Constant σ), whose values Z3 finds (CEGIS modulo theories)",
-    applies=lambda specification: len(specification.targets) == 1 and _has_symbols(specification.targets[0].written),
+    applies=_applies,
     propose=propose,
     share=0.5,
 )
