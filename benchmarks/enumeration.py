@@ -16,14 +16,14 @@ import torch
 from harness import report
 
 from solvers.bank import Bank
-from sygus.elaborate import load_problem
+from sygus.language.elaborate import load_problem
+from sygus.language.problem import Grammar
+from sygus.language.terms import REAL, Nonterminal, Term, Variable
+from sygus.language.theories.cam import MAP, WEIGHT
 from sygus.oracles.cam import domains, probes
 from sygus.oracles.equivalence import Probes, signatures
 from sygus.oracles.safety import SafetyOracle
-from sygus.problem import Grammar
 from sygus.resources import read_problem
-from sygus.terms import REAL, Nonterminal, Term, Variable
-from sygus.theories.cam import MAP, WEIGHT
 
 TOY = """
 (set-logic CAM)

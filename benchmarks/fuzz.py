@@ -23,11 +23,11 @@ from harness import report
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from mutations import mutated, random_script
-from sygus.elaborate import problem_of
 from sygus.errors import SourceError
+from sygus.language.elaborate import problem_of
+from sygus.language.syntax.parser import parse
+from sygus.language.syntax.printer import print_script
 from sygus.resources import grammar_names, read_problem
-from sygus.syntax.parser import parse
-from sygus.syntax.printer import print_script
 
 SECONDS = 10
 """For one input."""

@@ -17,8 +17,8 @@ from harness import interleaved, report
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from solvers.settings import Settings
-from solvers.solve import load_subjects
+from solvers.cam.settings import Settings
+from solvers.cam.solve import load_subjects
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.methods import methods
 from sygus.saliency.features import measure

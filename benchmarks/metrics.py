@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from harness import interleaved, report
 
-from solvers.settings import Settings
-from solvers.solve import load_subjects
-from sygus.expressions import read_expression
+from solvers.cam.settings import Settings
+from solvers.cam.solve import load_subjects
 from sygus.oracles.cam import CamOracle, saliency_of
+from sygus.oracles.expressions import read_expression
 from sygus.saliency.metrics import METRICS, Evaluation, Metric
 
 TARGET = 1.15

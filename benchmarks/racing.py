@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from harness import report
 
-from solvers.enumerate import Enumerate
-from solvers.race import Mode, Racer
-from solvers.run import BATCH
-from solvers.settings import Settings
-from solvers.solve import load_subjects
-from sygus.elaborate import load_problem
+from solvers.cam.learners.enumerate import Enumerate
+from solvers.cam.race import Mode, Racer
+from solvers.cam.run import BATCH
+from solvers.cam.settings import Settings
+from solvers.cam.solve import load_subjects
+from sygus.language.elaborate import load_problem
 from sygus.oracles.cam import CamOracle, HeatMaps, Scores, domains, probes
 from sygus.oracles.safety import SafetyOracle
 from sygus.resources import read_problem

@@ -11,7 +11,7 @@ import time
 from harness import report
 
 from solvers.bank import Bank
-from sygus.elaborate import load_problem
+from sygus.language.elaborate import load_problem
 from sygus.oracles.cam import domains, probes
 from sygus.oracles.safety import SafetyOracle
 

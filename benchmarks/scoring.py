@@ -9,11 +9,11 @@ from __future__ import annotations
 import torch
 from harness import interleaved, report
 
-from solvers.enumerate import Enumerate
-from solvers.run import BATCH
-from solvers.settings import Settings
-from solvers.solve import load_subjects
-from sygus.elaborate import load_problem
+from solvers.cam.learners.enumerate import Enumerate
+from solvers.cam.run import BATCH
+from solvers.cam.settings import Settings
+from solvers.cam.solve import load_subjects
+from sygus.language.elaborate import load_problem
 from sygus.oracles.cam import domains, probes
 from sygus.oracles.safety import SafetyOracle
 from sygus.resources import read_problem

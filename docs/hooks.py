@@ -7,14 +7,14 @@ from itertools import product
 from typing import Any
 
 from sygus.export.tables import arrow
+from sygus.language.theories.cam import CAM
+from sygus.language.theories.function import Function, Latex
 from sygus.oracles.cam import SORTS
 from sygus.oracles.methods import methods
 from sygus.saliency.features import FEATURES
 from sygus.saliency.images import IMAGE_SETS
 from sygus.saliency.metrics import known_metrics
 from sygus.saliency.networks import NETWORKS
-from sygus.theories.cam import CAM
-from sygus.theories.function import Function, Latex
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -18,14 +18,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from solvers.rows import Ints, Rows, blocks, contains, firsts, splits
+from solvers.levels import Ints, Rows, blocks, contains, firsts, splits
 from sygus.errors import SycamError
+from sygus.language.problem import Grammar, Production
+from sygus.language.terms import Hole, Nonterminal, Term, fill, subterms
+from sygus.language.theories import Function
+from sygus.language.theories.evaluate import evaluate
 from sygus.oracles.equivalence import SMALLEST, Probes, signatures
 from sygus.oracles.safety import SafetyOracle
-from sygus.problem import Grammar, Production
-from sygus.terms import Hole, Nonterminal, Term, fill, subterms
-from sygus.theories import Function
-from sygus.theories.evaluate import evaluate
 
 BLOCK = 1 << 17
 """Numbers computed at a time: small enough for the cache, large enough to hide the cost of a call."""

@@ -8,16 +8,16 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sygus.api import Result, load, solve
-    from sygus.synthesized import SynthesizedCAM, SynthesizedExtractor
+    from sygus.app.api import Result, load, solve
+    from sygus.app.explainers import SynthesizedCAM, SynthesizedExtractor
 
 __all__ = ["Result", "SynthesizedCAM", "SynthesizedExtractor", "__version__", "load", "solve"]
 
 __version__ = version("sycam-sygus")
 
 _HOMES = {
-    **dict.fromkeys(("Result", "load", "solve"), "sygus.api"),
-    **dict.fromkeys(("SynthesizedCAM", "SynthesizedExtractor"), "sygus.synthesized"),
+    **dict.fromkeys(("Result", "load", "solve"), "sygus.app.api"),
+    **dict.fromkeys(("SynthesizedCAM", "SynthesizedExtractor"), "sygus.app.explainers"),
 }
 
 

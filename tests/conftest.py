@@ -14,7 +14,7 @@ def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of few pictures; to be read, not written."""
-    from sygus.cli import main
+    from sygus.app.cli import main
 
     folder = tmp_path_factory.mktemp("finished") / "run"
     few = ("--budget", "size=5", "--search-images", "24", "--held-out-images", "16", "--device", "cpu")

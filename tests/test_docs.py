@@ -13,12 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 from cam_terms import read
-from solvers.strategy import Fate, Outcome
-from sygus.cli import main
+from places import ROOT
+from solvers.cam.learner import Fate, Outcome
+from sygus.app.cli import main
+from sygus.language.theories.cam import CAM
 from sygus.saliency.features import FEATURES
-from sygus.theories.cam import CAM
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = ROOT / "docs"
 
 
 def blocks(page: str, language: str) -> list[str]:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-NOTEBOOK = Path(__file__).parents[1] / "docs" / "tutorial.ipynb"
+from places import ROOT
+
+NOTEBOOK = ROOT / "docs" / "tutorial.ipynb"
 
 
 @pytest.mark.slow

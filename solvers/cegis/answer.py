@@ -8,12 +8,12 @@ from enum import StrEnum
 from functools import reduce
 
 from solvers.cegis.limits import Limits
+from solvers.cegis.logic.verifier import Status, Verdict, verify
 from solvers.cegis.specification import Candidate, Specification
-from solvers.cegis.verifier import Status, Verdict, verify
-from sygus.export.sygus import definition_text
-from sygus.problem import Derivation, Target, is_constant
-from sygus.terms import Sort, SynthFunction, Term, fold, term
-from sygus.theories import Function, Theory
+from sygus.language.problem import Derivation, Target, is_constant
+from sygus.language.terms import Sort, SynthFunction, Term, fold, term
+from sygus.language.text import definition_text
+from sygus.language.theories import Function, Theory
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,23 +14,12 @@ from itertools import count, islice, product
 
 from solvers.cegis.answer import Judgement, check
 from solvers.cegis.limits import Limits, OutOfTimeError
+from solvers.cegis.logic.verifier import Status, verify
 from solvers.cegis.portfolio import AUTO, Found, Portfolio
 from solvers.cegis.specification import Candidate, Point, Specification
-from solvers.cegis.verifier import Status, verify
-from sygus.elaborate.defaults import constants_of, has_constants
-from sygus.oracles.external import (
-    ExternalOracle,
-    Lambda,
-    OracleTimeError,
-    OracleValue,
-    applications,
-    of_call,
-    of_function,
-    value_text,
-    with_answers,
-)
-from sygus.problem import OracleCall, Problem, is_constant
-from sygus.terms import (
+from sygus.language.elaborate.defaults import constants_of, has_constants
+from sygus.language.problem import OracleCall, Problem, is_constant
+from sygus.language.terms import (
     BOOL,
     Definition,
     OracleFunction,
@@ -45,9 +34,20 @@ from sygus.terms import (
     subterms,
     term,
 )
-from sygus.theories.evaluate import evaluate
-from sygus.theories.sorts import representation
-from sygus.theories.values import value_term
+from sygus.language.theories.evaluate import evaluate
+from sygus.language.theories.sorts import representation
+from sygus.language.theories.values import value_term
+from sygus.oracles.external import (
+    ExternalOracle,
+    Lambda,
+    OracleTimeError,
+    OracleValue,
+    applications,
+    of_call,
+    of_function,
+    value_text,
+    with_answers,
+)
 
 WORTH_TELLING = 1.0
 """Seconds that an oracle must have had for being to blame where the time is over."""

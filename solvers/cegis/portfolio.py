@@ -10,13 +10,13 @@ import z3
 
 from solvers.cegis.answer import Answer, check
 from solvers.cegis.limits import Limits, OutOfTimeError
+from solvers.cegis.logic.verifier import Encoder, interrupted
 from solvers.cegis.specification import Specification
-from solvers.cegis.strategies import InfeasibleError, Strategy, known_strategies
-from solvers.cegis.verifier import Encoder, interrupted
+from solvers.cegis.strategy import InfeasibleError, Strategy, known_strategies
 from sygus.errors import OptionError
-from sygus.export.sygus import term_text
-from sygus.theories.quantifiers import NotEvaluatedError
-from sygus.theories.sorts import z3_constant
+from sygus.language.text import term_text
+from sygus.language.theories.quantifiers import NotEvaluatedError
+from sygus.language.theories.sorts import z3_constant
 
 AUTO, STREAM = "auto", "stream"
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sygus.problem import Problem, Target
-from sygus.terms import (
+from sygus.language.problem import Problem, Target
+from sygus.language.terms import (
     BOOL,
     Literal,
     OracleFunction,
@@ -23,7 +23,7 @@ from sygus.terms import (
     subterms,
     term,
 )
-from sygus.theories.quantifiers import is_quantified
+from sygus.language.theories.quantifiers import is_quantified
 
 MOST_BOOLS = 6
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from sygus.export.escaping import latex_text
+from sygus.language.terms import Literal, Term, Variable, expand, fold
+from sygus.language.theories import Function
+from sygus.language.theories.cam import GUARDED
+from sygus.language.theories.function import ATOM, SUM, Latex
 from sygus.saliency.features import FEATURES
-from sygus.terms import Literal, Term, Variable, expand, fold
-from sygus.theories import Function
-from sygus.theories.cam import GUARDED
-from sygus.theories.function import ATOM, SUM, Latex
 
 LINE = 52.0
 """The widest formula, in letters, that a line of a paper holds; wider ones are taken apart."""

@@ -8,9 +8,9 @@ from sygus.export.escaping import latex_text
 from sygus.export.latex import GUARD_NOTE, Equations, weight_equations
 from sygus.export.record import Record
 from sygus.export.tables import CONTROL_NOTE, table_as_latex
-from sygus.expressions import parse_expression
+from sygus.language.terms import Term, Variable, expand, subterms
+from sygus.oracles.expressions import parse_expression
 from sygus.saliency.features import FEATURES
-from sygus.terms import Term, Variable, expand, subterms
 
 _PREAMBLE = r"""\documentclass{article}
 \usepackage[margin=25mm]{geometry}

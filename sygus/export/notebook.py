@@ -10,7 +10,7 @@ from sygus.export.latex import weight_equation
 from sygus.export.record import Record
 from sygus.export.report import mathml, png_data, template
 from sygus.export.tables import PARTS
-from sygus.expressions import parse_expression
+from sygus.oracles.expressions import parse_expression
 
 SHOWN = 3
 """Pictures."""

@@ -25,9 +25,9 @@ from sygus.export.latex import weight_equations
 from sygus.export.plots import figure_bytes, figures
 from sygus.export.record import Measure, Record
 from sygus.export.tables import PARTS, Row, Scale, arrow, compared, is_best, value_text
-from sygus.expressions import parse_expression
+from sygus.language.terms import Variable, expand, subterms
+from sygus.oracles.expressions import parse_expression
 from sygus.saliency.features import FEATURES
-from sygus.terms import Variable, expand, subterms
 
 _PAGE = Path(__file__).parent / "page"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sympy
 
-from sygus.terms import Literal, Term, expand, fold, subterms
-from sygus.theories import Function
+from sygus.language.terms import Literal, Term, expand, fold, subterms
+from sygus.language.theories import Function
 
 
 def symbolic(root: Term) -> sympy.Basic:

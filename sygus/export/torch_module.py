@@ -12,13 +12,13 @@ from types import ModuleType
 from sygus.errors import OptionError
 from sygus.export import hooked
 from sygus.export.hooked import MEASURED
-from sygus.export.sygus import term_text
+from sygus.language.terms import Literal, Term, Variable, expand, fold
+from sygus.language.text import term_text
+from sygus.language.theories import Function
+from sygus.language.theories.cam import GUARD, guarded_division
 from sygus.oracles.cam import features_of
 from sygus.saliency import heatmap
 from sygus.saliency.features import alpha
-from sygus.terms import Literal, Term, Variable, expand, fold
-from sygus.theories import Function
-from sygus.theories.cam import GUARD, guarded_division
 
 _CLASSES = '''
 

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sygus.errors import OptionError, Position, SycamError, TypeCheckError, guess, known
+from sygus.language.terms import BOOL, REAL, Definition, Sort, Term, Variable, expand, leaf, subterms, term
+from sygus.language.theories.cam import MAP, WEIGHT
+from sygus.language.theories.evaluate import evaluate
 from sygus.oracles.equivalence import Probes
 from sygus.oracles.safety import Domain
 from sygus.saliency.features import FEATURES, Feature, Measurements, derive, draw
 from sygus.saliency.features.cache import Cache
 from sygus.saliency.heatmap import combine, degenerate, saliency, unit_range
 from sygus.saliency.metrics import Change, Evaluation, Metric, Subject
-from sygus.terms import BOOL, REAL, Definition, Sort, Term, Variable, expand, leaf, subterms, term
-from sygus.theories.cam import MAP, WEIGHT
-from sygus.theories.evaluate import evaluate
 
 Scores = NDArray[np.float32]
 

@@ -18,12 +18,12 @@ from typing import Literal as OneOf
 import torch
 import z3
 
+from sygus.language.terms import Literal, Term, Variable, expand, fold
+from sygus.language.theories import Function
+from sygus.language.theories.cam import MAP, RANKS, WEIGHT
+from sygus.language.theories.evaluate import evaluate
 from sygus.oracles.safety import Domain, state_domain
 from sygus.saliency.features import FEATURES
-from sygus.terms import Literal, Term, Variable, expand, fold
-from sygus.theories import Function
-from sygus.theories.cam import MAP, RANKS, WEIGHT
-from sygus.theories.evaluate import evaluate
 
 CHANNELS, PIXELS = 2, 2
 TIMEOUT = 2000
@@ -52,7 +52,7 @@ class Certificate:
 
 
 class _Writing:
-    """The Z3 form of terms, cell by cell; implements :class:`sygus.theories.function.Facts` for pointwise functions."""
+    """The Z3 form of terms, cell by cell; implements the protocol ``Facts`` for pointwise functions."""
 
     def __init__(self, domains: Mapping[str, Domain]) -> None:
         self.solver = z3.Solver()

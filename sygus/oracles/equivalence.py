@@ -18,9 +18,9 @@ import sympy
 import torch
 from torch import Tensor
 
-from sygus.terms import Literal, Sort, Term, Variable, expand, fold
-from sygus.theories import Function
-from sygus.theories.evaluate import evaluate
+from sygus.language.terms import Literal, Sort, Term, Variable, expand, fold
+from sygus.language.theories import Function
+from sygus.language.theories.evaluate import evaluate
 
 SMALLEST = 1e-12
 """Probe values below this count as zero, as they do for ``div0``."""
@@ -63,7 +63,7 @@ class Probes:
     """Random values on which terms are told apart.
 
     Attributes:
-        values: each variable's values, float64 (draws, …) as :mod:`sygus.theories.function` lays them out.
+        values: each variable's values, float64 (draws, …) as :mod:`sygus.language.theories.function` lays them out.
         shapes: the shape of a value of each sort, draws included.
     """
 

@@ -22,13 +22,12 @@ from pathlib import Path
 from typing import IO
 
 from sygus.errors import Position, SourceError, SycamError
-from sygus.export.sygus import term_text
-from sygus.problem import OracleCall, is_constant
-from sygus.scope import Scope, check_parameters
-from sygus.syntax import script as ast
-from sygus.syntax.parser import parse_values
-from sygus.syntax.printer import print_symbol
-from sygus.terms import (
+from sygus.language.problem import OracleCall, is_constant
+from sygus.language.scope import Scope, check_parameters
+from sygus.language.syntax import script as ast
+from sygus.language.syntax.parser import parse_values
+from sygus.language.syntax.printer import print_symbol
+from sygus.language.terms import (
     INT,
     REAL,
     Literal,
@@ -44,11 +43,12 @@ from sygus.terms import (
     substitute,
     term,
 )
-from sygus.theories import Theory
-from sygus.theories.evaluate import evaluate
-from sygus.theories.sorts import representation
-from sygus.theories.values import value_term
-from sygus.typecheck import check_term
+from sygus.language.text import term_text
+from sygus.language.theories import Theory
+from sygus.language.theories.evaluate import evaluate
+from sygus.language.theories.sorts import representation
+from sygus.language.theories.values import value_term
+from sygus.language.typecheck import check_term
 
 SECONDS = 10.0
 """What one question may take."""

@@ -8,16 +8,16 @@ from functools import cache
 
 import torch
 
-from sygus.elaborate import load_definitions
 from sygus.errors import OptionError
 from sygus.errors import known as listed
+from sygus.language.elaborate import load_definitions
+from sygus.language.terms import Term
 from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, features_of, saliency_of
 from sygus.resources import read_problem
 from sygus.saliency.features import FEATURES
 from sygus.saliency.methods import MAP_METHODS, VARIANTS, MapMethod
 from sygus.saliency.metrics import Evaluation, Metric
 from sygus.saliency.options import read_call, split_calls
-from sygus.terms import Term
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from sygus.elaborate import load_definitions
 from sygus.errors import OptionError, TypeCheckError
-from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, check_parameters, feature_variables, saliency_of
-from sygus.oracles.methods import methods
-from sygus.problem import Problem, Target
-from sygus.saliency.metrics import Metric, chosen_metric, find_metric, known_metrics
-from sygus.terms import (
+from sygus.language.elaborate import load_definitions
+from sygus.language.problem import Problem, Target
+from sygus.language.terms import (
     REAL,
     Definition,
     Literal,
@@ -29,8 +26,11 @@ from sygus.terms import (
     subterms,
     term,
 )
-from sygus.theories import Function
-from sygus.theories.cam import MAP, WEIGHT
+from sygus.language.theories import Function
+from sygus.language.theories.cam import MAP, WEIGHT
+from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, check_parameters, feature_variables, saliency_of
+from sygus.oracles.methods import methods
+from sygus.saliency.metrics import Metric, chosen_metric, find_metric, known_metrics
 
 Means = Mapping[OracleFunction, float]
 """The candidate's mean score by metric oracle."""

@@ -9,11 +9,11 @@ from typing import Literal as OneOf
 
 import z3
 
-from sygus.problem import Grammar, Production
-from sygus.terms import Hole, Literal, Nonterminal, Term, Variable, expand, fill, fold, subterms
-from sygus.theories import Function
-from sygus.theories.function import Facts
-from sygus.theories.sorts import representation, z3_constant
+from sygus.language.problem import Grammar, Production
+from sygus.language.terms import Hole, Literal, Nonterminal, Term, Variable, expand, fill, fold, subterms
+from sygus.language.theories import Function
+from sygus.language.theories.function import Facts
+from sygus.language.theories.sorts import representation, z3_constant
 
 Domain = OneOf["any", "nonnegative", "unit"]
 """Which values a variable takes: any real, at least 0, or in the open interval (0, 1)."""
@@ -36,7 +36,7 @@ class Verdict:
 
 
 class _Encoding:
-    """The Z3 form of one term, with what is known of its parts; implements :class:`sygus.theories.function.Facts`."""
+    """The Z3 form of one term, with what is known of its parts; implements the protocol ``Facts``."""
 
     def __init__(self, domains: Mapping[str, Domain], timeout: int) -> None:
         self.solver = z3.Solver()

@@ -11,8 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from sygus.errors import OptionError
-from sygus.saliency import shapes
-from sygus.saliency.images import NO_CLASS, ImageSet, Preprocessing
+from sygus.saliency.images import NO_CLASS, ImageSet, Preprocessing, generator
 from sygus.saliency.images.collection import Record, Unreadable
 from sygus.saliency.images.reading import pixels_of, read_record
 
@@ -50,8 +49,8 @@ def _embedded(name: str, preprocessing: Preprocessing) -> Tensor:
     index = name.removeprefix(EMBEDDED)
     if not index.isdecimal():
         raise OptionError(f"IMAGES: '{name}' names no picture", f"give a number, as {EMBEDDED}3")
-    drawn = shapes.generate(int(index), 0).image
-    if preprocessing == Preprocessing.square(shapes.SIZE):
+    drawn = generator.generate(int(index), 0).image
+    if preprocessing == Preprocessing.square(generator.SIZE):
         return torch.from_numpy(drawn).float()  # not rounded to 8 bits
     picture = Image.fromarray((drawn.transpose(1, 2, 0) * 255).round().astype(np.uint8))
     return pixels_of(picture, preprocessing.placement(*picture.size))

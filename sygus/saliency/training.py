@@ -24,8 +24,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sygus.saliency.networks.shapes import NAMES, NetworkName, build
-from sygus.saliency.shapes import generate
+from sygus.saliency.images.generator import generate
+from sygus.saliency.networks.embedded import NAMES, NetworkName, build
 
 STREAM = 2**31
 """Training with seed s takes its pictures from the stream ``STREAM + s``, which no image set uses."""

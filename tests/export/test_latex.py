@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 
 from cam_terms import apply, read, terms
-from sygus.elaborate import load_definitions
 from sygus.export.latex import latex, weight_equation, weight_equations, width
+from sygus.language.elaborate import load_definitions
+from sygus.language.terms import REAL, Term, Variable, leaf
+from sygus.language.theories.cam import MAP, WEIGHT
 from sygus.oracles.cam import body_of
 from sygus.resources import read_problem
-from sygus.terms import REAL, Term, Variable, leaf
-from sygus.theories.cam import MAP, WEIGHT
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=200)
 G = r"\frac{\partial Y^c}{\partial A^k_{ij}}"

@@ -12,7 +12,7 @@ import pytest
 from sygus.errors import SourceError
 from sygus.export.latex_document import bare_formula, document
 from sygus.export.record import Measure, Record
-from sygus.expressions import parse_expression
+from sygus.oracles.expressions import parse_expression
 from sygus.oracles.methods import methods
 from sygus.saliency.features import FEATURES
 from sygus.saliency.metrics import known_metrics

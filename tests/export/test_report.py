@@ -15,7 +15,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from sygus.cli import main
+from sygus.app.cli import main
 from sygus.export.gallery import Gallery
 from sygus.export.record import Record
 from sygus.export.report import report_page

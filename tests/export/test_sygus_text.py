@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cam_terms import FEATURES, NUMBERS, apply, read, terms
-from sygus.export.sygus import answer_text, definition_text, number_text, term_text
-from sygus.syntax.parser import parse_answer, parse_term
-from sygus.terms import BOOL, REAL, Definition, Literal, SynthFunction, Term, Variable, fold, leaf, term
-from sygus.theories import LOGICS, find_logic
-from sygus.theories.cam import CAM, MAP, WEIGHT
-from sygus.theories.values import value_term
-from sygus.typecheck import Scope, check_definition, check_term
+from sygus.language.syntax.parser import parse_answer, parse_term
+from sygus.language.terms import BOOL, REAL, Definition, Literal, SynthFunction, Term, Variable, fold, leaf, term
+from sygus.language.text import answer_text, definition_text, number_text, term_text
+from sygus.language.theories import LOGICS, find_logic
+from sygus.language.theories.cam import CAM, MAP, WEIGHT
+from sygus.language.theories.values import value_term
+from sygus.language.typecheck import Scope, check_definition, check_term
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=200)
 SCOPE = Scope(CAM, {str(sort): sort for sort in CAM.sorts})

@@ -19,21 +19,21 @@ from hypothesis import given, settings
 from torch import Tensor, nn
 
 from cam_terms import read, terms
+from sygus.app.explainers import SynthesizedCAM, SynthesizedExtractor, load_expression
 from sygus.errors import OptionError, SycamError
 from sygus.export.record import Record
 from sygus.export.torch_module import torch_source
-from sygus.expressions import parse_expression
+from sygus.language.terms import Term
+from sygus.language.theories.cam import CAM, MAP, WEIGHT
+from sygus.language.theories.evaluate import evaluate
 from sygus.oracles.cam import CamOracle, feature_variables, features_of
+from sygus.oracles.expressions import parse_expression
 from sygus.saliency.features import FEATURES, Measurements, derive, draw
 from sygus.saliency.heatmap import saliency, unit_range
 from sygus.saliency.images import load_images
 from sygus.saliency.metrics import find_metric
 from sygus.saliency.metrics.metric import subject_of
 from sygus.saliency.networks import load_network, shapes
-from sygus.synthesized import SynthesizedCAM, SynthesizedExtractor, load_expression
-from sygus.terms import Term
-from sygus.theories.cam import CAM, MAP, WEIGHT
-from sygus.theories.evaluate import evaluate
 from toy_models import CLASSES, SIDE, chain, pictures
 
 CPU = torch.device("cpu")
@@ -319,7 +319,8 @@ def test_no_size_of_passes_is_timed_for_a_few_pictures(
     monkeypatch.setattr("sygus.saliency.networks.network.chunk_for", timed)
     sizes: list[int] = []
     monkeypatch.setattr(
-        "sygus.synthesized.Measurements", lambda network, *_: sizes.append(network.chunk.size) or measured(network, *_)
+        "sygus.app.explainers.Measurements",
+        lambda network, *_: sizes.append(network.chunk.size) or measured(network, *_),
     )
     measured = Measurements
     (tmp_path / "answer.sy").write_text("ablation")

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sygus.expressions import read_expression
 from sygus.oracles.cam import domains
 from sygus.oracles.certificate import certify
+from sygus.oracles.expressions import read_expression
 
 
 @pytest.mark.parametrize(

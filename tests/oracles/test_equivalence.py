@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cam_terms import FEATURES, apply, read, terms
+from sygus.language.terms import Definition, Term, Variable, leaf, term
+from sygus.language.theories.cam import MAP, WEIGHT
 from sygus.oracles.cam import PROBE_SHAPE, probes
 from sygus.oracles.equivalence import SMALLEST, Probes, canonical, normal_form, signatures
 from sygus.saliency.features import alpha
-from sygus.terms import Definition, Term, Variable, leaf, term
-from sygus.theories.cam import MAP, WEIGHT
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=150)
 NONNEGATIVE, ANY = (probes(FEATURES.values(), nonnegative=flag, seed=0) for flag in (True, False))

@@ -10,8 +10,15 @@ from textwrap import dedent
 
 import pytest
 
-from sygus.elaborate import load_problem
-from sygus.export.sygus import term_text
+from sygus.language.elaborate import load_problem
+from sygus.language.problem import Problem
+from sygus.language.scope import Scope
+from sygus.language.syntax.parser import parse_term
+from sygus.language.terms import BOOL, INT, REAL, STRING, Literal, Sort, Term, Variable, bit_vector, function_sort, leaf
+from sygus.language.text import term_text
+from sygus.language.theories import Theory, find_logic
+from sygus.language.theories.arrays import array
+from sygus.language.typecheck import check_term
 from sygus.oracles.external import (
     LONGEST_ANSWER,
     ExternalOracle,
@@ -23,13 +30,6 @@ from sygus.oracles.external import (
     value_text,
     with_answers,
 )
-from sygus.problem import Problem
-from sygus.scope import Scope
-from sygus.syntax.parser import parse_term
-from sygus.terms import BOOL, INT, REAL, STRING, Literal, Sort, Term, Variable, bit_vector, function_sort, leaf
-from sygus.theories import Theory, find_logic
-from sygus.theories.arrays import array
-from sygus.typecheck import check_term
 
 Program = Callable[[str], str]
 

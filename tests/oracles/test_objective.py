@@ -12,16 +12,16 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from solvers.journal import JournalError
-from solvers.race import Racer
-from solvers.run import Archive, Candidate
-from solvers.settings import Settings
-from solvers.solve import Solution, Subjects, load_subjects, solve
-from solvers.strategy import Fate, Outcome
-from sygus.elaborate import load_problem
+from solvers.cam.journal import JournalError
+from solvers.cam.learner import Fate, Outcome
+from solvers.cam.race import Racer
+from solvers.cam.run import Archive, Candidate
+from solvers.cam.settings import Settings
+from solvers.cam.solve import Solution, Subjects, load_subjects, solve
 from sygus.errors import OptionError, SourceError
-from sygus.expressions import read_expression
+from sygus.language.elaborate import load_problem
 from sygus.oracles.cam import CamOracle
+from sygus.oracles.expressions import read_expression
 from sygus.oracles.objective import CamProblem, Objectives
 from sygus.saliency.heatmap import combine, degenerate, unit_range
 from sygus.saliency.metrics import METRICS, find_metric

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cam_terms import BINARY, FEATURES, POINTWISE, apply, read, terms
+from sygus.language.terms import Term, expand, subterms
+from sygus.language.theories import Function
+from sygus.language.theories.cam import MAP, WEIGHT
+from sygus.language.theories.evaluate import evaluate
 from sygus.oracles.cam import domains
 from sygus.oracles.safety import SafetyOracle
 from sygus.saliency.features import derive, draw
-from sygus.terms import Term, expand, subterms
-from sygus.theories import Function
-from sygus.theories.cam import MAP, WEIGHT
-from sygus.theories.evaluate import evaluate
 
 NONNEGATIVE, ANY = SafetyOracle(domains(nonnegative=True)), SafetyOracle(domains(nonnegative=False))
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=150)

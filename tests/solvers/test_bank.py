@@ -10,13 +10,13 @@ import pytest
 
 from solvers import bank as module
 from solvers.bank import Bank, MemoryLimitError
-from sygus.elaborate import load_problem
+from sygus.language.elaborate import load_problem
+from sygus.language.problem import Grammar, Problem, Production
+from sygus.language.terms import Nonterminal, Term, expand, subterms
+from sygus.language.theories import Function
 from sygus.oracles.cam import domains, probes
 from sygus.oracles.equivalence import Probes, syntactic_key
 from sygus.oracles.safety import SafetyOracle
-from sygus.problem import Grammar, Problem, Production
-from sygus.terms import Nonterminal, Term, expand, subterms
-from sygus.theories import Function
 
 PARAMETERS = "(activation Map) (gradient Map) (alpha Map) (logit Real) (probability Real)"
 GRAMMARS: Mapping[str, tuple[str, int]] = {

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from solvers.bank import Bank
-from sygus.elaborate import load_problem
+from sygus.language.elaborate import load_problem
+from sygus.language.terms import BOOL, INT, STRING, Sort
+from sygus.language.theories.sorts import representation
 from sygus.oracles.cam import domains
 from sygus.oracles.equivalence import Probes
 from sygus.oracles.safety import SafetyOracle
-from sygus.terms import BOOL, INT, STRING, Sort
-from sygus.theories.sorts import representation
 
 BYTE = Sort("BitVec", (8,))
 

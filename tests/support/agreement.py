@@ -10,9 +10,9 @@ import numpy as np
 import torch
 import z3
 
-from sygus.terms import Sort
-from sygus.theories import Function, Theory
-from sygus.theories.sorts import representation
+from sygus.language.terms import Sort
+from sygus.language.theories import Function, Theory
+from sygus.language.theories.sorts import representation
 
 
 def seeded(seed: int) -> random.Random:

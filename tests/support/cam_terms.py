@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from hypothesis import strategies as st
 
+from sygus.language.scope import Scope
+from sygus.language.syntax.parser import parse_term
+from sygus.language.terms import Sort, Term, Variable, leaf, term
+from sygus.language.theories.cam import CAM, MAP, WEIGHT
+from sygus.language.typecheck import check_term
 from sygus.oracles.cam import feature_variables
-from sygus.scope import Scope
-from sygus.syntax.parser import parse_term
-from sygus.terms import Sort, Term, Variable, leaf, term
-from sygus.theories.cam import CAM, MAP, WEIGHT
-from sygus.typecheck import check_term
 
 FEATURES: Mapping[str, Variable] = feature_variables()
 

@@ -9,12 +9,12 @@ from typing import Any
 import z3
 
 from solvers.cegis.limits import Limits
+from solvers.cegis.logic.verifier import Encoder
 from solvers.cegis.portfolio import Portfolio, best_answer
 from solvers.cegis.specification import Specification
-from solvers.cegis.verifier import Encoder
-from sygus.elaborate import load_problem
-from sygus.problem import Grammar
-from sygus.terms import Nonterminal, Term, expand
+from sygus.language.elaborate import load_problem
+from sygus.language.problem import Grammar
+from sygus.language.terms import Nonterminal, Term, expand
 
 
 def specification(text: str) -> Specification:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sygus.errors import OptionError, SycamError
-from sygus.saliency import shapes
+from sygus.saliency.images import generator
 from sygus.saliency.images.collection import Collection, Entry, Unreadable, pictures_in
 from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.images.imageset import Box, ImageSet, Split
@@ -23,7 +23,7 @@ IMAGE_SETS: dict[str, str] = {
 } | {f"{one.name}:DIR": one.doc for one in LAYOUTS.values()}
 """The image sets, as they are named, and what they are."""
 
-SHAPES_PREPROCESSING = Preprocessing.square(shapes.SIZE)
+SHAPES_PREPROCESSING = Preprocessing.square(generator.SIZE)
 
 
 def load_images(
@@ -158,13 +158,15 @@ def _printable(text: str) -> str:
 def _shapes_split(search: int, held_out: int, seed: int, preprocessing: Preprocessing) -> Split:
     if preprocessing.size != SHAPES_PREPROCESSING.size:
         height, width = preprocessing.size
-        message = f"--images: the pictures `shapes` are {shapes.SIZE}x{shapes.SIZE}, the network takes {height}x{width}"
+        message = (
+            f"--images: the pictures `shapes` are {generator.SIZE}x{generator.SIZE}, the network takes {height}x{width}"
+        )
         raise OptionError(message, "give a folder of pictures, or the network shapes-vgg or shapes-resnet")
     return Split(_shapes(range(search), seed), _shapes(range(search, search + held_out), seed))
 
 
 def _shapes(indices: range, seed: int) -> ImageSet:
-    made = [shapes.generate(index, seed) for index in indices]
+    made = [generator.generate(index, seed) for index in indices]
     return ImageSet(
         name=f"shapes[{indices.start}:{indices.stop}] seed {seed}",
         pictures=torch.from_numpy(np.stack([picture.image for picture in made])),
@@ -172,5 +174,5 @@ def _shapes(indices: range, seed: int) -> ImageSet:
         masks=torch.from_numpy(np.stack([picture.mask for picture in made])),
         boxes=tuple(picture.boxes for picture in made),
         ids=tuple(f"shapes-{seed}-{index}" for index in indices),
-        classes=tuple(shapes.CLASSES),
+        classes=tuple(generator.CLASSES),
     )

@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ordinary import equal_by_z3, specification
-from solvers.cegis.conditions import Branches, decision_list, decision_trees
-from solvers.cegis.construction import Construction, linear
-from solvers.cegis.evaluation import column, evaluate
-from solvers.cegis.fitting import Fitter, rewritings
 from solvers.cegis.limits import Limits
-from solvers.cegis.reading import read
-from solvers.cegis.verifier import Encoder
-from sygus.terms import BOOL, INT, REAL, Literal, Sort, Term, Variable, leaf, substitute
-from sygus.theories import find_logic
+from solvers.cegis.logic.conditions import Branches, decision_list, decision_trees
+from solvers.cegis.logic.construction import Construction, linear
+from solvers.cegis.logic.fitting import Fitter, rewritings
+from solvers.cegis.logic.from_z3 import read
+from solvers.cegis.logic.verifier import Encoder
+from solvers.cegis.search.evaluation import column, evaluate
+from sygus.language.terms import BOOL, INT, REAL, Literal, Sort, Term, Variable, leaf, substitute
+from sygus.language.theories import find_logic
 
 THEORY = find_logic("LIA")
 assert THEORY is not None

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from ordinary import specification, syntactic_terms
-from solvers.cegis.enumeration import Enumerator, signatures
-from solvers.cegis.evaluation import Program, Values, column
 from solvers.cegis.limits import Limits
-from solvers.cegis.samples import Samples
-from sygus.terms import BOOL, INT, STRING, Sort, Term, bit_vector
+from solvers.cegis.search.enumeration import Enumerator, signatures
+from solvers.cegis.search.evaluation import Program, Values, column
+from solvers.cegis.search.samples import Samples
+from sygus.language.terms import BOOL, INT, STRING, Sort, Term, bit_vector
 
 LARGEST = 6
 

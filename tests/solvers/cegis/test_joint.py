@@ -8,8 +8,8 @@ import pytest
 
 from ordinary import answer_of, specification, syntactic_terms
 from solvers.cegis.limits import Limits
+from solvers.cegis.logic.verifier import verify
 from solvers.cegis.portfolio import Portfolio
-from solvers.cegis.verifier import verify
 
 INVOLUTION = """(set-logic LIA) (synth-fun f ((x Int)) Int) (declare-var x Int)
     (constraint (= (f (f x)) x)) (constraint (not (= (f x) x)))"""

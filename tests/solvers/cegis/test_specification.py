@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from ordinary import specification
-from solvers.cegis.evaluation import Program, column
 from solvers.cegis.limits import Limits
-from solvers.cegis.samples import InstanceSamples, first_points
+from solvers.cegis.logic.verifier import Status, verify
+from solvers.cegis.search.evaluation import Program, column
+from solvers.cegis.search.samples import InstanceSamples, first_points
 from solvers.cegis.specification import Specification
-from solvers.cegis.verifier import Status, verify
-from sygus.elaborate import load_answer
 from sygus.errors import SycamError
-from sygus.terms import SynthFunction, Term, fold, leaf, substitute, term
+from sygus.language.elaborate import load_answer
+from sygus.language.terms import SynthFunction, Term, fold, leaf, substitute, term
 
 INT2 = "(set-logic LIA) (synth-fun f ((x Int) (y Int)) Int) (declare-var a Int) (declare-var b Int)"
 

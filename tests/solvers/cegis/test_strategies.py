@@ -8,12 +8,12 @@ from ordinary import answer_of, equal_by_z3, specification, syntactic_terms
 from solvers.cegis.answer import Judgement, check, depth
 from solvers.cegis.limits import Limits
 from solvers.cegis.portfolio import Portfolio
-from solvers.cegis.strategies import known_strategies
-from solvers.cegis.stream import rooted
-from sygus.elaborate import load_answer
+from solvers.cegis.strategies.stream import rooted
+from solvers.cegis.strategy import known_strategies
 from sygus.errors import OptionError
-from sygus.export.sygus import term_text
-from sygus.terms import Term, subterms
+from sygus.language.elaborate import load_answer
+from sygus.language.terms import Term, subterms
+from sygus.language.text import term_text
 
 
 def only(found: object) -> Term:

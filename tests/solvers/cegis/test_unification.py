@@ -8,8 +8,8 @@ from hypothesis.extra import numpy as arrays
 
 from ordinary import specification
 from solvers.cegis.limits import Limits
-from solvers.cegis.unification import Tree, conditionals, learn_tree
-from sygus.terms import leaf
+from solvers.cegis.search.unification import Tree, conditionals, learn_tree
+from sygus.language.terms import leaf
 
 
 def leaves_at(tree: Tree, predicates: np.ndarray) -> list[int]:

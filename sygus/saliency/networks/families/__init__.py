@@ -8,8 +8,8 @@ from sygus.saliency.networks.classifier import Classifier
 from sygus.saliency.networks.families import (  # noqa: F401 - they register themselves
     custom,
     efficientnet_lite,
+    embedded,
     huggingface,
-    shapes,
     timm,
     torchvision,
 )

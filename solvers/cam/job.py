@@ -1,0 +1,182 @@
+"""A whole run, from a problem file to its folder: what the command line and the Python interface have in common."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from solvers.cam.journal import Journal, JournalError
+from solvers.cam.learner import Fate
+from solvers.cam.recording import FOUND, Proposals, record_of
+from solvers.cam.run import Progress
+from solvers.cam.settings import Settings, resolve
+from solvers.cam.solve import JOURNAL, Solution, Subjects, load_subjects, prepare, solve, subject_notes
+from sygus.errors import OptionError, SycamError
+from sygus.export.figures import heat_map_figure
+from sygus.export.gallery import Gallery
+from sygus.export.listing import check_listing, write_listing
+from sygus.export.record import Record
+from sygus.language.elaborate import load_problem
+from sygus.oracles.objective import CamProblem
+from sygus.resources import read_problem
+
+FIGURE_METHODS = ("Grad-CAM", "Grad-CAM++", FOUND)
+FIGURE_PICTURES = 4
+
+Display = Callable[[Sequence[str]], AbstractContextManager[Callable[[Progress], None]]]
+"""Shows the progress of a run whose objectives have these labels."""
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """What a run reads and writes, beside the settings that its result depends on.
+
+    Attributes:
+        out: the run's folder; None for a new one.
+        resume: continue the run in that folder.
+        reuse: folders of other runs whose scores are used too.
+        listing: a file for every distinct expression.
+        certify: ask Z3 about what was pruned as equal to the answer.
+    """
+
+    out: str | None = None
+    resume: bool = False
+    reuse: Sequence[str] = ()
+    listing: str | None = None
+    certify: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A run that has ended: its folder and what is in it."""
+
+    folder: Path
+    solution: Solution
+    record: Record
+    gallery: Gallery
+
+
+class BrokenOffError(SycamError):
+    """A run failed after it had begun; what it scored is kept, and it can be resumed.
+
+    Args:
+        message, hint: see :class:`SycamError`.
+        folder: of the run.
+        solution: what was found, where the search itself had ended.
+    """
+
+    def __init__(self, message: str, hint: str, folder: Path, solution: Solution | None) -> None:
+        kept = f"what was scored is kept in '{folder}'"
+        super().__init__(message, f"{hint}; {kept}" if hint else kept)
+        self.folder = folder
+        self.solution = solution
+
+
+def execute(
+    file: str, given: Mapping[str, Any], options: JobOptions, note: Callable[[str], None], display: Display
+) -> Finished:
+    """Solve a problem file and write the run's folder.
+
+    A KeyboardInterrupt ends the search early; the solution then holds the best so far and says so.
+
+    Args:
+        file: a path, or the bare name of a shipped grammar.
+        given: settings by name, None where the file or the default decides.
+        options: what is read and written.
+        note: told what a user should know before the search.
+        display: shows its progress.
+
+    Raises:
+        BrokenOffError: the run fails after it has begun.
+        SycamError: bad input; it says which.
+    """
+    name, text = read_problem(file)
+    stated = load_problem(text, name)
+    if stated.logic != "CAM":
+        message = f"'{name}' is a problem of the logic {stated.logic}, which asks for no heat maps"
+        raise OptionError(f"FILE: {message}", f"solve it on the command line: sycam-sygus {name}")
+    settings, notes = resolve(stated, given)
+    problem = CamProblem(stated, settings.metric)
+    for line in notes:
+        note(line)
+    if options.listing is not None:
+        check_listing(Path(options.listing))
+    folder = _folder(problem, settings, options.out, options.resume)
+    subjects = load_subjects(settings, problem.references)
+    for metric in problem.metrics.values():
+        metric.require(subjects.search.subject)
+        metric.require(subjects.held_out.subject)
+    for line in subject_notes(subjects):
+        note(line)
+    prepare(folder)
+    goals = tuple(goal.label for goal in problem.goals)
+    solution = None
+    try:
+        with display(goals) as report:
+            reuse = [Path(run) for run in options.reuse]
+            solution = solve(problem, settings, subjects, folder, report, reuse, options.certify)
+        (folder / "answer.sy").write_text(solution.answer + "\n", encoding="utf-8")
+        return _write(folder, solution, subjects, options.listing)
+    except KeyboardInterrupt as error:
+        raise BrokenOffError(
+            "interrupted before the answer was scored beside the baselines", "", folder, solution
+        ) from error
+    except JournalError:
+        raise
+    except SycamError as error:
+        raise BrokenOffError(error.message, error.hint, folder, solution) from error
+    except OSError as error:
+        raise BrokenOffError(f"cannot write to '{folder}' ({error.strerror})", "make room", folder, solution) from error
+
+
+def _write(folder: Path, solution: Solution, subjects: Subjects, listing: str | None) -> Finished:
+    """Score what was found beside the baselines, and write everything into the run's folder."""
+    with Journal(folder / JOURNAL) as journal:
+        proposals = journal.proposals()
+    record, gallery = record_of(solution, subjects, proposals)
+    record.write(folder)
+    gallery.write(folder)
+    if listing is not None:
+        goals = [goal.label for goal in solution.problem.goals]
+        write_listing(_distinct(proposals, goals), Path(listing))
+    if record.found is not None and record.measures:
+        heat_map_figure(record, gallery, FIGURE_METHODS, FIGURE_PICTURES, folder / "heatmaps.png")
+    return Finished(folder, solution, record, gallery)
+
+
+def _distinct(rows: Proposals, goals: Sequence[str]) -> list[dict[str, Any]]:
+    """Every expression that was scored, in full or in part; a pruned one has no objectives."""
+    return [
+        {"id": row["id"], "term": row["term"], "nodes": row["size"], "fate": row["fate"], "images": row["images"]}
+        | dict.fromkeys(goals)
+        | dict(zip(goals, row["objectives"], strict=False))
+        | {"feasible": bool(row["feasible"])}
+        for row in rows
+        if row["fate"] in (Fate.SCORED, Fate.PRUNED)
+    ]
+
+
+def _folder(problem: CamProblem, settings: Settings, out: str | None, resume: bool) -> Path:
+    """The run's folder, not made yet."""
+    if out is None:
+        if resume:
+            raise OptionError("--resume: which run?", "name its folder with --out")
+        now = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+        stem = f"{Path(problem.problem.file).stem}-{settings.network}-{now}"
+        folder = Path("runs") / stem
+        count = 1
+        while folder.exists():
+            count += 1
+            folder = Path("runs") / f"{stem}-{count}"
+        return folder
+    folder = Path(out)
+    there = (folder / JOURNAL).exists()
+    if there and not resume:
+        raise OptionError(f"--out: '{out}' holds a run", "add --resume to continue it, or give another folder")
+    if resume and not there:
+        raise OptionError(f"--resume: there is no run in '{out}'", "leave --resume out to begin one")
+    return folder

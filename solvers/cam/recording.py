@@ -1,0 +1,107 @@
+"""From a solution to its record: the scores of the baselines, what the journal holds, and some pictures."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, cast
+
+from torch import Tensor
+
+from solvers.cam.learner import Fate
+from solvers.cam.run import Candidate
+from solvers.cam.solve import Solution, Subjects, compare
+from sygus.export.gallery import Gallery
+from sygus.export.record import Entry, Measure, Objective, Pictures, Record
+from sygus.export.tables import Direction
+from sygus.language.text import term_text
+from sygus.oracles.cam import CamOracle
+from sygus.oracles.equivalence import Equivalence
+from sygus.oracles.methods import QUICK, Method, expression_method, find_methods
+from sygus.saliency.metrics import Evaluation
+
+FOUND = "found expression"
+
+Proposals = Sequence[Mapping[str, Any]]
+"""The rows of the journal's table of proposals."""
+
+
+def record_of(solution: Solution, subjects: Subjects, proposals: Proposals) -> tuple[Record, Gallery]:
+    """Score the baselines and the answer on both sets of pictures, and put together what is known of the run."""
+    problem = solution.problem
+    rows = find_methods(QUICK)
+    if solution.best is not None:
+        rows.append(expression_method("found", FOUND, solution.best.term))
+    maps: dict[str, Tensor] = {}
+
+    def keep(method: Method, evaluation: Evaluation) -> None:
+        maps[method.title] = evaluation.saliency
+
+    metrics = list(problem.metrics.values())
+    table = compare(subjects, rows, metrics, keep=keep)
+    record = Record(
+        answer=solution.answer,
+        found=None if solution.best is None else _entry(solution.best),
+        ordered=problem.is_ordered,
+        front=tuple(map(_entry, solution.front)),
+        candidates=tuple(
+            Entry(row["id"], row["term"], row["size"], tuple(row["objectives"]), bool(row["feasible"]))
+            for row in proposals
+            if row["fate"] == Fate.SCORED
+        ),
+        duplicates=_duplicates(proposals, Equivalence(solution.settings.equivalence)),
+        ending=solution.ending,
+        racing=solution.racing,
+        accounting=solution.accounting,
+        certificates=None
+        if solution.certificates is None
+        else tuple({"term": term_text(alias), **asdict(found)} for alias, found in solution.certificates),
+        objectives=tuple(
+            Objective(
+                goal.label,
+                cast("Direction", goal.direction),
+                None if goal.metric is None else problem.metric(goal.metric).name,
+            )
+            for goal in problem.goals
+        ),
+        measures=tuple(Measure(metric.name, metric.direction, metric.unit, metric.doc) for metric in metrics),
+        table=tuple(table),
+        search=_pictures(subjects.search),
+        held_out=_pictures(subjects.held_out),
+        problem=solution.protocol["problem"] | {"text": problem.problem.text},
+        **{name: solution.protocol[name] for name in ("settings", "fingerprints", "versions", "machine")},
+        notes=tuple(solution.protocol["notes"]),
+    )
+    return record, Gallery.of(subjects.held_out.subject.images.pictures, maps)
+
+
+def _entry(candidate: Candidate) -> Entry:
+    outcome = candidate.outcome
+    return Entry(
+        candidate.id,
+        term_text(candidate.term),
+        candidate.term.size,
+        outcome.objectives,
+        bool(outcome.feasible),
+    )
+
+
+def _pictures(oracle: CamOracle) -> Pictures:
+    subject = oracle.subject
+    classes = subject.network.classes
+    return Pictures(subject.images.name, subject.images.ids, tuple(classes[c] for c in subject.targets.tolist()))
+
+
+def _duplicates(proposals: Proposals, equivalence: Equivalence) -> dict[str, int]:
+    """By what showed it: equal values on the probes, before any map was drawn; equal maps; equal mean scores."""
+    keys = {row["id"]: row["key"] for row in proposals}
+
+    def kind(row: Mapping[str, Any]) -> str:
+        if row["key"] is None:
+            return "equal values on the probes"
+        if equivalence is Equivalence.SCORE and keys.get(row["alias"]) != row["key"]:
+            return "equal scores"
+        return "equal heat maps"
+
+    return dict(Counter(kind(row) for row in proposals if row["fate"] == Fate.DUPLICATE))

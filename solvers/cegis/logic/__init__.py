@@ -1,0 +1,1 @@
+"""What Z3 and rewriting say of terms."""

@@ -1,0 +1,85 @@
+"""The grammars that enumeration works on: with constants of the problem, and cut to a depth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from solvers.cegis.specification import Specification, literal_value
+from sygus.errors import Position
+from sygus.language.elaborate.defaults import constants_of
+from sygus.language.problem import Grammar, Production, Target, productive
+from sygus.language.terms import INT, Hole, Nonterminal, Sort, Term, hole, term
+from sygus.language.theories.values import value_term
+
+MOST_CONSTANTS = 16
+"""Constants of a sort that are tried for ``(Constant σ)``: the usual ones, those of the constraints, and the integers
+beside those."""
+
+
+def enumerable(specification: Specification, target: Target, depth: int | None = None) -> Grammar:
+    """The grammar of a target with constants in place of ``(Constant σ)``, and without what is too deep."""
+    problem = specification.problem
+    setting = problem.options.get("constants")
+
+    def constants(sort: Sort, position: Position) -> Sequence[Term]:
+        usual = constants_of(sort, problem.theory, setting, position)
+        if setting is not None or specification.examples is not None:
+            return usual
+        own = specification.literals.get(sort, ())
+        beside = (
+            value_term(literal_value(node) + step, INT, problem.theory)
+            for node in (own if sort == INT else ())
+            for step in (-1, 1)
+        )
+        return list(dict.fromkeys([*usual, *own, *beside]))[: max(MOST_CONSTANTS, len(usual))]
+
+    grammar = target.written.closed(constants)
+    return grammar if depth is None else bounded(grammar, depth)
+
+
+def bounded(grammar: Grammar, depth: int) -> Grammar:
+    """The grammar of the terms that are at most so deep: a copy of each nonterminal for each depth."""
+    copies = {(n, d): Nonterminal(f"{n.name} {d}", n.sort) for n in grammar.productions for d in range(depth + 1)}
+
+    def copy(production: Production, limit: int) -> Production | None:
+        levels = _hole_depths(production.template)
+        if _height(production.template) > limit:
+            return None
+        holes = tuple(copies[n, limit - levels[i]] for i, n in enumerate(production.holes))
+        return replace(production, template=_with_holes(production.template, holes), holes=holes)
+
+    productions = {}
+    for d in range(depth, -1, -1):
+        for nonterminal, given in grammar.productions.items():
+            found = (copy(production, d) for production in given)
+            productions[copies[nonterminal, d]] = tuple(p for p in found if p is not None)
+    start = copies[grammar.start, depth]
+    return productive(Grammar({start: productions.pop(start), **productions}))
+
+
+def _height(root: Term) -> int:
+    """Nodes above and including the lowest that is no hole."""
+    if isinstance(root.head, Hole):
+        return 0
+    return 1 + max((_height(argument) for argument in root.arguments), default=0)
+
+
+def _hole_depths(root: Term) -> dict[int, int]:
+    """How many nodes stand above each hole."""
+    found: dict[int, int] = {}
+    stack = [(root, 0)]
+    while stack:
+        node, above = stack.pop()
+        if isinstance(node.head, Hole):
+            found[node.head.index] = above
+        stack.extend((argument, above + 1) for argument in node.arguments)
+    return found
+
+
+def _with_holes(root: Term, holes: tuple[Nonterminal, ...]) -> Term:
+    if isinstance(root.head, Hole):
+        return hole(root.head.index, holes[root.head.index])
+    if not root.arguments:
+        return root
+    return term(root.head, tuple(_with_holes(argument, holes) for argument in root.arguments), root.sort)

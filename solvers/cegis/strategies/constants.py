@@ -1,0 +1,131 @@
+"""Constants that Z3 solves for, in terms enumerated with symbols in their place.
+
+Abate, David, Kesseli, Kroening, Polgreen: Counterexample Guided Inductive Synthesis Modulo Theories (CAV 2018).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import z3
+
+from solvers.cegis.limits import Limits
+from solvers.cegis.logic.verifier import Encoder, Status, read_point, verify
+from solvers.cegis.search.enumeration import Enumerator
+from solvers.cegis.search.evaluation import column
+from solvers.cegis.search.grammars import bounded
+from solvers.cegis.search.samples import ArgumentSamples, random_points
+from solvers.cegis.specification import Conjunct, Point, Specification
+from solvers.cegis.strategy import Proposals, Strategy
+from sygus.errors import Position
+from sygus.language.elaborate.defaults import has_constants
+from sygus.language.terms import Sort, Term, Variable, leaf, substitute, subterms
+from sygus.language.theories.sorts import representation, z3_constant
+from sygus.language.theories.values import value_term
+
+MOST = 2
+"""Different constants of a sort in one term."""
+
+POINTS, SEED = 24, 5
+"""Random arguments and values of the symbols, which tell terms apart."""
+
+SECONDS, ROUNDS = 0.3, 12
+"""For the values of one term, and how often they are refuted before the next term is tried."""
+
+
+@dataclass(eq=False)
+class _Symbols:
+    """What stands for ``(Constant σ)``, and the points that its values must serve."""
+
+    specification: Specification
+    limits: Limits
+    variables: dict[Sort, tuple[Variable, ...]] = field(default_factory=dict)
+    points: list[tuple[Conjunct, Point]] = field(default_factory=list)
+
+    def of(self, sort: Sort, _: Position) -> list[Term]:
+        """The symbols of a sort."""
+        made = tuple(Variable(f"|{sort} {number}", sort) for number in range(MOST))
+        return [leaf(variable) for variable in self.variables.setdefault(sort, made)]
+
+    def used(self, term: Term) -> list[Variable]:
+        """Those in a term; none where it is another term with the symbols in another order."""
+        heads = {node.head for node in subterms(term)}
+        found = [[v for v in variables if v in heads] for variables in self.variables.values()]
+        first = [list(variables[: len(part)]) for part, variables in zip(found, self.variables.values(), strict=True)]
+        return [v for part in found for v in part] if found == first else []
+
+    def solved(self, term: Term, used: list[Variable]) -> Term | None:
+        """The term with values that Z3 proves, None where it finds none in time."""
+        (function,) = self.specification.functions
+        encode = Encoder({function: term})
+        solver = z3.Solver()
+        for conjunct, point in self.points:
+            solver.add(_at(encode, conjunct, point))
+        for _ in range(ROUNDS):
+            self.limits.check()
+            solver.set("timeout", min(int(1000 * SECONDS), self.limits.milliseconds))
+            if solver.check() != z3.sat:
+                return None
+            values = read_point(tuple(used), solver.model())
+            theory = self.specification.problem.theory
+            try:
+                chosen = {leaf(v): value_term(value, v.sort, theory) for v, value in values.items()}
+            except ValueError:  # it cannot be written
+                return None
+            body = substitute(term, chosen)
+            verdict = verify(self.specification, {function: body}, self.limits)
+            if verdict.correct:
+                return body
+            if verdict.status is not Status.WRONG or verdict.conjunct is None or verdict.counterexample is None:
+                return None
+            self.points.append((verdict.conjunct, verdict.counterexample))
+            solver.add(_at(encode, *self.points[-1]))
+        return None
+
+
+def _at(encode: Encoder, conjunct: Conjunct, point: Point) -> z3.BoolRef:
+    places = [(z3_constant(v.name, v.sort), representation(v.sort).z3_value(value)) for v, value in point.items()]
+    return z3.substitute(encode(conjunct.formula), *places)
+
+
+def propose(specification: Specification, limits: Limits) -> Proposals:
+    """The smallest terms with constants for which Z3 finds values."""
+    (target,) = specification.targets
+    symbols = _Symbols(specification, limits)
+    grammar = target.written.closed(symbols.of)
+    if limits.depth is not None:
+        grammar = bounded(grammar, limits.depth)
+    variables = [*target.function.parameters, *(v for of_sort in symbols.variables.values() for v in of_sort)]
+    points = random_points(variables, POINTS, SEED)
+    samples = ArgumentSamples({v: column([point[v] for point in points], v.sort) for v in variables})
+    enumerator = Enumerator(grammar, samples, limits)
+    while (limits.largest is None or enumerator.size < limits.largest) and enumerator.grow():
+        size = enumerator.size
+        for row in range(len(enumerator.level(grammar.start, size))):
+            limits.check()
+            term = enumerator.term(grammar.start, size, row)
+            used = symbols.used(term)
+            found = symbols.solved(term, used) if used else None
+            if found is not None:
+                yield {target.function: found}
+                return
+        if enumerator.exhausted:
+            return
+
+
+def _applies(specification: Specification) -> bool:
+    """To a grammar of the file's own: without one, other strategies find constants."""
+    if len(specification.targets) != 1 or specification.targets[0].free:
+        return False
+    grammar = specification.targets[0].written
+    places = [place for productions in grammar.productions.values() for p in productions for place in p.constants]
+    return bool(places) and all(has_constants(place.sort) for place in places)
+
+
+CONSTANTS = Strategy(
+    name="constants",
+    doc="terms with symbols for (Constant σ), whose values Z3 finds (CEGIS modulo theories)",
+    applies=_applies,
+    propose=propose,
+    share=0.5,
+)

@@ -1,0 +1,1 @@
+"""What people touch: the command line, the Python interface, explainers; the only room above the solvers."""

@@ -1,0 +1,124 @@
+"""``sycam-sygus evaluate``: score methods and expressions by metrics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import click
+from rich.console import Console
+
+from solvers.cam.settings import Settings
+from solvers.cam.solve import Subjects, compare, is_slow, load_subjects, subject_notes
+from sygus.app.display import Display, score_table, wide_table
+from sygus.errors import OptionError, known
+from sygus.export.tables import PARTS, Row, table_as_csv, table_as_json, table_as_latex
+from sygus.language.text import number_text
+from sygus.oracles.expressions import read_expression
+from sygus.oracles.methods import ALL, QUICK, Method, applicable_methods, expression_method, find_methods
+from sygus.saliency.metrics import Metric, chosen_metrics, known_metrics
+
+NARROW = 2
+"""So many metrics are shown with their intervals; of more, the means alone."""
+
+
+def run_evaluate(names: str, metric_names: str, expression: str | None, form: str, given: Mapping[str, Any]) -> None:
+    """Print the table of scores."""
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    find_methods(names)  # an unknown one is an error before anything is loaded
+    wanted = None if metric_names.strip() == "all" else _chosen(metric_names)
+    own = [] if expression is None else [expression_method("expression", "expression", read_expression(expression))]
+    subjects = load_subjects(settings)
+    for note in subject_notes(subjects):
+        click.echo(f"note: {note}", err=True)
+    chosen = applicable_methods(names, subjects.search, lambda text: click.echo(f"note: {text}", err=True)) + own
+    metrics = _applicable(subjects) if wanted is None else wanted
+    for metric in metrics:
+        _require(metric, subjects)
+    named = names not in (ALL, QUICK) and wanted is not None
+
+    def skip(method: Method, metric: Metric) -> bool:
+        return not named and method not in own and is_slow(method, metric)
+
+    _report_skipped(chosen, metrics, skip)
+    with Display(Console(stderr=True)):
+        rows = compare(subjects, chosen, metrics, skip)
+    _report_black_maps(rows)
+    match form:
+        case "json":
+            click.echo(json.dumps(table_as_json(rows), indent=1))
+        case "csv":
+            click.echo(table_as_csv(rows, metrics), nl=False)
+        case "latex":
+            click.echo(table_as_latex(rows, metrics), nl=False)
+        case _:
+            _print_table(rows, metrics, subjects)
+            if expression is not None:
+                for metric in metrics:
+                    value = number_text(rows[-1].search[metric.name].value)
+                    click.echo(f"{metric.name} on the search pictures: {value}")
+
+
+def _report_skipped(chosen: list[Method], metrics: list[Metric], skip: Callable[[Method, Metric], bool]) -> None:
+    for method in chosen:
+        left_out = [metric.name for metric in metrics if skip(method, metric)]
+        if left_out:
+            reason = "each explains many times; name method and metric to compute it"
+            click.echo(f"note: {method.title} is not scored by {', '.join(left_out)}: {reason}", err=True)
+
+
+def _print_table(rows: list[Row], metrics: list[Metric], subjects: Subjects) -> None:
+    search, held_out = len(subjects.search.subject.images), len(subjects.held_out.subject.images)
+    console = Console()
+    if len(metrics) <= NARROW:
+        console.print(score_table(rows, metrics, f"{search} search pictures", f"{held_out} held-out pictures"))
+        return
+    console.print(f"mean score on {search} search pictures / on {held_out} held-out pictures, there the best in bold")
+    for table in wide_table(rows, metrics, console.width):
+        console.print(table)
+
+
+def _chosen(names: str) -> list[Metric]:
+    try:
+        found = chosen_metrics(names)
+    except OptionError as error:
+        raise OptionError(f"--metrics: {error.message}", error.hint) from None
+    return list({metric.name: metric for metric in found}.values())
+
+
+def _applicable(subjects: Subjects) -> list[Metric]:
+    """Every metric that these pictures allow; says on stderr which are left out and why."""
+    found = []
+    for metric in known_metrics().values():
+        lacking = metric.lacking(subjects.search.subject) or metric.lacking(subjects.held_out.subject)
+        if lacking:
+            click.echo(f"note: {metric.name} is left out: it {lacking}", err=True)
+        else:
+            found.append(metric)
+    return found
+
+
+def _require(metric: Metric, subjects: Subjects) -> None:
+    """Check that what was named can be computed, before anything is.
+
+    Raises:
+        OptionError: the pictures lack what the metric needs, or it compares with an unknown method.
+    """
+    for oracle in (subjects.search, subjects.held_out):
+        try:
+            metric.require(oracle.subject)
+        except OptionError as error:
+            raise OptionError(f"--metrics: {error.message}", error.hint) from None
+    for name in metric.references:
+        if name not in subjects.search.references:
+            hint = known(subjects.search.references, name)
+            raise OptionError(f"--metrics: '{metric.name}' compares with '{name}', which is unknown", hint)
+
+
+def _report_black_maps(rows: list[Row]) -> None:
+    """Say on stderr how many maps were constant, and so scored as black."""
+    for row in rows:
+        counts = [f"{black} {called}" for black, called in zip(row.black, PARTS.values(), strict=True) if black]
+        if counts:
+            click.echo(f"note: {row.title}: constant maps scored as black: {', '.join(counts)}", err=True)

@@ -1,0 +1,97 @@
+"""``sycam-sygus check`` and ``list``: say what a file asks and what there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+
+from solvers.cam.settings import STRATEGIES, resolve
+from solvers.cegis.strategy import known_strategies
+from sygus.errors import OptionError, known
+from sygus.export.tables import arrow
+from sygus.language.elaborate import load_problem
+from sygus.language.text import term_text
+from sygus.language.theories.cam import CAM
+from sygus.oracles.cam import SORTS, domains, probes
+from sygus.oracles.equivalence import SMALLEST
+from sygus.oracles.methods import methods
+from sygus.oracles.objective import CamProblem
+from sygus.oracles.safety import SafetyOracle, hazards
+from sygus.resources import grammar_names, read_problem
+from sygus.saliency.features import FEATURES
+from sygus.saliency.images import IMAGE_SETS
+from sygus.saliency.metrics import known_metrics
+from sygus.saliency.networks import NETWORKS
+
+
+def run_check(file: str) -> None:
+    """Say what a file of the logic CAM asks."""
+    name, text = read_problem(file)
+    stated = load_problem(text, name)
+    settings, notes = resolve(stated, {})
+    problem = CamProblem(stated, settings.metric)
+    target = problem.problem.target
+    grammar = target.grammar
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    click.echo(f"{name}: well-formed, logic {problem.problem.logic}")
+    parameters = ", ".join(f"{p.name} {p.sort}" for p in target.function.parameters)
+    click.echo(f"synthesise {target.function.name} : {target.function.sort} from {parameters}")
+    for nonterminal, productions in grammar.productions.items():
+        click.echo(f"  {nonterminal.name} {nonterminal.sort}: {len(productions)} productions")
+    for line in hazard_lines(problem):
+        click.echo(line)
+    for goal in problem.goals:
+        click.echo(f"{goal.direction}imise {goal.label}")
+    click.echo(f"{len(problem.problem.constraints)} constraints; network {settings.network}, images {settings.images}")
+
+
+def hazard_lines(problem: CamProblem) -> list[str]:
+    """What is unsafe about strict divisions in the grammar, with the smallest denominators that may be zero."""
+    target = problem.problem.target
+    found = hazards(target.grammar, SafetyOracle(domains(nonnegative=True)))
+    drawn = probes(target.function.parameters, nonnegative=True, seed=0)
+    unsafe = [hazard for hazard in found if hazard.unsafe]
+    if not found:
+        return []
+    lines = [f"strict division: {len(unsafe)} of {len(found)} productions are unsafe (activations at least 0)"]
+    for hazard in unsafe:
+        count = f"{len(hazard.unsafe)} of its {hazard.denominators} smallest denominators are not proved nonzero"
+        lines.append(f"  {hazard.nonterminal.name}: {hazard.production.template!r}: {count}")
+        for verdict in hazard.unsafe[:SHOWN]:
+            assert verdict.denominator is not None
+            zero = bool((drawn.evaluate(verdict.denominator).abs() < SMALLEST).any())
+            where = ", ".join(f"{name} = {value}" for name, value in (verdict.witness or {}).items())
+            reasons = ["zero on random values"] * zero + [f"zero where {where}"] * bool(where)
+            lines.append(f"    {term_text(verdict.denominator)}: {'; '.join(reasons) or 'Z3 finds no proof in time'}")
+    if unsafe:
+        lines.append("  such terms are left out of the search; div0 is total: 0 where the denominator is")
+    return lines
+
+
+SHOWN = 3
+"""Unsafe denominators that are shown of each production."""
+
+
+def _ordinary_strategies() -> Mapping[str, str]:
+    return {name: f"in other logics: {strategy.doc}" for name, strategy in known_strategies().items()}
+
+
+def run_list(kind: str) -> None:
+    """Print the names of one kind and what they are."""
+    kinds: dict[str, Mapping[str, str]] = {
+        "networks": NETWORKS,
+        "images": IMAGE_SETS,
+        "metrics": {name: f"{arrow(m)} {m.doc.splitlines()[0]}" for name, m in known_metrics().items()},
+        "methods": {name: method.title for name, method in methods().items()},
+        "features": {name: f"{SORTS[f.rank]}: {f.doc}" for name, f in FEATURES.items()},
+        "functions": {f"{f.name}": f"{f.sorts}: {f.doc}" for f in CAM.functions},
+        "strategies": {**{name: f"in CAM: {doc}" for name, doc in STRATEGIES.items()}, **_ordinary_strategies()},
+        "grammars": dict.fromkeys(grammar_names(), ""),
+    }
+    if kind not in kinds:
+        raise OptionError(f"list: unknown kind '{kind}'", known(kinds, kind, "known kinds"))
+    width = max(len(name) for name in kinds[kind])
+    for name, doc in kinds[kind].items():
+        click.echo(f"{name:{width}}  {doc}".rstrip())

@@ -1,0 +1,163 @@
+"""``sycam-sygus verify FILE ANSWER``, for problems of every logic but CAM."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import z3
+
+from solvers.cegis.answer import Answer, Judgement, check
+from solvers.cegis.limits import Limits
+from solvers.cegis.logic.verifier import Encoder
+from solvers.cegis.specification import Specification
+from sygus.errors import OptionError, SourceError
+from sygus.language.elaborate import ReadAnswer, load_problem, read_answer
+from sygus.language.problem import Derivation, Problem
+from sygus.language.syntax import script as ast
+from sygus.language.syntax.printer import print_symbol
+from sygus.language.terms import (
+    INT,
+    Literal,
+    OracleFunction,
+    Sort,
+    SynthFunction,
+    Term,
+    Variable,
+    WeightSymbol,
+    expand,
+    leaf,
+    plain_name,
+    readable_name,
+    substitute,
+    subterms,
+    term,
+)
+from sygus.language.text import term_text
+from sygus.language.theories import Theory
+from sygus.language.theories.sorts import representation
+from sygus.language.theories.values import value_term
+from sygus.oracles.external import read_value
+from sygus.resources import read_problem
+
+NOT_VERIFIED = 1
+
+
+def run_verify(file: str, answer_file: str, seconds: float) -> int:
+    """Say whether an answer is right and in the grammar, with its derivation; the exit status."""
+    name, text = read_problem(file)
+    try:
+        answer = Path(answer_file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"ANSWER: cannot read '{answer_file}' ({error})", "give a text file") from None
+    if answer.strip() in ("infeasible", "fail"):
+        raise OptionError(f"ANSWER: '{answer.strip()}' defines no function", "give a file with (define-fun …)")
+    specification = Specification(load_problem(text, name))
+    read = read_answer(text, name, answer, answer_file)
+    try:
+        wrong = _wrong(specification, read, Limits(seconds))
+    except SourceError as error:
+        raise error.located(answer_file, answer) from None
+    if wrong is not None:
+        click.echo(wrong)
+        return NOT_VERIFIED
+    click.echo("correct: in the grammar, and every constraint is proved by Z3")
+    if specification.problem.objectives:
+        about = "the values are right" if read.values else "the answer gives no values"
+        click.echo(f"note: {about}; whether others are better is not checked")
+    return 0
+
+
+def _wrong(specification: Specification, read: ReadAnswer, limits: Limits) -> str | None:
+    """What is wrong with an answer, in words; of one in which nothing is, the derivation is printed."""
+    for target in specification.targets:
+        if target.function in read.binding and not target.free:
+            return f"wrong: {_underived(target.function)}, for grammars have no 'let'"
+    problem = specification.problem
+    checked = check(specification, read.bodies, limits)
+    if checked.answer is None:
+        found = "not decided" if checked.judgement is Judgement.UNDECIDED else "wrong"
+        return f"{found}: {_why(checked, problem.theory)}"
+    for function, derivation in checked.answer.derivations.items():
+        click.echo(f"{function.name} is derived by")
+        for line in derivation_lines(derivation, problem.theory.numerals):
+            click.echo(f"  {line}")
+    return _wrong_value(problem, checked.answer, read.values)
+
+
+def _why(checked: Any, theory: Theory) -> str:
+    if checked.function is not None:
+        return _underived(checked.function)
+    verdict = checked.verdict
+    formula, point = _plain(verdict.conjunct.formula, verdict.counterexample or {})
+    constraint = term_text(formula, theory.numerals)
+    if verdict.counterexample is None:
+        return f"Z3 does not decide {constraint}"
+    values = ", ".join(f"{print_symbol(v.name)} = {_value_shown(value, v.sort, theory)}" for v, value in point.items())
+    return f"{constraint} fails{f' where {values}' if values else ''}"
+
+
+def _underived(function: SynthFunction) -> str:
+    return f"the grammar does not derive the body of '{function.name}'"
+
+
+def _wrong_value(problem: Problem, answer: Answer, values: Sequence[ast.TermExpression]) -> str | None:
+    """What is wrong with the values that are given for the objectives, in words; None where they are right.
+
+    Raises:
+        SourceError: one is no constant of its objective's sort.
+    """
+    weights = {
+        term(WeightSymbol(keyword, function.name), (), INT): leaf(Literal(derivation.weight(keyword, default), INT))
+        for function, derivation in answer.derivations.items()
+        for keyword, default in problem.weights.items()
+    }
+    for objective, expression in zip(problem.objectives, values, strict=False):
+        objective_term = expand(objective.term)
+        for node in subterms(objective_term):
+            if isinstance(node.head, OracleFunction):
+                message = f"the value of the oracle '{node.head.oracle}' is not verified"
+                raise problem.error(message, problem.asked, "leave the values out of the answer")
+        given = read_value(expression, objective.term.sort, problem.theory)
+        assert isinstance(given, Term)
+        shown, weighed = term_text(objective.term), any(node in weights for node in subterms(objective_term))
+        found = z3.simplify(Encoder(answer.bodies)(substitute(objective_term, weights)))
+        if z3.is_true(z3.simplify(found == Encoder()(given))):
+            continue
+        if not (z3.is_int_value(found) or z3.is_rational_value(found)):
+            return f"not decided: Z3 does not compute {shown}"
+        value = _value_shown(representation(given.sort).read_z3(found), given.sort, problem.theory)
+        by = " by the derivation that was found" if weighed else ""
+        given_text = term_text(given, problem.theory.numerals)
+        return f"{'not decided' if weighed else 'wrong'}: {shown} is {value}{by}, the answer says {given_text}"
+    return None
+
+
+def _plain(formula: Term, point: Mapping[Variable, Any]) -> tuple[Term, Mapping[Variable, Any]]:
+    """A formula and values of its variables, with the names that the file gives them where no two share one."""
+    names = Counter(plain_name(node.head.name) for node in subterms(formula) if isinstance(node.head, Variable))
+    plain = {v: replace(v, name=plain_name(v.name)) for v in point if names[plain_name(v.name)] == 1}
+    shown = {plain.get(v, replace(v, name=readable_name(v.name))): value for v, value in point.items()}
+    return substitute(formula, {leaf(old): leaf(new) for old, new in plain.items()}), shown
+
+
+def _value_shown(value: Any, sort: Sort, theory: Theory) -> str:
+    """A value as the standard writes it, or as Python does where the logic has no term for it."""
+    try:
+        return term_text(value_term(value, sort, theory), theory.numerals)
+    except ValueError:
+        return repr(value)
+
+
+def derivation_lines(derivation: Derivation, numerals: Sort | None) -> list[str]:
+    """The productions used, the outermost first, each below and to the right of the one whose hole it fills."""
+    lines, stack = [], [(derivation, 0)]
+    while stack:
+        node, depth = stack.pop()
+        lines.append(f"{'  ' * depth}{term_text(node.production.template, numerals)}")
+        stack.extend((child, depth + 1) for child in reversed(node.children))
+    return lines

@@ -1,0 +1,208 @@
+"""What the command line shows on stderr: progress while a run goes, and tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from solvers.cam.run import Candidate, Progress
+from solvers.cam.solve import Solution
+from sygus.export.tables import LEFT_OUT, PARTS, Row, Scale, arrow, is_best, value_text
+from sygus.language.text import term_text
+from sygus.saliency.progress import reported_to
+
+PLAIN_INTERVAL = 5.0
+"""Seconds between lines where stderr is no terminal."""
+
+ROOM = 8
+"""Lines that the front may take of a terminal."""
+
+
+class Display:
+    """Says how far long work is: on a terminal live, elsewhere in a plain line every few seconds.
+
+    Args:
+        console: where to.
+        quiet: whether to show nothing.
+    """
+
+    def __init__(self, console: Console, quiet: bool = False) -> None:
+        self.console = console
+        self.quiet = quiet
+        self.live = None if quiet or not console.is_terminal else Live(console=console, transient=True)
+        self.last = -PLAIN_INTERVAL
+        self.listening = ExitStack()
+
+    def __enter__(self) -> Self:
+        if self.live is not None:
+            self.live.start()
+        self.listening.enter_context(reported_to(self.working))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.listening.close()
+        if self.live is not None:
+            self.live.stop()
+
+    def working(self, title: str, done: int, total: int) -> None:
+        """Show how far something is."""
+        self.show([f"{title}: {done} of {total}"])
+
+    def show(self, lines: Sequence[str], below: Sequence[Text] = ()) -> None:
+        """Show these lines in place of the last; what is below them on a terminal only."""
+        if self.quiet:
+            return
+        if self.live is not None:
+            self.live.update(Group(*(Text(line, overflow="ellipsis", no_wrap=True) for line in lines), *below))
+        elif time.monotonic() - self.last >= PLAIN_INTERVAL:
+            self.last = time.monotonic()
+            self.console.print(" | ".join(lines), soft_wrap=True, markup=False, highlight=False)
+
+
+class ProgressDisplay(Display):
+    """The state of a run.
+
+    Args:
+        console: where to.
+        goals: the labels of the objectives.
+        quiet: whether to show nothing.
+        verbose: whether each new best gets a line that stays.
+    """
+
+    def __init__(self, console: Console, goals: Sequence[str], quiet: bool, verbose: bool = False) -> None:
+        super().__init__(console, quiet)
+        self.goals = goals
+        self.verbose = verbose
+        self.leader: Candidate | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        """Show it."""
+        if self.quiet:
+            return
+        if self.verbose and progress.leader is not None and progress.leader is not self.leader:
+            self.leader = progress.leader
+            line = f"{progress.spending.seconds:.1f} s: new best: {self._values(progress.leader)}"
+            self.console.print(line, soft_wrap=True, markup=False, highlight=False)
+        self.show(self._lines(progress), self._front(progress))
+
+    def _lines(self, progress: Progress) -> list[str]:
+        spending, fates = progress.spending, progress.fates
+        seconds = spending.seconds
+        limit = spending.budget.time
+        clock = f"{seconds:.0f} s" + (f" of {limit:.0f} s, {max(0.0, limit - seconds):.0f} s left" if limit else "")
+        judged = ", ".join(f"{count} {fate}" for fate, count in fates.items())
+        size = progress.strategy.status().get("size", 0)
+        rate = sum(fates.values()) / max(seconds, 1e-9)
+        lines = [f"size {size}: {judged}; {rate:.0f} terms/s, {spending.forwards} passes, {clock}"]
+        if progress.leader is not None:
+            lines.append(f"best so far: {self._values(progress.leader)}")
+        return lines
+
+    def _values(self, candidate: Candidate) -> str:
+        values = zip(self.goals, candidate.outcome.objectives, strict=True)
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in values)
+        return f"{shown}: {term_text(candidate.term)}"
+
+    def _front(self, progress: Progress) -> list[Text]:
+        """The front's members besides the leader, as many as a terminal has room for."""
+        others = [candidate for candidate in progress.front if candidate is not progress.leader]
+        if not others:
+            return []
+        lines = [f"  {self._values(one)}" for one in others[:ROOM]]
+        if len(others) > ROOM:
+            lines.append(f"  and {len(others) - ROOM} more")
+        return [Text(line, overflow="ellipsis", no_wrap=True, style="dim") for line in ["on the front too:", *lines]]
+
+
+def score_table(rows: Sequence[Row], metrics: Sequence[Scale], search: str, held_out: str) -> Table:
+    """The methods by the metrics, on both sets of pictures, with the best of each column marked."""
+    table = Table(title="mean score with bootstrap 95 % interval", title_justify="left")
+    table.add_column("method")
+    for metric in metrics:
+        for pictures in (search, held_out):
+            table.add_column(f"{_heading(metric)}\n{pictures}", justify="right")
+    for row in rows:
+        cells = []
+        for metric in metrics:
+            for part in PARTS:
+                mean = row.mean(part, metric)
+                text = LEFT_OUT if mean is None else f"{mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}]"
+                cells.append(Text(text, style="bold" if is_best(row, rows, part, metric) else ""))
+        table.add_row(Text(row.title), *cells)
+    return table
+
+
+def _heading(metric: Scale) -> str:
+    return " ".join(filter(None, [metric.name, metric.unit, arrow(metric)]))
+
+
+def wide_table(rows: Sequence[Row], metrics: Sequence[Scale], width: int) -> list[Table]:
+    """The methods by many metrics, in blocks that fit the width; a cell holds the means on both sets of pictures."""
+    frame = 3
+    columns = [_wide_column(rows, metric) for metric in metrics]
+    room = width - max(len("method"), *(len(row.title) for row in rows)) - frame - 1
+    blocks: list[list[int]] = [[]]
+    left = room
+    for index, (heading, cells) in enumerate(columns):
+        needed = frame + max(*(len(line) for line in heading.split("\n")), *(len(cell) for cell in cells))
+        if needed > left and blocks[-1]:
+            blocks.append([])
+            left = room
+        blocks[-1].append(index)
+        left -= needed
+    return [_block(rows, metrics, columns, block) for block in blocks]
+
+
+def _wide_column(rows: Sequence[Row], metric: Scale) -> tuple[str, list[str]]:
+    """The heading, a line for each word, and the cells."""
+    cells = [" / ".join(value_text(row.mean(part, metric), metric) for part in PARTS) for row in rows]
+    return _heading(metric).replace("-", "-\n"), cells
+
+
+def _block(
+    rows: Sequence[Row], metrics: Sequence[Scale], columns: Sequence[tuple[str, list[str]]], block: Sequence[int]
+) -> Table:
+    table = Table()
+    table.add_column("method", no_wrap=True)
+    for index in block:
+        table.add_column(columns[index][0], justify="right", vertical="bottom")
+    for place, row in enumerate(rows):
+        cells = []
+        for index in block:
+            best = is_best(row, rows, "held_out", metrics[index])
+            cells.append(Text(columns[index][1][place], style="bold" if best else "", no_wrap=True))
+        table.add_row(Text(row.title), *cells)
+    return table
+
+
+def accounting_line(solution: Solution) -> str:
+    """What the run spent and what became of the proposals."""
+    counts = ", ".join(f"{value} {name}" for name, value in solution.accounting.items() if name != "seconds")
+    return f"{counts}; {solution.accounting['seconds']} s"
+
+
+def front_table(solution: Solution) -> Table:
+    """The best expression of each size, or the Pareto set of objectives that are equals."""
+    goals = solution.problem.goals
+    table = Table(title="best by size" if solution.problem.is_ordered else "Pareto set", title_justify="left")
+    own_column = all(goal.label != "size" for goal in goals)
+    if own_column:
+        table.add_column("nodes", justify="right")
+    for goal in goals:
+        table.add_column(goal.label, justify="right")
+    table.add_column("expression", overflow="fold")
+    for candidate in solution.front:
+        values = (f"{value:.4g}" for value in candidate.outcome.objectives)
+        nodes = [str(candidate.term.size)] if own_column else []
+        table.add_row(*nodes, *values, Text(term_text(candidate.term)))
+    return table

@@ -1,0 +1,141 @@
+"""Found expressions as drop-in explainers of any model, with every feature of the language.
+
+``SynthesizedCAM.load("runs/mine")(model, target_layers)`` explains as a class of pytorch-grad-cam does,
+``SynthesizedExtractor.load("runs/mine")(model, target_layer)`` as an extractor of torchcam. The expression is read from
+SyGuS-IF and evaluated by the theory's kernels; nothing of the file is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from sygus.errors import OptionError
+from sygus.export.hooked import MEASURED, Expression, ExpressionCAM, ExpressionExtractor, Reached
+from sygus.export.record import Record
+from sygus.language.terms import Term
+from sygus.language.theories.evaluate import evaluate
+from sygus.oracles.cam import feature_variables, features_of
+from sygus.oracles.expressions import parse_expression
+from sygus.saliency.features import Measurements
+from sygus.saliency.images.geometry import Preprocessing
+from sygus.saliency.networks import make_network
+from sygus.saliency.networks.chunks import chunk_for_few
+from sygus.saliency.networks.classifier import Classifier
+
+
+def load_expression(path: str | Path) -> Term:
+    """The expression of a run, by its folder or record, or of a file with an answer, a define-fun or a term.
+
+    Raises:
+        OptionError: there is no such file, or the run found nothing.
+        SycamError: it cannot be read.
+    """
+    file = Path(path)
+    if file.is_dir() or file.suffix in (".json", ".sqlite"):
+        record = Record.read(str(path))
+        if record.found is None:
+            raise OptionError(f"the run {path} found no expression", "take one that has an answer")
+        return parse_expression(record.answer, str(path))
+    try:
+        return parse_expression(file.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"cannot read '{path}' ({error})", "give a run, or a text file with an answer") from None
+
+
+class _Synthesized(Expression):
+    """Evaluates a term on a model's features."""
+
+    model: nn.Module
+    expression: Term
+
+    def _take(self, expression: Term) -> None:
+        self.expression = expression
+        self.names = features_of(expression)
+
+    def weights(self, features: Mapping[str, Tensor]) -> Tensor:
+        variables = feature_variables()
+        names = dict.fromkeys(("activation", *self.names))
+        return evaluate(self.expression, {variables[name]: features[name] for name in names})
+
+    def measured(self, reached: Reached) -> Mapping[str, Tensor]:
+        """What the pass shows; and where that does not suffice, everything measured on a copy of the model."""
+        if set(self.names) <= set(MEASURED):
+            return super().measured(reached)
+        further = ", ".join(name for name in self.names if name not in MEASURED)
+        if reached.classes is None:
+            raise OptionError(f"{further}: a target that is no class has none", "give class numbers as targets")
+        size = (reached.pictures.shape[-2], reached.pictures.shape[-1])
+        paths = [path for path, module in self.model.named_modules() if module is reached.layer]
+        if not paths:
+            raise OptionError(f"{further}: the layer is no part of the model", "give a layer of this model")
+        classifier = Classifier(self.model, Preprocessing(size, size), layer=paths[0])
+        chunk = chunk_for_few(size, len(reached.pictures))
+        network = make_network(classifier, type(self.model).__name__, reached.pictures.device, chunk=chunk)
+        table = Measurements(network, reached.pictures, reached.classes)
+        if table["activation"].shape != reached.activation.shape:
+            raise OptionError(f"{further}: not measured where the layer's output is reshaped", "use other features")
+        return table
+
+
+class SynthesizedCAM(_Synthesized, ExpressionCAM):
+    """A found expression with the calling convention of pytorch-grad-cam; see :class:`ExpressionCAM`.
+
+    Args:
+        expression: over features, as from :func:`load_expression`.
+        model: see there.
+        target_layers: see there.
+        reshape_transform: see there.
+    """
+
+    def __init__(
+        self,
+        expression: Term,
+        model: nn.Module,
+        target_layers: Sequence[nn.Module],
+        reshape_transform: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        super().__init__(model, target_layers, reshape_transform)
+        self._take(expression)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Callable[..., SynthesizedCAM]:
+        """What makes explainers of models: ``SynthesizedCAM.load(path)(model, target_layers)``.
+
+        Args:
+            path: see :func:`load_expression`.
+
+        Raises:
+            SycamError: see there.
+        """
+        return partial(cls, load_expression(path))
+
+
+class SynthesizedExtractor(_Synthesized, ExpressionExtractor):
+    """A found expression with the calling convention of torchcam; see :class:`ExpressionExtractor`.
+
+    Args:
+        expression: over features, as from :func:`load_expression`.
+        model: see there.
+        target_layer: see there.
+    """
+
+    def __init__(self, expression: Term, model: nn.Module, target_layer: Any) -> None:
+        super().__init__(model, target_layer)
+        self._take(expression)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Callable[..., SynthesizedExtractor]:
+        """What makes extractors of models: ``SynthesizedExtractor.load(path)(model, target_layer)``.
+
+        Args:
+            path: see :func:`load_expression`.
+
+        Raises:
+            SycamError: see there.
+        """
+        return partial(cls, load_expression(path))

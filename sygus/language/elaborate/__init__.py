@@ -1,0 +1,133 @@
+"""From a parsed script to a well-sorted problem."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sygus.errors import Position, SourceError
+from sygus.language.elaborate.commands import Elaborator
+from sygus.language.problem import Problem
+from sygus.language.scope import fail, known
+from sygus.language.syntax import script as ast
+from sygus.language.syntax.parser import parse, parse_answer
+from sygus.language.terms import Definition, SynthFunction, Term, leaf, substitute
+from sygus.language.typecheck import check_definition
+
+__all__ = ["ReadAnswer", "load_answer", "load_definitions", "load_problem", "problem_of", "read_answer"]
+
+
+def load_problem(text: str, file: str) -> Problem:
+    """Parse and check a script.
+
+    Raises:
+        SourceError: with the position of what is wrong.
+    """
+    return problem_of(parse(text, file))
+
+
+def problem_of(script: ast.Script) -> Problem:
+    """The well-sorted problem that a script states.
+
+    Raises:
+        TypeCheckError: with the position of what is wrong.
+    """
+    try:
+        return Elaborator(script).build()
+    except SourceError as error:
+        raise error.located(script.file, script.text) from None
+
+
+def load_definitions(text: str, file: str) -> list[Definition]:
+    """The macros of a script that need not ask for anything.
+
+    Raises:
+        SourceError: with the position of what is wrong.
+    """
+    elaborator = Elaborator(parse(text, file))
+    try:
+        elaborator.go_through()
+    except SourceError as error:
+        raise error.located(file, text) from None
+    return [symbol for symbol in elaborator.symbols.values() if isinstance(symbol, Definition)]
+
+
+@dataclass(frozen=True)
+class ReadAnswer:
+    """What an answer says.
+
+    Attributes:
+        bodies: of the functions, over the problem's own parameters.
+        binding: the functions whose bodies are written with ``let``, which no grammar makes.
+        values: of the objectives, as far as they are given.
+    """
+
+    bodies: dict[SynthFunction, Term]
+    binding: frozenset[SynthFunction]
+    values: tuple[ast.TermExpression, ...]
+
+
+def load_answer(text: str, file: str, answer: str, answer_file: str) -> dict[SynthFunction, Term]:
+    """The bodies that :func:`read_answer` finds."""
+    return read_answer(text, file, answer, answer_file).bodies
+
+
+def read_answer(text: str, file: str, answer: str, answer_file: str) -> ReadAnswer:
+    """What an answer to a problem says.
+
+    Args:
+        text: of the problem.
+        file: its name.
+        answer: ``((define-fun f …)…)`` or ``((value …) (define-fun f …)…)``; the definitions may use the problem's
+            macros.
+        answer_file: its name.
+
+    Raises:
+        SourceError: with the position of what is wrong in either text, such as a function that is missing.
+    """
+    elaborator = Elaborator(parse(text, file))
+    try:
+        elaborator.go_through()
+    except SourceError as error:
+        raise error.located(file, text) from None
+    wanted = {target.function.name: target.function for target in elaborator.targets}
+    values, commands = parse_answer(answer, answer_file)
+    found: dict[SynthFunction, Term] = {}
+    binding: set[SynthFunction] = set()
+    try:
+        for command in commands:
+            function = wanted.get(command.name)
+            if function is None or function in found:
+                fail(f"'{command.name}' is not asked for", command.position, known(wanted, command.name, "asked for"))
+            definition = check_definition(command, elaborator.scope)
+            sorts = tuple(p.sort for p in definition.parameters)
+            if (sorts, definition.sort) != (tuple(p.sort for p in function.parameters), function.sort):
+                hint = f"it takes {' '.join(str(p.sort) for p in function.parameters)} and gives {function.sort}"
+                fail(f"'{command.name}' has other sorts than it should", command.position, hint)
+            pairs = zip(definition.parameters, function.parameters, strict=True)
+            found[function] = substitute(definition.body, {leaf(old): leaf(new) for old, new in pairs})
+            if _binds(command.body):
+                binding.add(function)
+        missing = [name for name, function in wanted.items() if function not in found]
+        if missing:
+            end = commands[-1].position if commands else Position(1, 1, 1, 1)
+            fail(f"the answer does not define '{missing[0]}'", end, "define every function asked for")
+        if values and len(values) != len(elaborator.objectives):
+            message = f"the answer gives {len(values)} values, the problem has {len(elaborator.objectives)} objectives"
+            fail(message, values[0].position, "give the value of each objective, or no values")
+    except SourceError as error:
+        raise error.located(answer_file, answer) from None
+    return ReadAnswer({function: found[function] for function in wanted.values()}, frozenset(binding), values)
+
+
+def _binds(expression: ast.TermExpression) -> bool:
+    """Whether there is a ``let`` in an expression."""
+    stack = [expression]
+    while stack:
+        match stack.pop():
+            case ast.Let():
+                return True
+            case ast.Application(arguments=arguments):
+                stack.extend(arguments)
+            case ast.Annotated(term=inner) | ast.Quantified(body=inner):
+                stack.append(inner)
+    return False

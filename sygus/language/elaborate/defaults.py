@@ -1,0 +1,158 @@
+"""What a file may leave out: the grammar of a function, and the constants that enumeration tries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from itertools import product
+
+from sygus.errors import Position
+from sygus.language.problem import Grammar, Production, Setting, productive
+from sygus.language.scope import fail
+from sygus.language.terms import (
+    BOOL,
+    INT,
+    REAL,
+    REGLAN,
+    STRING,
+    AnyConstant,
+    Literal,
+    Nonterminal,
+    Sort,
+    SynthFunction,
+    Term,
+    hole,
+    leaf,
+    term,
+)
+from sygus.language.theories import Function, Theory
+from sygus.language.theories.arrays import is_array
+from sygus.language.theories.bitvectors import width_of
+from sygus.language.theories.sorts import representation
+from sygus.language.theories.structured import constructors_of, smallest_value
+from sygus.language.theories.values import constructor_term, value_term
+from sygus.language.typecheck import negated
+
+DEFAULT_CONSTANTS: Mapping[Sort, str] = {REAL: "0.5 1 2 3", INT: "0 1 -1 2", BOOL: "true false", STRING: ""}
+"""What enumeration puts for ``(Constant S)`` where the file sets no ``:constants``; for bit-vectors 0, 1, all ones."""
+
+_WORDS = re.compile(r"[^\s()_]+|_(?=\S)")
+
+_LINEAR = {"*": 0, "div": 1, "mod": 1, "/": 1}
+"""The argument that is a constant in linear logics."""
+
+
+def constants_of(sort: Sort, theory: Theory, setting: Setting | None, position: Position) -> list[Term]:
+    """The constants of a sort that enumeration tries, by the file's ``:constants`` or by default.
+
+    The option is a list of numbers, or of strings without spaces, and serves every sort that the grammar asks for.
+
+    Raises:
+        TypeCheckError: constants of another sort, or a sort without any.
+    """
+    width = width_of(sort)
+    if is_array(sort) or constructors_of(sort):
+        return _structured_constants(sort, theory, setting, position)
+    if sort not in DEFAULT_CONSTANTS and not width:
+        fail(f"there are no constants of {sort}", position, "write terms in place of (Constant …)")
+    default = f"0 1 {(1 << width) - 1}" if width else DEFAULT_CONSTANTS[sort]
+    words = (default if setting is None or sort == BOOL else setting.value).split()
+    if sort == STRING:
+        return [leaf(Literal(word, STRING)) for word in dict.fromkeys(words or [""])]
+    if not words:
+        where = position if setting is None else setting.position
+        fail(f"no constants of {sort} are given", where, f'write, for example, "{default}"')
+    try:
+        return list(dict.fromkeys(_constant(word, sort, theory, position) for word in words))
+    except (ValueError, ZeroDivisionError):
+        where = position if setting is None else setting.position
+        shown = " ".join(words)[:100]
+        return fail(f"bad constants '{shown}' of {sort}", where, f'write, for example, "{default}"')
+
+
+def has_constants(sort: Sort) -> bool:
+    """Whether enumeration has constants of a sort."""
+    if is_array(sort):
+        return has_constants(sort.arguments[1])
+    return sort in DEFAULT_CONSTANTS or width_of(sort) > 0 or bool(constructors_of(sort))
+
+
+def _structured_constants(sort: Sort, theory: Theory, setting: Setting | None, position: Position) -> list[Term]:
+    """Of an array those with one value everywhere; of a datatype the constructors without parts, else one value."""
+    if is_array(sort):
+        function = theory.resolve_as("const", sort, sort.arguments[1:])
+        assert function is not None
+        return [term(function, (v,), sort) for v in constants_of(sort.arguments[1], theory, setting, position)]
+    bare = [c.name for c in constructors_of(sort) if not c.selectors]
+    if not bare:
+        return [value_term(representation(sort).decode(smallest_value(sort)), sort, theory)]
+    return [constructor_term(theory, name, (), sort) for name in bare]
+
+
+_LONG = re.compile(r".{1001}|.*[eE][+-]?[0-9]{4}")
+"""Numbers that would take too much time or memory to write out."""
+
+
+def _constant(word: str, sort: Sort, theory: Theory, position: Position) -> Term:
+    width = width_of(sort)
+    if _LONG.match(word):
+        raise ValueError(word)
+    if sort == BOOL:
+        return leaf(Literal(word == "true", BOOL))
+    if width:
+        return leaf(Literal(int(word.replace("#", "0", 1), 0) % (1 << width), sort))
+    value: int | Fraction = Fraction(word) if sort == REAL else int(word)
+    magnitude = leaf(Literal(-value if value < 0 else value, sort))
+    return negated(magnitude, theory, position) if value < 0 else magnitude
+
+
+def default_grammar(theory: Theory, function: SynthFunction, position: Position) -> Grammar:
+    """The grammar of every term of the theory over the parameters, for a function given without one.
+
+    Functions of any number of arguments come with two; regular languages that the function neither takes nor gives,
+    indexed functions and, in CAM, constants are left out. Bit-vectors have the
+    widths of the parameters and of the result.
+    """
+    given = (function.sort, *(p.sort for p in function.parameters))
+    others = (sort for sort in theory.sorts if sort != REGLAN)
+    sorts = tuple(sort for sort in dict.fromkeys((*given, *others)) if not sort.is_function)
+    nonterminals = {s: Nonterminal("-".join(("any", *_WORDS.findall(str(s)))), s) for s in sorts}
+    productions: dict[Nonterminal, list[Production]] = {n: [] for n in nonterminals.values()}
+    for parameter in function.parameters:
+        if parameter.sort.is_function:
+            continue
+        productions[nonterminals[parameter.sort]].append(Production(leaf(parameter), (), {}, position))
+    if theory.name != "CAM":
+        for sort, nonterminal in nonterminals.items():
+            if not has_constants(sort):
+                continue
+            productions[nonterminal].append(Production(term(AnyConstant(0, sort), (), sort), (), {}, position))
+    for head, arguments, result in _applications(theory, sorts):
+        if result in nonterminals:
+            production = _application(theory, head, [nonterminals[sort] for sort in arguments], result, position)
+            productions[nonterminals[result]].append(production)
+    return productive(Grammar({n: tuple(ps) for n, ps in productions.items()}))
+
+
+def _applications(theory: Theory, sorts: tuple[Sort, ...]) -> Iterator[tuple[Function, tuple[Sort, ...], Sort]]:
+    """Every function of the theory with argument sorts among these and the sort of its result."""
+    for name in theory.entries:
+        for arity in (1, 2, 3):
+            for arguments in product(sorts, repeat=arity):
+                resolved = theory.resolve(name, arguments)
+                of_any_number = arity == 3 and theory.resolve(name, arguments[:2]) is not None
+                if resolved is not None and not of_any_number:
+                    yield resolved[0], arguments, resolved[1]
+
+
+def _application(
+    theory: Theory, function: Function, arguments: list[Nonterminal], result: Sort, position: Position
+) -> Production:
+    constant = _LINEAR.get(function.name) if theory.linear else None
+    holes = tuple(n for i, n in enumerate(arguments) if i != constant)
+    filled = [hole(i, n) for i, n in enumerate(holes)]
+    if constant is not None:
+        sort = arguments[constant].sort
+        filled.insert(constant, term(AnyConstant(0, sort), (), sort))
+    return Production(term(function, tuple(filled), result), holes, {}, position)

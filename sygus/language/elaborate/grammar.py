@@ -1,0 +1,175 @@
+"""From the grammar of a function to its productions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from itertools import product
+
+from sygus.errors import Position
+from sygus.language.problem import Grammar, Production, productive
+from sygus.language.scope import Scope, check_sort, fail, known
+from sygus.language.syntax import script as ast
+from sygus.language.terms import (
+    AnyConstant,
+    Nonterminal,
+    SynthFunction,
+    Term,
+    expand,
+    hole,
+    leaf,
+    private_variable,
+    substitute,
+    subterms,
+    term,
+)
+from sygus.language.typecheck import check_term, whole_number
+
+
+class GrammarReader:
+    """Reads the grammar of one function, in the scope of its command; ``(Constant S)`` stays as it is written.
+
+    Args:
+        scope: of the command.
+        function: to synthesise.
+        features: of the file: those that let a grammar call functions to synthesise.
+    """
+
+    def __init__(self, scope: Scope, function: SynthFunction, features: Collection[str]) -> None:
+        self.scope = replace(scope, symbols={**scope.symbols, function.name: function})
+        self.function = function
+        self.features = features
+
+    def read(self, grammar: ast.GrammarExpression) -> Grammar:
+        """The grammar as written.
+
+        Raises:
+            TypeCheckError: with the position of what is wrong.
+        """
+        function = self.function
+        nonterminals = {
+            group.name: Nonterminal(group.name, check_sort(group.sort, self.scope)) for group in grammar.groups
+        }
+        self._check_predeclarations(grammar, nonterminals)
+        first = grammar.groups[0]
+        if nonterminals[first.name].sort != function.sort:
+            message = f"the grammar starts with {nonterminals[first.name].sort}, '{function.name}' is {function.sort}"
+            fail(message, first.position, "the first nonterminal must have the function's sort")
+        names: dict[str, Term] = {parameter.name: leaf(parameter) for parameter in function.parameters}
+        scope = replace(self.scope, variables=names | {name: leaf(n) for name, n in nonterminals.items()})
+        result = Grammar(
+            {
+                nonterminals[group.name]: tuple(
+                    production
+                    for expression in group.productions
+                    for production in self._productions(expression, nonterminals[group.name], scope)
+                )
+                for group in grammar.groups
+            }
+        )
+        alive, reachable = result.smallest(), result.reachable()
+        for group in grammar.groups:
+            nonterminal = nonterminals[group.name]
+            if nonterminal in reachable and nonterminal not in alive:
+                message = f"the nonterminal '{group.name}' derives nothing"
+                fail(message, group.position, "give it a production without nonterminals, or remove it")
+        return result if len(alive) == len(nonterminals) else productive(result)
+
+    def _check_predeclarations(self, grammar: ast.GrammarExpression, nonterminals: Mapping[str, Nonterminal]) -> None:
+        seen: set[str] = set()
+        for group in grammar.groups:
+            if group.name in seen:
+                fail(f"the nonterminal '{group.name}' has two groups", group.position, "join them")
+            seen.add(group.name)
+            if group.name in self.scope.symbols or any(p.name == group.name for p in self.function.parameters):
+                fail(
+                    f"the nonterminal '{group.name}' is named like a parameter or function", group.position, "rename it"
+                )
+        declared = grammar.predeclarations
+        if declared is None:
+            return
+        pairs = [(v.name, check_sort(v.sort, self.scope), v.position) for v in declared]
+        for (name, sort, position), group in zip(pairs, grammar.groups, strict=False):
+            if name != group.name or sort != nonterminals[group.name].sort:
+                message = f"the list declares '{name}' of {sort} where the groups have '{group.name}'"
+                fail(message, position, f"write ({group.name} {nonterminals[group.name].sort})")
+        if len(pairs) != len(grammar.groups):
+            message = f"{len(pairs)} nonterminals are declared, {len(grammar.groups)} have a group"
+            fail(message, grammar.position, "declare each nonterminal once, in the order of the groups")
+
+    def _productions(self, expression: ast.TermExpression, nonterminal: Nonterminal, scope: Scope) -> list[Production]:
+        """The productions of one line: one for each choice of parameters where it holds ``(Variable S)``."""
+        weights = self._weights(expression)
+        choices: dict[Term, list[Term]] = {}
+        constants = 0
+
+        def generic(node: ast.AnyConstant | ast.AnyVariable) -> Term:
+            nonlocal constants
+            sort = check_sort(node.sort, self.scope)
+            if isinstance(node, ast.AnyConstant):
+                constants += 1
+                return term(AnyConstant(constants - 1, sort), (), sort)
+            placeholder = leaf(private_variable("choice", len(choices), sort))
+            choices[placeholder] = [leaf(p) for p in self.function.parameters if p.sort == sort]
+            return placeholder
+
+        pattern = check_term(expression, replace(scope, generic=generic))
+        self._check_calls(pattern, expression)
+        if pattern.sort != nonterminal.sort:
+            message = f"ill-sorted: '{nonterminal.name}' is {nonterminal.sort}, this production {pattern.sort}"
+            fail(message, expression.position, f"a production of {nonterminal.name} must be {nonterminal.sort}")
+        return [
+            _production(substitute(pattern, dict(zip(choices, values, strict=True))), weights, expression.position)
+            for values in product(*choices.values())
+        ]
+
+    def _check_calls(self, pattern: Term, expression: ast.TermExpression) -> None:
+        """Calls of functions to synthesise, macros written out, need a feature."""
+        for node in subterms(expand(pattern)):
+            if isinstance(node.head, SynthFunction):
+                feature = "recursion" if node.head == self.function else "fwd-decls"
+                if feature not in self.features:
+                    message = f"a production that calls '{node.head.name}' needs the feature :{feature}"
+                    fail(message, expression.position, f"add (set-feature :{feature} true) near the top")
+
+    def _weights(self, expression: ast.TermExpression) -> dict[str, int]:
+        weights: dict[str, int] = {}
+        if isinstance(expression, ast.Annotated):
+            for attribute in expression.attributes:
+                if attribute.keyword not in self.scope.weights and not self._meant_as_weight(attribute):
+                    continue
+                if attribute.keyword not in self.scope.weights:
+                    hint = known(self.scope.weights, attribute.keyword, "declared weights")
+                    fail(f"':{attribute.keyword}' is no declared weight", attribute.position, hint)
+                if attribute.keyword in weights:
+                    fail(f"':{attribute.keyword}' is given twice", attribute.position, "keep one")
+                weights[attribute.keyword] = whole_number(attribute)
+        return weights
+
+    def _meant_as_weight(self, attribute: ast.Attribute) -> bool:
+        """Other annotations may say anything; a number in a file with weights is one that is misspelt."""
+        value = attribute.value
+        return "weights" in self.features and isinstance(value, ast.LiteralExpression) and value.kind == "numeral"
+
+
+def _production(template: Term, weights: Mapping[str, int], position: Position) -> Production:
+    """Number the occurrences of nonterminals from the left."""
+    if all(not isinstance(node.head, Nonterminal) for node in subterms(template)):
+        return Production(template, (), dict(weights), position)
+    holes: list[Nonterminal] = []
+    results: list[Term] = []
+    stack: list[tuple[Term, bool]] = [(template, False)]
+    while stack:  # each occurrence by itself, for equal parts have holes of their own
+        node, ready = stack.pop()
+        if isinstance(node.head, Nonterminal):
+            holes.append(node.head)
+            results.append(hole(len(holes) - 1, node.head))
+        elif ready:
+            start = len(results) - len(node.arguments)
+            results[start:] = [term(node.head, tuple(results[start:]), node.sort)]
+        elif node.arguments:
+            stack.append((node, True))
+            stack.extend((argument, False) for argument in reversed(node.arguments))
+        else:
+            results.append(node)
+    return Production(results[0], tuple(holes), dict(weights), position)

@@ -1,0 +1,354 @@
+"""A well-sorted SyGuS problem: what to synthesise, from which grammar, under which constraints, for which objective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import product
+from typing import Literal
+
+from sygus.errors import Position, SourceError
+from sygus.language import terms
+from sygus.language.terms import (
+    AnyConstant,
+    Hole,
+    Nonterminal,
+    OracleFunction,
+    Sort,
+    SynthFunction,
+    Term,
+    Variable,
+    expand,
+    fill,
+    fold,
+    substitute,
+    subterms,
+    term,
+)
+from sygus.language.theories import Theory
+
+
+@dataclass(frozen=True, eq=False)
+class Production:
+    """One right-hand side: a term whose holes, numbered from the left, stand for nonterminals.
+
+    Attributes:
+        template: the term; a production that only renames is a bare hole.
+        holes: the nonterminal of each hole.
+        weights: weight keyword to the weight that ``!`` gives this production.
+        position: where it stands in the file.
+    """
+
+    template: Term
+    holes: tuple[Nonterminal, ...]
+    weights: Mapping[str, int]
+    position: Position
+
+    @property
+    def size(self) -> int:
+        """The number of nodes the production itself adds to a term."""
+        return self.template.size - len(self.holes)
+
+    @property
+    def constants(self) -> tuple[AnyConstant, ...]:
+        """Every ``(Constant σ)`` in the production."""
+        return tuple(node.head for node in subterms(self.template) if isinstance(node.head, AnyConstant))
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether the production is a single nonterminal."""
+        return isinstance(self.template.head, Hole)
+
+    @property
+    def is_commutative(self) -> bool:
+        """Whether swapping the two holes gives an equal term."""
+        head, arguments = self.template.head, self.template.arguments
+        return (
+            getattr(head, "commutative", False)
+            and len(arguments) == 2
+            and all(isinstance(argument.head, Hole) for argument in arguments)
+            and self.holes[0] == self.holes[1]
+        )
+
+    def instantiate(self, children: tuple[Term, ...]) -> Term:
+        """The term with the holes filled."""
+        return fill(self.template, dict(enumerate(children)))
+
+    def match(self, candidate: Term) -> tuple[Term, ...] | None:
+        """The children with which this production makes ``candidate``, None where it does not."""
+        found: list[Term | None] = [None] * len(self.holes)
+        stack = [(self.template, candidate)]
+        while stack:
+            pattern, node = stack.pop()
+            if isinstance(pattern.head, Hole):
+                found[pattern.head.index] = node
+            elif isinstance(pattern.head, AnyConstant):
+                if node.sort != pattern.sort or not is_constant(node):
+                    return None
+            elif pattern.head != node.head or len(pattern.arguments) != len(node.arguments):
+                return None
+            else:
+                stack.extend(zip(pattern.arguments, node.arguments, strict=True))
+        return tuple(child for child in found if child is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class Derivation:
+    """How a grammar makes a term: a production and the derivations of what fills its holes."""
+
+    production: Production
+    children: tuple[Derivation, ...]
+
+    def weight(self, keyword: str, default: int) -> int:
+        """The sum of the productions' weights."""
+        total, stack = 0, [self]
+        while stack:
+            node = stack.pop()
+            total += node.production.weights.get(keyword, default)
+            stack.extend(node.children)
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class Grammar:
+    """Nonterminals with their productions, in the order of the file; the first is the start."""
+
+    productions: Mapping[Nonterminal, tuple[Production, ...]]
+
+    @cached_property
+    def callers(self) -> tuple[tuple[Production, SynthFunction | OracleFunction], ...]:
+        """The productions that call functions to synthesise or oracles, macros written out, with one such function."""
+        found = []
+        for production in (p for productions in self.productions.values() for p in productions):
+            heads = (node.head for node in subterms(expand(production.template)))
+            called = next((head for head in heads if isinstance(head, SynthFunction | OracleFunction)), None)
+            if called is not None:
+                found.append((production, called))
+        return tuple(found)
+
+    @property
+    def start(self) -> Nonterminal:
+        """The nonterminal that answers are derived from."""
+        return next(iter(self.productions))
+
+    def closed(self, constants: Callable[[Sort, Position], Sequence[Term]]) -> Grammar:
+        """The grammar with a production for each choice of constants in place of ``(Constant σ)``.
+
+        Args:
+            constants: those to choose from, by sort and the position of the production.
+        """
+
+        def choices(production: Production) -> Iterator[Production]:
+            places = production.constants
+            if not places:
+                yield production
+                return
+            for values in product(*(constants(place.sort, production.position) for place in places)):
+                chosen = {term(place, (), place.sort): value for place, value in zip(places, values, strict=True)}
+                yield replace(production, template=substitute(production.template, chosen))
+
+        if not any(p.constants for productions in self.productions.values() for p in productions):
+            return self
+        return productive(
+            Grammar(
+                {n: tuple(c for p in productions for c in choices(p)) for n, productions in self.productions.items()}
+            )
+        )
+
+    def smallest(self) -> Mapping[Nonterminal, int]:
+        """The size of the smallest term of each nonterminal; those that derive nothing are missing."""
+        sizes: dict[Nonterminal, int] = {}
+        changed = True
+        while changed:
+            changed = False
+            for nonterminal, productions in self.productions.items():
+                for production in productions:
+                    if all(hole in sizes for hole in production.holes):
+                        size = production.size + sum(sizes[hole] for hole in production.holes)
+                        if size < sizes.get(nonterminal, size + 1):
+                            sizes[nonterminal] = size
+                            changed = True
+        return sizes
+
+    def reachable(self) -> set[Nonterminal]:
+        """The nonterminals that derivations from the start may come to."""
+        found, stack = {self.start}, [self.start]
+        while stack:
+            new = {hole for production in self.productions[stack.pop()] for hole in production.holes} - found
+            found |= new
+            stack.extend(new)
+        return found
+
+    def derive(self, root: Term) -> Derivation | None:
+        """A derivation of ``root`` from the start symbol, None where the grammar does not make it."""
+        table: dict[Term, dict[Nonterminal, Derivation]] = {}
+        for node in subterms(root):
+            table[node] = self._derivations(node, table)
+        return table[root].get(self.start)
+
+    def _derivations(
+        self, node: Term, table: Mapping[Term, Mapping[Nonterminal, Derivation]]
+    ) -> dict[Nonterminal, Derivation]:
+        """The first derivation of ``node`` from each nonterminal; ``table`` knows those of its sub-terms."""
+        found: dict[Nonterminal, Derivation] = {}
+        changed = True
+        while changed:  # chain productions may need several rounds
+            changed = False
+            for nonterminal, productions in self.productions.items():
+                if nonterminal in found:
+                    continue
+                for production in productions:
+                    children = production.match(node)
+                    if children is None:
+                        continue
+                    known = [
+                        (found if child is node else table[child]).get(hole)
+                        for child, hole in zip(children, production.holes, strict=True)
+                    ]
+                    if all(child is not None for child in known):
+                        found[nonterminal] = Derivation(production, tuple(child for child in known if child))
+                        changed = True
+                        break
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A function to synthesise.
+
+    Attributes:
+        function: its name, parameters and sort.
+        grammar: what to enumerate: each ``(Constant σ)`` replaced by a few constants.
+        position: where the function is declared.
+        parameter_positions: where its parameters are.
+        written: the grammar that the answer must be derived from, with ``(Constant σ)`` as :class:`AnyConstant`.
+        free: whether the file gives no grammar, so that any term of the logic will do.
+    """
+
+    function: SynthFunction
+    grammar: Grammar
+    position: Position
+    parameter_positions: tuple[Position, ...]
+    written: Grammar
+    free: bool = False
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A number to make small (``min``) or large (``max``)."""
+
+    term: Term
+    direction: Literal["min", "max"]
+
+
+@dataclass(frozen=True, eq=False)
+class OracleCall:
+    """An oracle that a solver may ask, and what each answer adds.
+
+    Attributes:
+        inputs: variables for what is asked; those of a function sort stand for functions.
+        outputs: variables for what is answered.
+        statement: a Bool over them; with their values in it, a constraint.
+        assumed: it is an assumption instead.
+        oracle: the name of the executable.
+        by_file: it is asked by a text file, not on its command line.
+        position: where the command stands.
+    """
+
+    inputs: tuple[Variable, ...]
+    outputs: tuple[Variable, ...]
+    statement: Term
+    assumed: bool
+    oracle: str
+    by_file: bool
+    position: Position
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The value that the file gives an option, and where."""
+
+    value: str
+    position: Position
+
+
+_START = Position(1, 1, 1, 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What a script asks.
+
+    Attributes:
+        file, text: the source.
+        logic, theory: the name given to ``set-logic`` and what it opens.
+        targets: the functions to synthesise, in order.
+        constraints: boolean terms the answer must satisfy.
+        objectives: empty for ``check-synth``.
+        lexicographic: whether an earlier objective outranks the later ones; otherwise all are equal (Pareto).
+        weights: the defaults of the declared weights.
+        options: the file's ``set-option`` values, not yet checked by whoever uses them.
+        oracles: the declared oracle functions, with the position of the oracle's name.
+        variables: universally quantified: declared by the file, or bound by a command (``inv-constraint``, …).
+        assumptions: boolean terms that may be taken to hold of the variables.
+        calls: oracles whose answers add constraints and assumptions.
+        positions: where constraints and assumptions are stated.
+        asked: the position of the command that asks for an answer.
+        legacy: what the file writes as before version 2.1 of the standard, one entry for each kind.
+    """
+
+    file: str
+    text: str
+    logic: str
+    theory: Theory
+    targets: tuple[Target, ...]
+    constraints: tuple[Term, ...]
+    objectives: tuple[Objective, ...]
+    lexicographic: bool
+    weights: Mapping[str, int]
+    options: Mapping[str, Setting]
+    oracles: Mapping[OracleFunction, Position] = field(default_factory=dict)
+    variables: tuple[Variable, ...] = ()
+    assumptions: tuple[Term, ...] = ()
+    calls: tuple[OracleCall, ...] = ()
+    positions: Mapping[Term, Position] = field(default_factory=dict)
+    asked: Position = _START
+    legacy: tuple[str, ...] = ()
+
+    def error(self, message: str, position: Position, hint: str = "") -> SourceError:
+        """The error that shows a place of the file."""
+        return SourceError(message, position, hint).located(self.file, self.text)
+
+    @property
+    def target(self) -> Target:
+        """The function to synthesise, of a problem that has one."""
+        return self.targets[0]
+
+
+def is_constant(root: Term) -> bool:
+    """Whether the term writes a constant.
+
+    Constants are literals, negated numbers ``(- 5)``, fractions ``(/ 1 3)``, and the values of arrays and datatypes
+    that are made of constants.
+    """
+
+    def visit(node: Term, constant: list[bool]) -> bool:
+        head = node.head
+        number = (head.name, len(node.arguments)) in {("-", 1), ("/", 2)}
+        makes = isinstance(head, terms.Literal) or number or getattr(head, "constructor", False)
+        return makes and all(constant)
+
+    return fold(root, visit)
+
+
+def productive(grammar: Grammar) -> Grammar:
+    """Without the nonterminals that derive nothing and the productions that use them."""
+    alive = grammar.smallest()
+    return Grammar(
+        {
+            nonterminal: tuple(p for p in productions if all(hole in alive for hole in p.holes))
+            for nonterminal, productions in grammar.productions.items()
+            if nonterminal in alive or nonterminal == grammar.start
+        }
+    )

@@ -1,0 +1,132 @@
+"""What names mean at one place of a script, and the sorts that expressions name there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import NoReturn
+
+from sygus.errors import Position, TypeCheckError
+from sygus.errors import known as listed
+from sygus.language.syntax import script as ast
+from sygus.language.syntax.printer import print_sort
+from sygus.language.terms import Definition, OracleFunction, Sort, SynthFunction, Term, Variable, function_sort
+from sygus.language.theories import Theory
+
+Symbol = Definition | SynthFunction | OracleFunction
+
+
+def fail(message: str, position: Position, hint: str = "") -> NoReturn:
+    """Raise a :class:`TypeCheckError`."""
+    raise TypeCheckError(message, position, hint)
+
+
+def known(names: Iterable[str], wrong: str = "", what: str = "known") -> str:
+    """The hint that lists what there is in order, with the closest match first."""
+    return listed(sorted(set(names)), wrong, what)
+
+
+@dataclass(frozen=True)
+class SortMacro:
+    """A sort of ``define-sort`` with parameters: its meaning is its body with the arguments put in."""
+
+    parameters: tuple[str, ...]
+    body: ast.SortExpression
+
+
+@dataclass
+class Scope:
+    """What names mean at one place of the script.
+
+    Attributes:
+        theory: what the logic opens, with what the file declares.
+        sorts, symbols, weights: declared by the file.
+        variables: terms that names stand for.
+        generic: gives meaning to ``(Constant S)`` inside grammars.
+        higher_order: whether sorts of functions may be written.
+        fresh: numbers of the variables that quantifiers bind, so that no two have one name.
+    """
+
+    theory: Theory
+    sorts: Mapping[str, Sort | SortMacro]
+    symbols: Mapping[str, Symbol] = field(default_factory=dict)
+    weights: Mapping[str, int] = field(default_factory=dict)
+    variables: Mapping[str, Term] = field(default_factory=dict)
+    generic: Callable[[ast.AnyConstant | ast.AnyVariable], Term] | None = None
+    higher_order: bool = True
+    fresh: Iterator[int] = field(default_factory=count)
+
+    def binding(self, variables: Mapping[str, Term]) -> Scope:
+        """The scope with these local names added."""
+        return replace(self, variables={**self.variables, **variables})
+
+
+LARGEST_SORT = 200
+"""Names in a sort with all that it is made of."""
+
+
+def _small(sort: Sort, position: Position) -> Sort:
+    size, stack = 0, [sort]
+    while stack and size <= LARGEST_SORT:
+        size += 1
+        stack.extend(stack.pop().arguments)
+    if size > LARGEST_SORT:
+        fail("this sort is too large", position, f"a sort is made of at most {LARGEST_SORT} names")
+    return sort
+
+
+def check_sort(sort: ast.SortExpression, scope: Scope, depth: int = 0) -> Sort:
+    """The sort that an expression names."""
+    if depth > LARGEST_SORT:
+        fail("this sort nests too deeply", sort.position, f"at most {LARGEST_SORT} levels are read")
+    name, indices = sort.identifier.symbol, sort.identifier.indices
+    if sort.identifier.sort is not None:
+        fail(f"'{print_sort(sort)}' is no sort", sort.position, "(as …) may stand only in terms")
+    arguments = tuple(check_sort(argument, scope, depth + 1) for argument in sort.arguments)
+    if name == "->":
+        return _function_sort(sort, arguments, scope)
+    family = scope.theory.families.get(name)
+    if family is not None:
+        made = family.make(indices, arguments)
+        if made is None:
+            fail(f"there is no sort '{print_sort(sort)}'", sort.position, f"write {family.form}")
+        return _small(made, sort.position)
+    if name not in scope.sorts:
+        fail(f"unknown sort '{name}'", sort.position, known((*scope.sorts, *scope.theory.families), name))
+    found = scope.sorts[name]
+    parameters = found.parameters if isinstance(found, SortMacro) else ()
+    if indices or len(arguments) != len(parameters):
+        count = f"{len(parameters)} arguments" if parameters else "no arguments"
+        shown = f"({' '.join((name, *parameters))})" if parameters else name
+        fail(f"the sort '{name}' takes {count}", sort.position, f"write {shown}")
+    if isinstance(found, SortMacro):
+        inside = replace(scope, sorts={**scope.sorts, **dict(zip(parameters, arguments, strict=True))})
+        return check_sort(found.body, inside, depth + 1)
+    return found
+
+
+def _function_sort(sort: ast.SortExpression, arguments: tuple[Sort, ...], scope: Scope) -> Sort:
+    if len(arguments) < 2 or sort.identifier.indices:
+        fail(f"there is no sort '{print_sort(sort)}'", sort.position, "write (-> argument… result)")
+    if not scope.higher_order:
+        fail("function sorts need the feature :oracles", sort.position, "add (set-feature :oracles true)")
+    if arguments[-1].is_function:
+        fail("the result of a function is no function", sort.position, "write (-> argument… result)")
+    return _small(function_sort(arguments[:-1], arguments[-1]), sort.position)
+
+
+def parameter_sorts(symbol: Symbol) -> tuple[Sort, ...]:
+    """The sorts of the arguments that a symbol takes."""
+    if isinstance(symbol, OracleFunction):
+        return symbol.parameters
+    return tuple(parameter.sort for parameter in symbol.parameters)
+
+
+def check_parameters(variables: Sequence[ast.SortedVariable], scope: Scope) -> tuple[Variable, ...]:
+    """The parameters of a function, each of a name of its own."""
+    names = [variable.name for variable in variables]
+    for index, variable in enumerate(variables):
+        if variable.name in names[:index]:
+            fail(f"the parameter '{variable.name}' appears twice", variable.position, "rename one of them")
+    return tuple(Variable(v.name, check_sort(v.sort, scope)) for v in variables)

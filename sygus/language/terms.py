@@ -1,0 +1,353 @@
+"""Sorts and terms: immutable, hash-consed expression trees that know nothing of any theory.
+
+A :class:`Term` is a head applied to arguments. Heads are small immutable symbols: the ones of this module, and the
+functions of :mod:`sygus.language.theories`. Two terms of the same structure are the same object, so equality is
+identity, hashing is free and every table keyed by terms shares sub-terms.
+"""
+
+from __future__ import annotations
+
+import re
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import islice
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+_PLAIN = re.compile(r"(?!(?:_|!|as|let|par|exists|forall)$)[A-Za-z_+\-*&!~<>=/%?.$^@][A-Za-z0-9_+\-*&|!~<>=/%?.$^@]*")
+"""Names that need no bars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A sort: a name, indices as in ``(_ BitVec 8)``, argument sorts as in ``(Array Int Bool)``.
+
+    ``declaration`` is what a file declared it as, where it is none of the theories'; sorts of one name differ by it.
+    """
+
+    name: str
+    indices: tuple[int | str, ...] = ()
+    arguments: tuple[Sort, ...] = ()
+    declaration: object | None = field(default=None, repr=False)
+
+    @property
+    def is_function(self) -> bool:
+        """Whether this is a function sort ``(-> σ… σ)``."""
+        return self.name == "->"
+
+    def __str__(self) -> str:
+        name = self.name if _PLAIN.fullmatch(self.name) else f"|{self.name}|"
+        head = f"(_ {name} {' '.join(map(str, self.indices))})" if self.indices else name
+        return f"({head} {' '.join(map(str, self.arguments))})" if self.arguments else head
+
+
+BOOL = Sort("Bool")
+INT = Sort("Int")
+REAL = Sort("Real")
+STRING = Sort("String")
+REGLAN = Sort("RegLan")
+
+
+def bit_vector(width: int) -> Sort:
+    """``(_ BitVec width)``."""
+    return Sort("BitVec", (width,))
+
+
+def function_sort(parameters: tuple[Sort, ...], result: Sort) -> Sort:
+    """The sort of a function; that of a nullary function is its result."""
+    return Sort("->", arguments=(*parameters, result)) if parameters else result
+
+
+class Head(Protocol):
+    """What a term applies: anything with a name. Identity or value equality decides which terms are the same."""
+
+    @property
+    def name(self) -> str:
+        """The symbol as printed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A formal parameter or a declared variable."""
+
+    name: str
+    sort: Sort
+
+
+def private_variable(name: str, number: int, sort: Sort) -> Variable:
+    """A variable that no file can name: a symbol that holds a bar is written without quotes."""
+    return Variable(f"{name}{_PRIVATE}{number}", sort)
+
+
+def plain_name(name: str) -> str:
+    """What a private variable was named after; any other name as it is."""
+    return name.partition(_PRIVATE)[0]
+
+
+def readable_name(name: str) -> str:
+    """A name as a symbol that can be written; only that of a private variable may be another's too."""
+    return name.replace(_PRIVATE, "'")
+
+
+_PRIVATE = "|'"
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant: bool, int (of sort Int, or the pattern of a bit-vector), exact Fraction (sort Real) or str."""
+
+    value: bool | int | Fraction | str
+    sort: Sort
+
+    @property
+    def name(self) -> str:
+        """A text that literals of different values or sorts do not share; :mod:`sygus.language.text` prints them."""
+        if self.sort.name == "BitVec":
+            return f"(_ bv{self.value} {self.sort.indices[0]})"
+        return f'"{self.value}"' if isinstance(self.value, str) else str(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Nonterminal:
+    """A nonterminal of a grammar."""
+
+    name: str
+    sort: Sort
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """The ``index``-th occurrence, from the left, of a nonterminal in a production."""
+
+    index: int
+    nonterminal: Nonterminal
+
+    @property
+    def name(self) -> str:
+        """The nonterminal's name."""
+        return self.nonterminal.name
+
+
+@dataclass(frozen=True, slots=True)
+class AnyConstant:
+    """The ``index``-th ``(Constant σ)`` of a production, from the left: any constant of the sort may stand there."""
+
+    index: int
+    sort: Sort
+
+    @property
+    def name(self) -> str:
+        """As grammars write it."""
+        return f"(Constant {self.sort})"
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A macro of ``define-fun``: its meaning is its body with the arguments put in."""
+
+    name: str
+    parameters: tuple[Variable, ...]
+    sort: Sort
+    body: Term
+
+
+@dataclass(frozen=True, slots=True)
+class SynthFunction:
+    """A function to synthesise."""
+
+    name: str
+    parameters: tuple[Variable, ...]
+    sort: Sort
+
+
+@dataclass(frozen=True, slots=True)
+class OracleFunction:
+    """A symbol of ``declare-oracle-fun``: its meaning is the oracle called ``oracle``."""
+
+    name: str
+    parameters: tuple[Sort, ...]
+    sort: Sort
+    oracle: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WeightSymbol:
+    """``(_ keyword f)``: the summed weight of the productions that derive the body of ``function``."""
+
+    keyword: str
+    function: str
+
+    @property
+    def name(self) -> str:
+        """The indexed identifier."""
+        return f"(_ {self.keyword} {self.function})"
+
+
+class Term:
+    """An expression: a head applied to arguments. Built only by :func:`term`, so equal terms are identical.
+
+    Attributes:
+        head: the symbol applied.
+        arguments: the sub-terms.
+        sort: the sort of the value.
+        size: the number of nodes.
+    """
+
+    __slots__ = ("__weakref__", "arguments", "head", "size", "sort")
+
+    head: Any
+    arguments: tuple[Term, ...]
+    sort: Sort
+    size: int
+
+    def __init__(self, head: Head, arguments: tuple[Term, ...], sort: Sort) -> None:
+        object.__setattr__(self, "head", head)
+        object.__setattr__(self, "arguments", arguments)
+        object.__setattr__(self, "sort", sort)
+        object.__setattr__(self, "size", 1 + sum(argument.size for argument in arguments))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError("terms are immutable")
+
+    def __repr__(self) -> str:
+        pieces = text_pieces(self, lambda head: str(head.name))
+        shown = "".join(islice(pieces, LONGEST_REPR))
+        return shown if next(pieces, None) is None else f"{shown}…"
+
+
+_TABLE: weakref.WeakValueDictionary[tuple[Any, tuple[Term, ...], Sort], Term] = weakref.WeakValueDictionary()
+
+
+def term(head: Head, arguments: tuple[Term, ...], sort: Sort) -> Term:
+    """The one term with this head, these arguments and this sort."""
+    key = (head, arguments, sort)
+    known = _TABLE.get(key)
+    if known is None:
+        known = _TABLE.setdefault(key, Term(head, arguments, sort))
+    return known
+
+
+def leaf(head: Variable | Literal | Nonterminal) -> Term:
+    """The term that is just this symbol."""
+    return term(head, (), head.sort)
+
+
+def hole(index: int, nonterminal: Nonterminal) -> Term:
+    """The term that is just this hole."""
+    return term(Hole(index, nonterminal), (), nonterminal.sort)
+
+
+def subterms(root: Term) -> Iterator[Term]:
+    """Every distinct sub-term once, arguments before what is built of them."""
+    seen: set[Term] = set()
+    stack: list[tuple[Term, bool]] = [(root, False)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            yield node
+        elif node not in seen:
+            seen.add(node)
+            stack.append((node, True))
+            stack.extend((argument, False) for argument in reversed(node.arguments))
+
+
+def fold(root: Term, visit: Callable[[Term, list[T]], T], memo: dict[Term, T] | None = None) -> T:
+    """Compute bottom-up: ``visit(node, results of its arguments)``, once per distinct sub-term, without recursion.
+
+    A ``memo`` given is consulted first and filled, so several folds can share work.
+    """
+    results: dict[Term, T] = {} if memo is None else memo
+    if root in results:
+        return results[root]
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        missing = [argument for argument in node.arguments if argument not in results]
+        if missing:
+            stack.extend(reversed(missing))
+            continue
+        stack.pop()
+        if node not in results:
+            results[node] = visit(node, [results[argument] for argument in node.arguments])
+    return results[root]
+
+
+def substitute(root: Term, replacement: Mapping[Term, Term]) -> Term:
+    """``root`` with every occurrence of a key replaced by its value."""
+
+    def visit(node: Term, arguments: list[Term]) -> Term:
+        if node in replacement:
+            return replacement[node]
+        return term(node.head, tuple(arguments), node.sort) if arguments else node
+
+    return fold(root, visit)
+
+
+def fill(template: Term, children: Mapping[int, Term]) -> Term:
+    """``template`` with its holes filled, by their index."""
+
+    def visit(node: Term, arguments: list[Term]) -> Term:
+        if isinstance(node.head, Hole):
+            return children[node.head.index]
+        return term(node.head, tuple(arguments), node.sort) if arguments else node
+
+    return fold(template, visit)
+
+
+def expand(root: Term) -> Term:
+    """``root`` with every macro that is applied replaced by its body; one that is only named stays."""
+    bodies: dict[Definition, Term] = {}
+    stack = list(_definitions(root))
+    while stack:
+        definition = stack[-1]
+        missing = [inner for inner in _definitions(definition.body) if inner not in bodies]
+        if definition not in bodies and missing:
+            stack.extend(missing)
+            continue
+        stack.pop()
+        if definition not in bodies:
+            bodies[definition] = _unfold(definition.body, bodies)
+    return _unfold(root, bodies) if bodies else root
+
+
+def _definitions(root: Term) -> dict[Definition, None]:
+    """The macros in a term, without those in their bodies."""
+    return {node.head: None for node in subterms(root) if isinstance(node.head, Definition)}
+
+
+def _unfold(root: Term, bodies: Mapping[Definition, Term]) -> Term:
+    """``root`` with macros replaced by these bodies."""
+
+    def visit(node: Term, arguments: list[Term]) -> Term:
+        head = node.head
+        if isinstance(head, Definition) and len(arguments) == len(head.parameters):
+            return substitute(bodies[head], {leaf(p): a for p, a in zip(head.parameters, arguments, strict=True)})
+        return term(head, tuple(arguments), node.sort) if arguments else node
+
+    return fold(root, visit)
+
+
+LONGEST_REPR = 100_000
+"""Words and parentheses that ``repr`` of a term shows; a term that shares its parts may have any number."""
+
+
+def text_pieces(root: Term, name: Callable[[Any], str]) -> Iterator[str]:
+    """The text of a term, piece by piece, in the memory of its depth; ``name`` is the text of a head."""
+    stack: list[Term | str] = [root]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            yield item
+        elif item.arguments:
+            yield "(" + name(item.head)
+            stack.append(")")
+            for argument in reversed(item.arguments):
+                stack += (argument, " ")
+        else:
+            yield name(item.head)

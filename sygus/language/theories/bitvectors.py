@@ -1,0 +1,324 @@
+"""The theory of bit-vectors: SMT-LIB's FixedSizeBitVectors and the functions that the logic BV adds, to 64 bits."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from functools import partial, reduce
+from typing import Any
+
+import z3
+
+from sygus.language.terms import BOOL, Sort, bit_vector
+from sygus.language.theories import bitvector_kernels as kernels
+from sygus.language.theories.function import (
+    ATOM,
+    PRODUCT,
+    SUM,
+    Family,
+    Function,
+    Index,
+    Latex,
+    SortFamily,
+    Theory,
+    fixed,
+    infix,
+    named,
+    opaque,
+)
+from sygus.language.theories.libraries import converted
+
+
+def width_of(sort: Sort) -> int:
+    """The number of bits of a bit-vector sort, 0 of every other."""
+    return int(sort.indices[0]) if sort.name == "BitVec" else 0
+
+
+def _make_sort(indices: tuple[Index, ...], arguments: tuple[Sort, ...]) -> Sort | None:
+    if len(indices) != 1 or arguments or not isinstance(indices[0], int) or not 1 <= indices[0] <= kernels.WIDEST:
+        return None
+    return bit_vector(indices[0])
+
+
+def _alike(
+    name: str,
+    doc: str,
+    kernel: Callable[..., Any],
+    encode: Callable[..., Any],
+    latex: Callable[..., Latex],
+    *,
+    arity: int = 2,
+    any_more: bool = False,
+    result: Callable[[int], Sort] = bit_vector,
+    commutative: bool = False,
+    associative: bool = False,
+) -> Family:
+    """A function of bit-vectors of one width; ``kernel`` takes the width first. ``any_more`` folds from the left."""
+
+    def build(arguments: tuple[Sort, ...], indices: tuple[Index, ...]) -> Function | None:
+        width = width_of(arguments[0]) if arguments else 0
+        enough = len(arguments) == arity or (any_more and len(arguments) > arity)
+        if indices or not width or not enough or len(set(arguments)) != 1:
+            return None
+        compute = partial(kernel, width)
+        return Function(
+            name=name,
+            signature=fixed(*arguments, result=result(width)),
+            sorts=sorts,
+            doc=doc,
+            kernel=(lambda *xs: reduce(compute, xs)) if any_more else compute,
+            z3=lambda _, *xs: reduce(encode, xs) if any_more else encode(*xs),
+            sympy=opaque(name),
+            latex=latex,
+            commutative=commutative,
+            associative=associative,
+        )
+
+    vector = "(_ BitVec n)"
+    shown = str(result(8)).replace("8", "n")
+    sorts = f"{' '.join([vector] * arity)}{'…' if any_more else ''} → {shown}"
+    return Family(name=name, sorts=sorts, doc=doc, build=build)
+
+
+def _predicate(name: str, doc: str, kernel: Any, encode: Any, symbol: str) -> Family:
+    return _alike(name, doc, kernel, encode, infix(f" {symbol} ", SUM), result=lambda _: BOOL)
+
+
+def _resizing(
+    name: str, sorts: str, doc: str, *, count: int, width: Callable[..., int], kernel: Any, encode: Any
+) -> Family:
+    """A function of one bit-vector with ``count`` indices, after which the kernel, the result's width and Z3 go.
+
+    ``width`` is 0 where the indices do not fit; it and ``kernel`` take the argument's width, then the indices.
+    """
+
+    def build(arguments: tuple[Sort, ...], indices: tuple[Index, ...]) -> Function | None:
+        given = width_of(arguments[0]) if len(arguments) == 1 else 0
+        if not given or len(indices) != count or not all(isinstance(index, int) for index in indices):
+            return None
+        size = width(given, *indices)
+        if not 1 <= size <= kernels.WIDEST:
+            return None
+        full = f"(_ {name} {' '.join(map(str, indices))})"
+        shown = ",".join(map(str, indices))
+        return Function(
+            name=full,
+            signature=fixed(*arguments, result=bit_vector(size)),
+            sorts=sorts,
+            doc=doc,
+            kernel=partial(kernel, given, *indices),
+            z3=lambda _, a: encode(*indices, a),
+            sympy=opaque(full),
+            latex=named(rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}_{{{shown}}}"),
+        )
+
+    return Family(name=name, sorts=sorts, doc=doc, build=build)
+
+
+def _concatenation(arguments: tuple[Sort, ...], indices: tuple[Index, ...]) -> Function | None:
+    widths = [width_of(sort) for sort in arguments]
+    if indices or len(widths) < 2 or not all(widths) or sum(widths) > kernels.WIDEST:
+        return None
+
+    def kernel(first: Any, *others: Any) -> Any:
+        for width, other in zip(widths[1:], others, strict=True):
+            first = (first << width) | other
+        return first
+
+    return Function(
+        name="concat",
+        signature=fixed(*arguments, result=bit_vector(sum(widths))),
+        sorts=_CONCATENATION[0],
+        doc=_CONCATENATION[1],
+        kernel=kernel,
+        z3=lambda _, *xs: z3.Concat(*xs),
+        sympy=opaque("concat"),
+        latex=infix(r" \mathbin{\|} ", SUM),
+    )
+
+
+_CONCATENATION = ("(_ BitVec m) (_ BitVec n)… → (_ BitVec m+n…), at most 64 bits", "The first followed by the others.")
+
+
+def _inverted(name: str, doc: str, combine: Callable[[Any, Any], Any], symbol: str) -> Family:
+    """Each bit the opposite of what a bitwise function gives."""
+
+    def latex(a: Latex, b: Latex) -> Latex:
+        return Latex(rf"\overline{{{infix(symbol, PRODUCT)(a, b).text}}}", ATOM)
+
+    return _alike(
+        name,
+        doc,
+        lambda n, a, b: kernels.wrap(n, ~combine(a, b)),
+        lambda a, b: ~combine(a, b),
+        latex,
+        commutative=True,
+    )
+
+
+def _signed(compare: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    return lambda n, a, b: compare(kernels.signed(n, a), kernels.signed(n, b))
+
+
+def _prefix(symbol: str) -> Callable[[Latex], Latex]:
+    return lambda a: Latex(f"{symbol}{a.within(PRODUCT)}", SUM)
+
+
+_TIMES = infix(r" \, ", PRODUCT)
+_AND, _OR, _XOR = r" \mathbin{\&} ", r" \mathbin{|} ", r" \oplus "
+_MANY: dict[str, Any] = {"any_more": True, "commutative": True, "associative": True}
+
+
+def _equal_bit(a: Any, b: Any) -> z3.BitVecRef:
+    return z3.If(a == b, z3.BitVecVal(1, 1), z3.BitVecVal(0, 1))
+
+
+BITVECTORS = Theory.of(
+    "FixedSizeBitVectors",
+    (),
+    _alike("bvnot", "Each bit inverted.", lambda n, a: kernels.wrap(n, ~a), lambda a: ~a, _prefix(r"{\sim}"), arity=1),
+    _alike(
+        "bvneg", "Negation modulo 2ⁿ.", lambda n, a: kernels.wrap(n, -a), lambda a: -a, _prefix("-"), arity=1
+    ),
+    _alike("bvand", "Bitwise and.", lambda _, a, b: a & b, operator.and_, infix(_AND, PRODUCT), **_MANY),
+    _alike("bvor", "Bitwise or.", lambda _, a, b: a | b, operator.or_, infix(_OR, SUM), **_MANY),
+    _alike("bvxor", "Bitwise exclusive or.", lambda _, a, b: a ^ b, operator.xor, infix(_XOR, SUM), **_MANY),
+    _inverted("bvnand", "Bitwise not and.", operator.and_, _AND),
+    _inverted("bvnor", "Bitwise not or.", operator.or_, _OR),
+    _inverted("bvxnor", "Bitwise equality.", operator.xor, _XOR),
+    _alike("bvadd", "Sum modulo 2ⁿ.", lambda n, a, b: kernels.wrap(n, a + b), operator.add, infix(" + ", SUM), **_MANY),
+    _alike(
+        "bvmul",
+        "Product modulo 2ⁿ.",
+        lambda n, a, b: kernels.wrap(n, a * b),
+        operator.mul,
+        infix(r" \, ", PRODUCT),
+        **_MANY,
+    ),
+    _alike(
+        "bvsub",
+        "Difference modulo 2ⁿ.",
+        lambda n, a, b: kernels.wrap(n, a - b),
+        operator.sub,
+        lambda a, b: Latex(f"{a.within(SUM)} - {b.within(PRODUCT)}", SUM),
+    ),
+    _alike(
+        "bvudiv",
+        "Unsigned quotient; all ones of division by zero.",
+        kernels.quotient,
+        z3.UDiv,
+        infix(r" \div_u ", PRODUCT),
+    ),
+    _alike(
+        "bvurem",
+        "Unsigned remainder; the dividend of division by zero.",
+        kernels.remainder,
+        z3.URem,
+        infix(r" \bmod_u ", PRODUCT),
+    ),
+    _alike(
+        "bvsdiv",
+        "Signed quotient, rounded towards zero; of division by zero 1 for a negative dividend, else -1.",
+        kernels.signed_quotient,
+        operator.truediv,
+        infix(r" \div_s ", PRODUCT),
+    ),
+    _alike(
+        "bvsrem",
+        "Signed remainder, with the dividend's sign; the dividend of division by zero.",
+        kernels.signed_remainder,
+        z3.SRem,
+        infix(r" \operatorname{rem}_s ", PRODUCT),
+    ),
+    _alike(
+        "bvsmod",
+        "Signed remainder, with the divisor's sign; the dividend of division by zero.",
+        kernels.signed_modulo,
+        operator.mod,
+        infix(r" \bmod_s ", PRODUCT),
+    ),
+    _alike("bvshl", "Shift left; 0 from n places on.", kernels.shift_left, operator.lshift, infix(r" \ll ", PRODUCT)),
+    _alike(
+        "bvlshr", "Logical shift right; 0 from n on.", kernels.shift_right, z3.LShR, infix(r" \gg ", PRODUCT)
+    ),
+    _alike(
+        "bvashr",
+        "Arithmetic shift right: the sign bit is repeated.",
+        kernels.arithmetic_shift_right,
+        operator.rshift,
+        infix(r" \gg_s ", PRODUCT),
+    ),
+    _predicate("bvult", "Unsigned less than.", kernels.below, z3.ULT, "<_u"),
+    _predicate("bvule", "Unsigned at most.", lambda n, a, b: ~kernels.below(n, b, a), z3.ULE, r"\le_u"),
+    _predicate("bvugt", "Unsigned greater than.", lambda n, a, b: kernels.below(n, b, a), z3.UGT, ">_u"),
+    _predicate("bvuge", "Unsigned at least.", lambda n, a, b: ~kernels.below(n, a, b), z3.UGE, r"\ge_u"),
+    _predicate("bvslt", "Signed less than.", _signed(operator.lt), operator.lt, "<_s"),
+    _predicate("bvsle", "Signed at most.", _signed(operator.le), operator.le, r"\le_s"),
+    _predicate("bvsgt", "Signed greater than.", _signed(operator.gt), operator.gt, ">_s"),
+    _predicate("bvsge", "Signed at least.", _signed(operator.ge), operator.ge, r"\ge_s"),
+    _alike(
+        "bvcomp",
+        "The bit 1 where the arguments are equal, else 0.",
+        lambda _, a, b: converted(a == b, "int64"),
+        _equal_bit,
+        named(r"\operatorname{comp}"),
+        result=lambda _: bit_vector(1),
+        commutative=True,
+    ),
+    Family(name="concat", sorts=_CONCATENATION[0], doc=_CONCATENATION[1], build=_concatenation),
+    _resizing(
+        "extract",
+        "(_ extract i j), n > i ≥ j : (_ BitVec n) → (_ BitVec i-j+1)",
+        "The bits from i down to j.",
+        count=2,
+        width=lambda n, high, low: high - low + 1 if n > high else 0,
+        kernel=kernels.extract,
+        encode=z3.Extract,
+    ),
+    _resizing(
+        "zero_extend",
+        "(_ zero_extend k) : (_ BitVec n) → (_ BitVec n+k), at most 64 bits",
+        "With k zeros in front.",
+        count=1,
+        width=lambda n, more: n + more,
+        kernel=lambda _, __, a: a,
+        encode=z3.ZeroExt,
+    ),
+    _resizing(
+        "sign_extend",
+        "(_ sign_extend k) : (_ BitVec n) → (_ BitVec n+k), at most 64 bits",
+        "With k copies of the sign bit in front.",
+        count=1,
+        width=lambda n, more: n + more,
+        kernel=lambda n, more, a: kernels.wrap(n + more, kernels.signed(n, a)),
+        encode=z3.SignExt,
+    ),
+    _resizing(
+        "rotate_left",
+        "(_ rotate_left k) : (_ BitVec n) → (_ BitVec n)",
+        "Rotated by k places towards the highest bit.",
+        count=1,
+        width=lambda n, _: n,
+        kernel=kernels.rotate_left,
+        encode=lambda count, a: z3.RotateLeft(a, count),
+    ),
+    _resizing(
+        "rotate_right",
+        "(_ rotate_right k) : (_ BitVec n) → (_ BitVec n)",
+        "Rotated by k places towards the lowest bit.",
+        count=1,
+        width=lambda n, _: n,
+        kernel=lambda n, count, a: kernels.rotate_left(n, -count, a),
+        encode=lambda count, a: z3.RotateRight(a, count),
+    ),
+    _resizing(
+        "repeat",
+        "(_ repeat k), k ≥ 1 : (_ BitVec n) → (_ BitVec k·n), at most 64 bits",
+        "k copies.",
+        count=1,
+        width=lambda n, count: n * count,
+        kernel=lambda n, count, a: reduce(lambda found, _: (found << n) | a, range(count - 1), a),
+        encode=z3.RepeatBitVec,
+    ),
+    families=(SortFamily("BitVec", f"(_ BitVec n), n from 1 to {kernels.WIDEST}", _make_sort),),
+)

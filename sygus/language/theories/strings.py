@@ -1,0 +1,273 @@
+"""The theory of strings: SMT-LIB's Strings, with regular languages.
+
+Strings are sequences of the characters 0 to 0x2FFFF. In tensors they are numbers of
+:data:`sygus.language.theories.interned.STRINGS`; the kernels look at each distinct combination of arguments once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import z3
+
+from sygus.language.syntax import legacy
+from sygus.language.terms import BOOL, INT, REGLAN, STRING
+from sygus.language.theories import regex
+from sygus.language.theories.function import (
+    ATOM,
+    PRODUCT,
+    SUM,
+    Latex,
+    Theory,
+    infix,
+)
+from sygus.language.theories.integers import INTEGERS
+from sygus.language.theories.interned import python_function
+from sygus.language.theories.languages import LANGUAGES_THEORY
+
+_ESCAPE = re.compile(r"\\u(?:\{([0-9A-Fa-f]{1,5})\}|([0-9A-Fa-f]{4}))")
+
+
+def unescape(text: str) -> str:
+    r"""The string that a literal means: ``\u{…}`` and ``\uABCD`` are characters, every other backslash is itself."""
+
+    def character(match: re.Match[str]) -> str:
+        code = int(match[1] or match[2], 16)
+        return chr(code) if code <= ord(regex.LAST_CHARACTER) else match[0]
+
+    return _ESCAPE.sub(character, text)
+
+
+def escape(string: str) -> str:
+    r"""The literal of a string, without quotes; all but printable ASCII, and the backslash of ``\u``, is escaped."""
+    plain = string.replace("\\u", "\\u{5c}u")
+    return "".join(c if " " <= c <= "~" else f"\\u{{{ord(c):x}}}" for c in plain)
+
+
+def _substring(string: str, start: int, count: int) -> str:
+    return string[start : start + count] if 0 <= start < len(string) and count > 0 else ""
+
+
+def _index(string: str, part: str, start: int) -> int:
+    return string.find(part, start) if 0 <= start <= len(string) else -1
+
+
+def _replace_all(string: str, old: str, new: str) -> str:
+    return string.replace(old, new) if old else string
+
+
+def _is_decimal(string: str) -> bool:
+    return string != "" and all("0" <= c <= "9" for c in string)
+
+
+def _from_code(code: int) -> str:
+    return chr(code) if 0 <= code <= ord(regex.LAST_CHARACTER) else ""
+
+
+def _is_digit(a: z3.SeqRef) -> z3.BoolRef:
+    return z3.And(z3.Length(a) == 1, z3.StrToCode(a) >= ord("0"), z3.StrToCode(a) <= ord("9"))
+
+
+def _z3_replace_all(a: z3.SeqRef, b: z3.SeqRef, c: z3.SeqRef) -> z3.SeqRef:
+    """The Python interface of Z3 has no name for it."""
+    return z3.SeqRef(z3.Z3_mk_seq_replace_all(a.ctx_ref(), a.as_ast(), b.as_ast(), c.as_ast()), a.ctx)
+
+
+def _replace_match(string: str, language: regex.Language, new: str) -> str:
+    found = regex.first_match(string, language)
+    return string if found is None else string[: found[0]] + new + string[found[1] :]
+
+
+def _replace_matches(string: str, language: regex.Language, new: str) -> str:
+    pieces, place = [], 0
+    while (found := regex.first_match(string, language, place, least=1)) is not None:
+        pieces += [string[place : found[0]], new]
+        place = found[1]
+    return "".join([*pieces, string[place:]])
+
+
+def _z3_replace_match(a: z3.SeqRef, b: z3.ReRef, c: z3.SeqRef) -> z3.SeqRef:
+    """Z3 reasons about equal applications only, and finds no value."""
+    return z3.SeqRef(z3.Z3_mk_seq_replace_re(a.ctx_ref(), a.as_ast(), b.as_ast(), c.as_ast()), a.ctx)
+
+
+def _z3_replace_matches(a: z3.SeqRef, b: z3.ReRef, c: z3.SeqRef) -> z3.SeqRef:
+    """Z3 reasons about equal applications only, and finds no value."""
+    return z3.SeqRef(z3.Z3_mk_seq_replace_re_all(a.ctx_ref(), a.as_ast(), b.as_ast(), c.as_ast()), a.ctx)
+
+
+def _chain(compare: Callable[[Any, Any], Any]) -> Callable[..., z3.BoolRef]:
+    return lambda *xs: z3.And(*[compare(a, b) for a, b in pairwise(xs)])
+
+
+def _in_order(*strings: str) -> bool:
+    return all(a < b for a, b in pairwise(strings))
+
+
+def _not_out_of_order(*strings: str) -> bool:
+    return all(a <= b for a, b in pairwise(strings))
+
+
+STRINGS_THEORY = Theory.of(
+    "Strings",
+    (STRING, REGLAN),
+    python_function(
+        "str.++",
+        (STRING, STRING),
+        STRING,
+        "Concatenation.",
+        lambda *xs: "".join(xs),
+        lambda *xs: z3.Concat(*xs),
+        infix(r" \cdot ", PRODUCT),
+        any_more=True,
+        associative=True,
+    ),
+    python_function("str.len", (STRING,), INT, "Length.", len, z3.Length, lambda a: Latex(rf"\left|{a.text}\right|")),
+    python_function(
+        "str.at",
+        (STRING, INT),
+        STRING,
+        "The character at a position, counted from 0, as a string; empty outside.",
+        lambda s, i: _substring(s, i, 1),
+        lambda s, i: z3.SubString(s, i, 1),
+        lambda s, i: Latex(f"{s.within(ATOM)}_{{{i.text}}}"),
+    ),
+    python_function(
+        "str.substr",
+        (STRING, INT, INT),
+        STRING,
+        "The part that starts at a position and has at most so many characters; empty outside.",
+        _substring,
+        z3.SubString,
+    ),
+    python_function(
+        "str.prefixof",
+        (STRING, STRING),
+        BOOL,
+        "Whether the second begins with the first.",
+        lambda a, b: b.startswith(a),
+        z3.PrefixOf,
+        infix(r" \sqsubseteq ", SUM),
+    ),
+    python_function(
+        "str.suffixof",
+        (STRING, STRING),
+        BOOL,
+        "Whether the second ends with the first.",
+        lambda a, b: b.endswith(a),
+        z3.SuffixOf,
+    ),
+    python_function(
+        "str.contains",
+        (STRING, STRING),
+        BOOL,
+        "Whether the first contains the second.",
+        lambda a, b: b in a,
+        z3.Contains,
+    ),
+    python_function(
+        "str.indexof",
+        (STRING, STRING, INT),
+        INT,
+        "Where the second first occurs in the first, from a position on; -1 where it does not.",
+        _index,
+        z3.IndexOf,
+    ),
+    python_function(
+        "str.replace",
+        (STRING, STRING, STRING),
+        STRING,
+        "The first with the first occurrence of the second replaced by the third; an empty one occurs in front.",
+        lambda s, old, new: s.replace(old, new, 1),
+        z3.Replace,
+    ),
+    python_function(
+        "str.replace_all",
+        (STRING, STRING, STRING),
+        STRING,
+        "The first with every occurrence of the second, if it is not empty, replaced by the third.",
+        _replace_all,
+        _z3_replace_all,
+    ),
+    python_function(
+        "str.replace_re",
+        (STRING, REGLAN, STRING),
+        STRING,
+        "The first with the shortest leftmost string of the language, which may be empty, replaced by the third.",
+        _replace_match,
+        _z3_replace_match,
+    ),
+    python_function(
+        "str.replace_re_all",
+        (STRING, REGLAN, STRING),
+        STRING,
+        "The first with each shortest leftmost string of the language that is not empty replaced by the third.",
+        _replace_matches,
+        _z3_replace_matches,
+    ),
+    python_function(
+        "str.to_int",
+        (STRING,),
+        INT,
+        "The number that decimal digits mean; -1 of every other string.",
+        lambda s: int(s) if _is_decimal(s) else -1,
+        z3.StrToInt,
+    ),
+    python_function(
+        "str.from_int",
+        (INT,),
+        STRING,
+        "The decimal digits of a number; empty for a negative one.",
+        lambda i: str(i) if i >= 0 else "",
+        z3.IntToStr,
+    ),
+    python_function(
+        "str.to_code",
+        (STRING,),
+        INT,
+        "The code of a single character; -1 of every other string.",
+        lambda s: ord(s) if len(s) == 1 else -1,
+        z3.StrToCode,
+    ),
+    python_function(
+        "str.from_code",
+        (INT,),
+        STRING,
+        "The character of a code, as a string; empty where there is none.",
+        _from_code,
+        z3.StrFromCode,
+    ),
+    python_function(
+        "str.is_digit",
+        (STRING,),
+        BOOL,
+        "Whether the string is a single decimal digit.",
+        lambda s: len(s) == 1 and _is_decimal(s),
+        _is_digit,
+    ),
+    python_function(
+        "str.<",
+        (STRING, STRING),
+        BOOL,
+        "Before in lexicographic order, in a chain.",
+        _in_order,
+        _chain(lambda a, b: a < b),
+        infix(" < ", SUM),
+        any_more=True,
+    ),
+    python_function(
+        "str.<=",
+        (STRING, STRING),
+        BOOL,
+        "Before in lexicographic order or equal, in a chain.",
+        _not_out_of_order,
+        _chain(lambda a, b: a <= b),
+        infix(r" \le ", SUM),
+        any_more=True,
+    ),
+    includes=(INTEGERS, LANGUAGES_THEORY),
+    aliases=legacy.FUNCTIONS,
+)

@@ -1,0 +1,17 @@
+"""The networks that are shipped with the package."""
+
+from __future__ import annotations
+
+from sygus.saliency.images.generator import CLASSES, SIZE
+from sygus.saliency.images.geometry import Preprocessing
+from sygus.saliency.networks import embedded
+from sygus.saliency.networks.classifier import Classifier
+from sygus.saliency.networks.families.family import family
+
+
+@family("shapes-vgg", "plain convolutions with a hidden fully connected layer; gradients vary in space")
+@family("shapes-resnet", "residual blocks, global average pooling, one linear layer; Grad-CAM equals CAM")
+def load(name: str) -> Classifier:
+    """A network for the pictures `shapes`; it normalises by itself."""
+    model = embedded.load(name)  # type: ignore[arg-type]
+    return Classifier(model, Preprocessing.square(SIZE), classes=CLASSES, layer="features", owned=True)

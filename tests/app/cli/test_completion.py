@@ -1,0 +1,79 @@
+"""Shells complete commands, options, grammars and files; help has examples where it needs them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+from click.shell_completion import ShellComplete
+from click.testing import CliRunner
+
+from sygus.app.cli import KINDS, main
+
+
+def completed(*words: str) -> list[tuple[str, str]]:
+    *before, incomplete = words
+    found = ShellComplete(main, {}, "sycam-sygus", "_SYCAM_SYGUS_COMPLETE").get_completions(before, incomplete)
+    return [(item.value, item.type) for item in found]
+
+
+def test_commands_grammars_and_files() -> None:
+    assert ("export", "plain") in completed("ex")
+    assert ("explain", "plain") in completed("ex")
+    assert ("gradcam_plus", "plain") in completed("grad")
+    assert ("my", "file") in completed("my")
+    assert ("gradcam_plus", "plain") in completed("check", "grad")
+
+
+def test_options_and_their_values() -> None:
+    assert ("--budget", "plain") in completed("gradcam_plus", "--bu")
+    assert [value for value, _ in completed("export", "run", "--to", "latex")] == ["latex", "latex-document"]
+    assert [value for value, _ in completed("list", "")] == list(KINDS)
+    assert completed("report", "runs/") == [("runs/", "file")]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_is_the_shells(shell: str) -> None:
+    result = CliRunner().invoke(main, ["completion", shell])
+    assert result.exit_code == 0, result.output
+    assert "_SYCAM_SYGUS_COMPLETE" in result.stdout
+    program = shutil.which(shell)
+    if program is not None:
+        subprocess.run([program, "-n"], input=result.stdout, text=True, check=True)
+
+
+def test_the_kinds_are_those_that_list_knows() -> None:
+    message = CliRunner().invoke(main, ["list", "nothing"]).stderr
+    assert f"known kinds: {', '.join(KINDS)}" in message
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_every_command_has_help(command: str) -> None:
+    result = CliRunner().invoke(main, [command, "--help"])
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) > 4
+    if command in ("solve", "explain", "export", "evaluate", "completion"):
+        assert result.stdout.count("sycam-sygus") >= 3
+
+
+def test_help_and_completion_answer_at_once() -> None:
+    run = "from sygus.app.cli import main; main(prog_name='sycam-sygus')"
+    environment = os.environ | {
+        "_SYCAM_SYGUS_COMPLETE": "bash_complete",
+        "COMP_WORDS": "sycam-sygus ex",
+        "COMP_CWORD": "1",
+    }
+    for arguments, extra in ((["--help"], dict(os.environ)), ([], environment)):
+        best = float("inf")
+        for _ in range(3):
+            start = time.perf_counter()
+            result = subprocess.run(
+                [sys.executable, "-c", run, *arguments], env=extra, capture_output=True, text=True, check=True
+            )
+            best = min(best, time.perf_counter() - start)
+        assert "export" in result.stdout
+        assert best < 0.5

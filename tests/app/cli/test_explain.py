@@ -1,0 +1,74 @@
+"""``sycam-sygus explain``: heat maps of pictures by path and of the embedded set; bad input is named."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from sygus.app.cli import main
+
+
+def run(tmp_path: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["explain", *arguments, "--out", str(tmp_path / "out")])
+
+
+def test_draws_and_prints(tmp_path: Path) -> None:
+    picture = tmp_path / "grey.png"
+    Image.new("L", (90, 50), 128).save(picture)
+    result = run(tmp_path, "shapes:3", str(picture), "--methods", "gradcam,eigencam", "--expression", "(gap gradient)")
+    assert result.exit_code == 0, result.output
+    assert [line.partition(": ")[0] for line in result.stdout.splitlines()] == ["shapes:3", str(picture)]
+    with Image.open(tmp_path / "out" / "heatmaps.png") as figure:
+        assert figure.size[0] > 300
+
+
+def test_single_overlays(tmp_path: Path) -> None:
+    def drawn(*options: str) -> dict[str, np.ndarray]:
+        out = tmp_path / "-".join(["out", *options])
+        arguments = ["shapes:0", "shapes:1", "--methods", "gradcam,gradcam++", "--single", *options]
+        result = CliRunner().invoke(main, ["explain", *arguments, "--out", str(out)])
+        assert result.exit_code == 0, result.output
+        return {path.name: np.asarray(Image.open(path)) for path in sorted(out.iterdir())}
+
+    opaque, half, bare = (drawn("--alpha", alpha) for alpha in ("1", "0.5", "0"))
+    names = ["001-shapes_0-gradcam++.png", "001-shapes_0-gradcam.png"]
+    assert list(opaque) == [*names, *(name.replace("001", "002").replace("_0", "_1") for name in names)]
+    for name, picture in bare.items():
+        assert picture.shape == (64, 64, 3)
+        assert (picture == picture[..., :1]).all()
+        mixed = (opaque[name].astype(float) + picture) / 2
+        assert np.abs(half[name] - mixed).max() <= 1.01
+    assert not np.array_equal(drawn("--colours", "cividis")[names[0]], drawn("--colours", "viridis")[names[0]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragments"),
+    [
+        (["nowhere.png"], ("IMAGES", "nowhere.png")),
+        (["shapes:x"], ("IMAGES", "shapes:x")),
+        (["shapes:0", "--target", "aeroplane"], ("--target", "aeroplane")),
+        (["shapes:0", "--methods", "gradcan"], ("--methods", "gradcan")),
+        (["shapes:0", "--alpha", "1.5"], ("--alpha", "from 0 to 1")),
+        (["shapes:0", "--colours", "jet"], ("--colours", "viridis, cividis")),
+        (["shapes:0", "--methods", "cam"], ("--methods", "global average pooling")),
+    ],
+)
+def test_bad_input(tmp_path: Path, arguments: list[str], fragments: tuple[str, ...]) -> None:
+    result = run(tmp_path, *arguments)
+    assert result.exit_code == 2, result.output
+    for fragment in fragments:
+        assert fragment in result.stderr
+
+
+def test_truncated_and_foreign_files(tmp_path: Path) -> None:
+    whole, cut, text = tmp_path / "whole.png", tmp_path / "cut.png", tmp_path / "text.png"
+    Image.effect_noise((64, 64), 50).save(whole)
+    cut.write_bytes(whole.read_bytes()[:200])
+    text.write_text("no picture")
+    for path in (cut, text):
+        result = run(tmp_path, str(path))
+        assert result.exit_code == 2
+        assert str(path) in result.stderr
+        assert "Traceback" not in result.stderr

@@ -1,0 +1,224 @@
+"""The main job through the command line: the answer, its repeat, its score again, and a kill."""
+
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sygus.app.cli import main
+from sygus.language.elaborate import load_problem
+from sygus.language.syntax import parse_answer
+from sygus.language.text import term_text
+from sygus.oracles.expressions import read_expression
+from sygus.resources import read_problem
+
+SMALL = ("--budget", "size=5", "--search-images", "32", "--held-out-images", "32", "--device", "cpu")
+
+
+def solve(out: Path, *options: str) -> tuple[str, str]:
+    result = CliRunner().invoke(main, ["gradcam_plus", "--out", str(out), *SMALL, *options])
+    assert result.exit_code == 0, result.output
+    return result.stdout, result.stderr
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    out = tmp_path_factory.mktemp("solved") / "run"
+    return out, *solve(out)
+
+
+def test_the_answer_is_the_standards(solved: tuple[Path, str, str]) -> None:
+    _, answer, _ = solved
+    values, functions = parse_answer(answer)
+    assert len(values) == 2
+    assert functions[0].name == "w"
+    term = read_expression(answer)
+    body = term.head.body
+    assert int(values[1].text) == body.size  # the objective `size` counts nodes
+    assert load_problem(read_problem("gradcam_plus")[1], "f").target.grammar.derive(body) is not None
+
+
+@pytest.mark.parametrize("network", ["shapes-vgg", "shapes-resnet"])
+def test_the_answer_is_at_least_as_good_as_both_thresholds(network: str, tmp_path: Path) -> None:
+    solve(tmp_path / "run", "--network", network)
+    solution = json.loads((tmp_path / "run" / "solution.json").read_text())
+    scores = {row["method"]: row["search"]["average-drop"]["value"] for row in solution["table"]}
+    assert scores["found expression"] <= min(scores["Grad-CAM"], scores["Grad-CAM++"])
+
+
+def test_stderr_has_the_table_the_formula_and_the_folder(solved: tuple[Path, str, str]) -> None:
+    out, _, messages = solved
+    for title in ("Grad-CAM", "Grad-CAM++", "XGrad-CAM", "Layer-CAM", "Fake-CAM", "Random-CAM", "found expression"):
+        assert title in messages
+    assert "w^c_k = " in messages
+    assert f"run: {out}" in messages
+    assert (out / "heatmaps.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_seed_gives_the_same_answer(solved: tuple[Path, str, str], tmp_path: Path) -> None:
+    assert solve(tmp_path / "again")[0] == solved[1]
+
+
+def test_racing_finds_what_full_scoring_finds(solved: tuple[Path, str, str], tmp_path: Path) -> None:
+    assert solve(tmp_path / "full", "--race", "off")[0] == solved[1]
+    assert solve(tmp_path / "bound", "--race", "bound")[0] == solved[1]
+
+
+def test_the_answer_fed_back_scores_what_was_printed(solved: tuple[Path, str, str]) -> None:
+    _, answer, _ = solved
+    options = ["evaluate", "--methods", "gradcam", "--expression", answer, *SMALL[2:]]
+    result = CliRunner().invoke(main, options)
+    assert result.exit_code == 0, result.output
+    printed = re.fullmatch(r"\(\((\S+) \d+\) .*\)\n", answer)
+    assert printed is not None
+    assert f"average-drop on the search pictures: {printed[1]}\n" in result.stdout
+
+
+def test_the_journal_holds_every_proposal(solved: tuple[Path, str, str]) -> None:
+    out, answer, _ = solved
+    solution = json.loads((out / "solution.json").read_text())
+    with sqlite3.connect(out / "journal.sqlite") as connection:
+        rows = connection.execute("SELECT term, fate, objectives FROM proposals ORDER BY id").fetchall()
+    assert len(rows) == solution["accounting"]["proposed"]
+    scored = {term: json.loads(objectives) for term, fate, objectives in rows if fate == "scored"}
+    best = min(scored.items(), key=lambda item: tuple(item[1]))
+    assert best[0] == term_text(read_expression(answer).head.body)
+    assert len(scored) == solution["accounting"]["scored"]
+
+
+def test_resuming_a_finished_run_scores_only_the_thresholds_anew(solved: tuple[Path, str, str]) -> None:
+    out, answer, _ = solved
+    again, _ = solve(out, "--resume")
+    assert again == answer
+    assert json.loads((out / "solution.json").read_text())["accounting"]["forwards"] == 2 * 32
+
+
+def test_another_seed_is_another_run(solved: tuple[Path, str, str]) -> None:
+    out, _, _ = solved
+    result = CliRunner().invoke(main, ["gradcam_plus", "--out", str(out), *SMALL, "--resume", "--seed", "1"])
+    assert result.exit_code == 2
+    assert "another run: it differs in --seed: 0 there, 1 here" in result.stderr
+
+
+def test_a_larger_budget_continues_a_run(solved: tuple[Path, str, str], tmp_path: Path) -> None:
+    _, answer, _ = solved
+    out = tmp_path / "run"
+    solve(out, "--budget", "size=5,terms=40")
+    assert json.loads((out / "solution.json").read_text())["ending"] == "the budget's terms is spent"
+    assert solve(out, "--resume", "--budget", "size=5,time=5m")[0] == answer
+
+
+def test_a_larger_size_continues_a_run_as_if_it_had_been_asked_for_at_once(
+    solved: tuple[Path, str, str], tmp_path: Path
+) -> None:
+    (whole, answer, _), out = solved, tmp_path / "run"
+    solve(out, "--budget", "size=4")
+    assert solve(out, "--resume")[0] == answer
+
+    def proposals(folder: Path) -> list[tuple[str, ...]]:
+        with sqlite3.connect(folder / "journal.sqlite") as connection:
+            return connection.execute("SELECT * FROM proposals ORDER BY id").fetchall()
+
+    assert proposals(out) == proposals(whole)
+    arguments = ["gradcam_plus", "--out", str(out), *SMALL, "--resume", "--budget", "size=4"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "goes up to size=5, not size=4; give at least size=5" in result.stderr
+
+
+def test_a_network_or_metric_that_is_none_leaves_no_folder(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    for wrong in (("--network", "shapes-vg"), ("--layer", "nowhere"), ("--metric", "drop")):
+        assert CliRunner().invoke(main, ["gradcam", *wrong, "--out", str(out)]).exit_code == 2
+    assert not out.exists()
+
+
+def test_a_listing_that_cannot_be_written_is_said_before_the_search(tmp_path: Path) -> None:
+    (tmp_path / "all.csv").mkdir()
+    listing = ("--all", str(tmp_path / "all.csv"), "--out", str(tmp_path / "run"))
+    result = CliRunner().invoke(main, ["gradcam_plus", *SMALL, *listing])
+    assert result.exit_code == 2
+    assert "--all: cannot write" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_fails_after_the_search_does_not_cost_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("sygus.export.gallery.Gallery.write", fails)
+    out = tmp_path / "run"
+    result = CliRunner().invoke(main, ["gradcam_plus", *SMALL, "--budget", "size=3", "--out", str(out)])
+    assert result.exit_code == 2
+    assert result.stdout == (out / "answer.sy").read_text()
+    assert "cannot write to" in result.stderr
+    assert "resume: sycam-sygus gradcam_plus --search-images 32" in result.stderr
+
+
+def test_check_synth_stops_at_the_first_that_satisfies(tmp_path: Path) -> None:
+    text = read_problem("gradcam_plus")[1]
+    path = tmp_path / "problem.sy"
+    path.write_text(text[: text.index("(optimize-synth")] + "(check-synth)\n")
+    result = CliRunner().invoke(main, [str(path), "--out", str(tmp_path / "run"), *SMALL])
+    assert result.exit_code == 0, result.output
+    values, functions = parse_answer(result.stdout)
+    assert values == ()
+    assert len(functions) == 1
+
+
+def test_nothing_found_is_fail(tmp_path: Path) -> None:
+    impossible = "(constraint (< (average-drop w) 0))\n(optimize-synth"
+    text = read_problem("gradcam_plus")[1].replace("(optimize-synth", impossible)
+    path = tmp_path / "problem.sy"
+    path.write_text(text)
+    result = CliRunner().invoke(main, [str(path), "--out", str(tmp_path / "run"), *SMALL, "--budget", "size=3"])
+    assert (result.exit_code, result.stdout) == (0, "fail\n")
+    result = CliRunner().invoke(main, [str(path), "--out", str(tmp_path / "spent"), *SMALL, "--budget", "terms=1"])
+    assert (result.exit_code, result.stdout) == (3, "fail\n")
+
+
+@pytest.mark.parametrize("name", ["gradcam", "layercam"])
+def test_the_other_grammars_solve(name: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, [name, "--out", str(tmp_path), *SMALL, "--budget", "size=4"])
+    assert result.exit_code == 0, result.output
+    assert "define-fun w" in result.stdout
+
+
+def test_help_answers_without_the_heavy_libraries() -> None:
+    code = (
+        "import sys; from click.testing import CliRunner; from sygus.app.cli import main;"
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0;"
+        "assert not {'torch', 'sympy', 'z3', 'matplotlib'} & set(sys.modules), 'heavy import'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("networks", "shapes-vgg"),
+        ("images", "shapes"),
+        ("metrics", "average-drop"),
+        ("methods", "gradcam++"),
+        ("features", "alpha"),
+        ("functions", "div0"),
+        ("strategies", "enumerate"),
+        ("grammars", "gradcam_plus"),
+    ],
+)
+def test_list(kind: str, name: str) -> None:
+    result = CliRunner().invoke(main, ["list", kind])
+    assert result.exit_code == 0
+    assert name in result.stdout.split()
+
+
+@pytest.mark.parametrize("name", ["gradcam", "gradcam_plus", "layercam"])
+def test_check(name: str) -> None:
+    result = CliRunner().invoke(main, ["check", name])
+    assert result.exit_code == 0, result.output
+    assert "well-formed" in result.stdout

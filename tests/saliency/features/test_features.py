@@ -1,0 +1,122 @@
+"""Features are measured when asked for, once, and the expensive ones kept on disk."""
+
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from solvers.cam.settings import Settings
+from solvers.cam.solve import load_subjects
+from sygus.saliency.features import FEATURES, Measurements, draw
+from sygus.saliency.features import measured as module
+from sygus.saliency.features.cache import Cache
+from sygus.saliency.features.linear import linear_head
+from sygus.saliency.metrics import Subject
+
+
+@pytest.fixture(scope="module")
+def subject() -> Subject:
+    settings = Settings(network="shapes-resnet", search_images=2, held_out_images=2, device="cpu")
+    return load_subjects(settings).search.subject
+
+
+def measurements(subject: Subject, folder: Path) -> Measurements:
+    return Measurements(subject.network, subject.images.pictures, subject.targets, cache=Cache(folder))
+
+
+def test_only_what_is_asked_for_is_measured(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    original = Measurements._measure
+    monkeypatch.setattr(Measurements, "_measure", lambda self, name: asked.append(name) or original(self, name))
+    measured = Measurements(subject.network, subject.images.pictures, subject.targets)
+    measured["alpha"], measured["logit"], measured["alpha"]
+    assert asked == ["activation", "gradient"]
+
+
+@pytest.mark.parametrize("name", ["score", "ablation", "smooth-cube"])
+def test_kept_on_disk(subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    first = measurements(subject, tmp_path)[name]
+    monkeypatch.setattr(Measurements, "_measure", lambda *_: pytest.fail("measured again"))
+    assert torch.equal(measurements(subject, tmp_path)[name], first)
+
+
+def test_other_pictures_and_targets_have_keys_of_their_own(subject: Subject, tmp_path: Path) -> None:
+    measurements(subject, tmp_path)["ablation"]
+    for pictures, targets in (
+        (subject.images.pictures, 1 - subject.targets.clamp(max=1)),
+        (subject.images.pictures * 0.5, subject.targets),
+    ):
+        Measurements(subject.network, pictures, targets, cache=Cache(tmp_path))["ablation"]
+    assert len(list(tmp_path.glob("*.safetensors"))) == 3
+
+
+@pytest.mark.parametrize("damage", [b"", b"no tensors", b"\xff" * 64])
+def test_a_damaged_file_is_measured_again(
+    subject: Subject, tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: bytes
+) -> None:
+    first = measurements(subject, tmp_path)["ablation"]
+    (file,) = tmp_path.glob("*.safetensors")
+    file.write_bytes(damage)
+    with caplog.at_level(logging.WARNING):
+        assert torch.equal(measurements(subject, tmp_path)["ablation"], first)
+    assert "cannot read the cached features" in caplog.text
+    assert torch.equal(measurements(subject, tmp_path)["ablation"], first)
+
+
+def test_a_folder_that_cannot_be_written_is_said(
+    subject: Subject, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    measurements(subject, tmp_path / "file" / "cache")["ablation"]
+    assert "cannot keep features" in caplog.text
+
+
+def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SYCAM_SYGUS_CACHE", "")
+    assert Cache.of_user() is None
+    monkeypatch.setenv("SYCAM_SYGUS_CACHE", str(tmp_path))
+    assert Cache.of_user() == Cache(tmp_path)
+    monkeypatch.delenv("SYCAM_SYGUS_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert Cache.of_user() == Cache(tmp_path / "sycam-sygus" / "features")
+
+
+def test_the_closed_form_of_ablation_is_what_the_tail_gives(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sygus.saliency.features import ablation
+
+    measured = Measurements(subject.network, subject.images.pictures, subject.targets)
+    closed = measured["ablation"].flatten(1)
+    monkeypatch.setattr(ablation, "linear_head", lambda *_: None)
+    by_tail = ablation.ablation(subject.network, measured["activation"], subject.targets, subject.pictures)
+    torch.testing.assert_close(closed, by_tail, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 8), nn.ReLU()),
+        nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(64, 8)),
+        nn.Sequential(nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 8)),
+        nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 64), nn.Linear(64, 8)),
+    ],
+)
+def test_other_tails_are_not_taken_for_pooling_and_a_linear_layer(subject: Subject, tail: nn.Module) -> None:
+    from dataclasses import replace
+
+    activation = subject.network.activation(subject.images.pictures)
+    assert linear_head(subject.network, activation) is not None
+    assert linear_head(replace(subject.network, tail=tail), activation) is None
+
+
+def test_domains_hold_on_the_network_and_on_probes(subject: Subject) -> None:
+    measured = Measurements(subject.network, subject.images.pictures, subject.targets)
+    drawn = draw((4, 3, 2, 2), torch.Generator().manual_seed(0), nonnegative=True)
+    for name, feature in FEATURES.items():
+        if name == "opticam":
+            continue
+        for values in (measured[name], drawn.get(name, torch.tensor(0.5))):
+            assert feature.domain != "unit" or bool(((values > 0) & (values < 1)).all())
+            assert feature.domain != "nonnegative" or bool((values >= 0).all())
+    assert module.SMOOTH[0] in measured

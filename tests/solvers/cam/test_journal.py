@@ -1,0 +1,108 @@
+"""The journal: what is written stays, and what goes wrong is said and destroys nothing."""
+
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from solvers.cam.journal import Journal, JournalError
+
+ROW = (0, "(gap gradient)", 2, "scored", None, "key", 4, "[1.5]", 1)
+SCORES = np.array([1, np.nan, 3, 4], np.float32)
+
+
+def test_what_is_recorded_is_read_back(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        journal.record([ROW], [("key", "average-drop", SCORES)])
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        stored = journal.scores("key", "average-drop")
+        assert stored is not None
+        np.testing.assert_array_equal(stored, SCORES)
+        assert journal.scores("key", "other") is None
+        (row,) = journal.proposals()
+    assert (row["term"], row["fate"], row["objectives"], row["feasible"]) == ("(gap gradient)", "scored", [1.5], 1)
+
+
+def test_scores_of_another_run_are_found(tmp_path: Path) -> None:
+    with Journal(tmp_path / "one.sqlite") as journal:
+        journal.record([], [("key", "average-drop", SCORES)])
+    with Journal(tmp_path / "two.sqlite", [tmp_path / "one.sqlite"]) as journal:
+        assert journal.scores("key", "average-drop") is not None
+        assert journal.proposals() == []
+
+
+def test_another_run_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="--reuse"):
+        Journal(tmp_path / "two.sqlite", [tmp_path / "missing.sqlite"])
+
+
+def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        with pytest.raises(JournalError, match="cannot write"):
+            journal.record([ROW, ("too", "short")], [])
+        assert journal.proposals() == []
+        journal.record([ROW], [])
+        assert len(journal.proposals()) == 1
+
+
+def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        journal.record([ROW], [("key", "average-drop", SCORES)])
+        pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
+        journal._connection.execute(f"PRAGMA max_page_count={pages}")  # what SQLite sees of a full disk
+        large = np.zeros(100_000, np.float32)
+        with pytest.raises(JournalError, match="full"):
+            journal.record([(1, *ROW[1:])], [("more", "average-drop", large)])
+        assert len(journal.proposals()) == 1
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        assert journal.scores("key", "average-drop") is not None
+
+
+def test_two_runs_cannot_write_to_one_journal(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.sqlite"), pytest.raises(JournalError, match="another run writes"):
+        Journal(tmp_path / "journal.sqlite")
+    with Journal(tmp_path / "journal.sqlite"):
+        pass
+
+
+def test_a_reader_may_look_on(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        journal.record([ROW], [])
+        reader = sqlite3.connect(tmp_path / "journal.sqlite")
+        assert reader.execute("SELECT count(*) FROM proposals").fetchone() == (1,)
+        reader.close()
+
+
+def test_a_journal_of_another_run_is_refused_and_kept(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        journal.begin({"seed": 0, "network": "a"})
+        journal.begin({"seed": 0, "network": "a"})
+        with pytest.raises(JournalError, match="differs in network: a there, b here;"):
+            journal.begin({"seed": 0, "network": "b"})
+
+
+def test_the_entries_that_differ_are_named(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.sqlite") as journal:
+        journal.begin({"settings": {"seed": 0}, "fingerprints": {"layer": "a", "device": "cuda", "network": "x"}})
+        said = "differs in --target: None there, label here; fingerprints device: cuda there, cpu here;"
+        with pytest.raises(JournalError, match=said):
+            journal.begin(
+                {
+                    "settings": {"seed": 0, "target": "label"},
+                    "fingerprints": {"layer": "a", "device": "cpu", "network": "y"},
+                }
+            )
+
+
+@pytest.mark.parametrize("damage", [b"this is no database", b"\x00" * 4096])
+def test_a_damaged_journal_is_said_and_kept(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "journal.sqlite"
+    with Journal(path) as journal:
+        journal.record([ROW], [("key", "average-drop", SCORES)])
+    content = bytearray(path.read_bytes())
+    content[: len(damage)] = damage
+    path.write_bytes(bytes(content))
+    with pytest.raises(JournalError, match="nothing in it was changed"), Journal(path) as journal:
+        journal.proposals()
+    assert path.read_bytes() == bytes(content)
