@@ -26,8 +26,8 @@ from sygus.oracles.safety import Domain, state_domain
 from sygus.saliency.features import FEATURES
 
 CHANNELS, PIXELS = 2, 2
-TIMEOUT = 2000
-"""Milliseconds for one pair of terms."""
+EFFORT = 1_000_000
+"""Z3's units of work (``rlimit``) for one pair of terms, about two seconds of a quiet core."""
 
 Cells = dict[tuple[int, int], Any]
 """A value's Z3 form by channel and pixel; a Weight is the same at every pixel, a Real everywhere."""
@@ -41,7 +41,7 @@ class Certificate:
 
     Attributes:
         status: ``proved``: equal for all real values in the features' domains; ``refuted``: the counterexample makes
-            them differ; ``open``: neither was found in time.
+            them differ; ``open``: neither was found with the effort allowed.
         counterexample: values by name, channel and pixel.
         values: what the two terms are there.
     """
@@ -56,7 +56,7 @@ class _Writing:
 
     def __init__(self, domains: Mapping[str, Domain]) -> None:
         self.solver = z3.Solver()
-        self.solver.set("timeout", TIMEOUT)
+        self.solver.set("rlimit", EFFORT)
         self.solver.set("ctrl_c", False)  # an interrupt is Python's, not a term that cannot be proved
         self.domains = domains
         self.cells: dict[Variable, Cells] = {}

@@ -18,6 +18,9 @@ from sygus.language.theories.sorts import representation, z3_constant
 Domain = OneOf["any", "nonnegative", "unit"]
 """Which values a variable takes: any real, at least 0, or in the open interval (0, 1)."""
 
+EFFORT = 500_000
+"""Z3's units of work (``rlimit``) for one proof, about a second of a quiet core: a verdict hangs on no clock."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -38,9 +41,9 @@ class Verdict:
 class _Encoding:
     """The Z3 form of one term, with what is known of its parts; implements the protocol ``Facts``."""
 
-    def __init__(self, domains: Mapping[str, Domain], timeout: int) -> None:
+    def __init__(self, domains: Mapping[str, Domain], effort: int) -> None:
         self.solver = z3.Solver()
-        self.solver.set("timeout", timeout)
+        self.solver.set("rlimit", effort)
         self.solver.set("ctrl_c", False)  # an interrupt is Python's, not a denominator that cannot be proved
         self.domains = domains
         self.count = 0
@@ -97,12 +100,12 @@ class SafetyOracle:
 
     Args:
         domains: what is known of the variables, by name.
-        timeout: for one proof, in milliseconds; what is not proved in time is not safe.
+        effort: for one proof, in Z3's units of work; what is not proved with it is not safe.
     """
 
-    def __init__(self, domains: Mapping[str, Domain], timeout: int = 1000) -> None:
+    def __init__(self, domains: Mapping[str, Domain], effort: int = EFFORT) -> None:
         self.domains = domains
-        self.timeout = timeout
+        self.effort = effort
         self._verdicts: dict[Term, Verdict] = {}
 
     def check(self, root: Term) -> Verdict:
@@ -118,7 +121,7 @@ class SafetyOracle:
     def nonzero(self, denominator: Term) -> Verdict:
         """Whether the term is nonzero for all values of the variables."""
         if denominator not in self._verdicts:
-            encoding = _Encoding(self.domains, self.timeout)
+            encoding = _Encoding(self.domains, self.effort)
             result = encoding.refute(encoding.encode(expand(denominator)) != 0)
             witness = None
             if encoding.model is not None:

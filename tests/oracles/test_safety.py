@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
+import z3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +19,7 @@ from sygus.language.theories import Function
 from sygus.language.theories.cam import MAP, WEIGHT
 from sygus.language.theories.evaluate import evaluate
 from sygus.oracles.cam import domains
+from sygus.oracles.certificate import certify
 from sygus.oracles.safety import SafetyOracle
 from sygus.saliency.features import derive, draw
 
@@ -197,3 +203,40 @@ def test_a_verdict_is_remembered() -> None:
     oracle = SafetyOracle(domains(nonnegative=True))
     denominator = read("(+ 1 (square gradient))")
     assert oracle.nonzero(denominator) is oracle.nonzero(denominator)
+
+
+# Verdicts hang on no clock
+
+SQUARE = "(* activation gradient)", "(+ gradient (square alpha))"
+DEEP = "(+ 1 (- (+ (square {0}) (square {1})) (* (* 2 {0}) {1})))".format(*SQUARE)
+"""(a - b)² + 1, written out: proved nonzero with about 2,000 units of work."""
+
+
+def test_a_verdict_is_the_same_on_a_busy_machine() -> None:
+    def verdicts() -> list[bool]:
+        denominator = read(DEEP)
+        return [SafetyOracle(domains(True), effort).nonzero(denominator).safe for effort in (300, 20_000)]
+
+    quiet = verdicts()
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        assert verdicts() == quiet == [False, True]
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def test_no_clock_bounds_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, object] = {}
+    original = z3.Solver.set
+
+    def noted(solver: z3.Solver, *names: object, **named: object) -> None:
+        given.update(zip(names[::2], names[1::2], strict=True))
+        original(solver, *names, **named)
+
+    monkeypatch.setattr(z3.Solver, "set", noted)
+    SafetyOracle(domains(True)).nonzero(read(DEEP))
+    certify(read("(relu activation)"), read("activation"), domains(True))
+    assert "rlimit" in given
+    assert "timeout" not in given

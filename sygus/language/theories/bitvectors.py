@@ -177,9 +177,7 @@ BITVECTORS = Theory.of(
     "FixedSizeBitVectors",
     (),
     _alike("bvnot", "Each bit inverted.", lambda n, a: kernels.wrap(n, ~a), lambda a: ~a, _prefix(r"{\sim}"), arity=1),
-    _alike(
-        "bvneg", "Negation modulo 2ⁿ.", lambda n, a: kernels.wrap(n, -a), lambda a: -a, _prefix("-"), arity=1
-    ),
+    _alike("bvneg", "Negation modulo 2ⁿ.", lambda n, a: kernels.wrap(n, -a), lambda a: -a, _prefix("-"), arity=1),
     _alike("bvand", "Bitwise and.", lambda _, a, b: a & b, operator.and_, infix(_AND, PRODUCT), **_MANY),
     _alike("bvor", "Bitwise or.", lambda _, a, b: a | b, operator.or_, infix(_OR, SUM), **_MANY),
     _alike("bvxor", "Bitwise exclusive or.", lambda _, a, b: a ^ b, operator.xor, infix(_XOR, SUM), **_MANY),
@@ -238,9 +236,7 @@ BITVECTORS = Theory.of(
         infix(r" \bmod_s ", PRODUCT),
     ),
     _alike("bvshl", "Shift left; 0 from n places on.", kernels.shift_left, operator.lshift, infix(r" \ll ", PRODUCT)),
-    _alike(
-        "bvlshr", "Logical shift right; 0 from n on.", kernels.shift_right, z3.LShR, infix(r" \gg ", PRODUCT)
-    ),
+    _alike("bvlshr", "Logical shift right; 0 from n on.", kernels.shift_right, z3.LShR, infix(r" \gg ", PRODUCT)),
     _alike(
         "bvashr",
         "Arithmetic shift right: the sign bit is repeated.",
