@@ -18,7 +18,7 @@ from sygus.language.terms import REAL, Definition, Term
 from sygus.language.theories.cam import MAP, WEIGHT
 from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, check_parameters, features_of, saliency_of
 from sygus.resources import read_problem
-from sygus.saliency.features import FEATURES
+from sygus.saliency.features import sources_of
 from sygus.saliency.methods import MAP_METHODS, VARIANTS, MapMethod
 from sygus.saliency.metrics import Evaluation, Metric
 from sygus.saliency.options import read_call, split_calls
@@ -56,14 +56,14 @@ class Method:
 
 def expression_method(name: str, title: str, expression: Term) -> Method:
     """The method whose weights are a term over features."""
-    features = features_of(expression)
+    features = sources_of(features_of(expression))
 
     def check(oracle: CamOracle) -> None:
         for feature in features:
-            if FEATURES[feature].conditional:
-                oracle.measured[feature]
+            if feature.conditional:
+                oracle.measured[feature.name]
 
-    quick = not any(FEATURES[feature].slow or FEATURES[feature].conditional for feature in features)
+    quick = not any(feature.slow or feature.conditional for feature in features)
     return Method(name, title, saliency_of(expression), quick, check)
 
 
