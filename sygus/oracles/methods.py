@@ -17,7 +17,7 @@ from sygus.language.syntax import script as ast
 from sygus.language.terms import REAL, Definition, Term
 from sygus.language.theories.cam import MAP, WEIGHT
 from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, check_parameters, features_of, saliency_of
-from sygus.resources import read_problem
+from sygus.resources import grammar_folder
 from sygus.saliency.features import sources_of
 from sygus.saliency.methods import MAP_METHODS, VARIANTS, MapMethod
 from sygus.saliency.metrics import Evaluation, Metric
@@ -81,8 +81,8 @@ def _map_method(entry: MapMethod) -> Method:
 @cache
 def methods() -> Mapping[str, Method]:
     """Every method, by name; the expressions come from ``grammars/methods.sy``."""
-    file, text = read_problem("methods")
-    found = read_methods(text, file)
+    file = grammar_folder() / "methods.sy"
+    found = read_methods(file.read_text(encoding="utf-8"), file.name)
     for entry in MAP_METHODS.values():
         found[entry.name] = _map_method(entry)
     return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sygus.errors import SourceError
@@ -51,3 +53,13 @@ def test_controls_stay_controls_with_options() -> None:
     assert [name for name, method in methods().items() if method.control] == ["fakecam", "randomcam"]
     (method,) = find_methods("randomcam(seed=1)")
     assert (method.name, method.control) == ("randomcam(seed=1)", True)
+
+
+def test_what_lies_in_the_current_folder_is_not_taken_for_the_methods(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = list(methods())
+    (tmp_path / "methods").write_text("nothing of that kind")
+    monkeypatch.chdir(tmp_path)
+    methods.cache_clear()
+    assert list(methods()) == known
