@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import Any
 
+from sygus.export.forms import FORMS
 from sygus.export.tables import arrow
 from sygus.language.theories.cam import CAM
 from sygus.language.theories.function import Function, Latex
@@ -64,6 +65,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "methods": lambda: _names("method", {name: method.title for name, method in methods().items()}),
     "networks": lambda: _names("network", NETWORKS),
     "images": lambda: _names("pictures", IMAGE_SETS),
+    "exports": lambda: _names("form", {name: form.doc for name, form in FORMS.items()}),
 }
 """By the name that a page puts into ``<!-- table: NAME -->``."""
 

@@ -11,21 +11,18 @@ from typing import Any
 
 from solvers.cam.journal import Journal, JournalError
 from solvers.cam.learner import Fate
-from solvers.cam.recording import FOUND, Proposals, record_of
+from solvers.cam.recording import Proposals, record_of
 from solvers.cam.run import Progress
 from solvers.cam.settings import Settings, resolve
 from solvers.cam.solve import JOURNAL, Solution, Subjects, load_subjects, prepare, solve, subject_notes
 from sygus.errors import OptionError, SycamError
-from sygus.export.figures import heat_map_figure
+from sygus.export.figures import FIGURE_METHODS, FIGURE_PICTURES, heat_map_figure
 from sygus.export.gallery import Gallery
 from sygus.export.listing import check_listing, write_listing
 from sygus.export.record import Record
 from sygus.language.elaborate import load_problem
 from sygus.oracles.objective import CamProblem
 from sygus.resources import read_problem
-
-FIGURE_METHODS = ("Grad-CAM", "Grad-CAM++", FOUND)
-FIGURE_PICTURES = 4
 
 Display = Callable[[Sequence[str]], AbstractContextManager[Callable[[Progress], None]]]
 """Shows the progress of a run whose objectives have these labels."""

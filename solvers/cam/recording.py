@@ -13,15 +13,13 @@ from solvers.cam.learner import Fate
 from solvers.cam.run import Candidate
 from solvers.cam.solve import Solution, Subjects, compare
 from sygus.export.gallery import Gallery
-from sygus.export.record import Entry, Measure, Objective, Pictures, Record
+from sygus.export.record import FOUND, Entry, Measure, Objective, Pictures, Record
 from sygus.export.tables import Direction
 from sygus.language.text import term_text
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import QUICK, Method, expression_method, find_methods
 from sygus.saliency.metrics import Evaluation
-
-FOUND = "found expression"
 
 Proposals = Sequence[Mapping[str, Any]]
 """The rows of the journal's table of proposals."""

@@ -29,8 +29,7 @@ from sygus.oracles.methods import Method, methods
 from sygus.oracles.objective import CamProblem
 from sygus.oracles.safety import SafetyOracle
 from sygus.saliency.images import load_images
-from sygus.saliency.metrics import Evaluation, Metric
-from sygus.saliency.metrics.metric import subject_of
+from sygus.saliency.metrics import Evaluation, Metric, subject_of
 from sygus.saliency.networks import load_network
 from sygus.saliency.progress import track
 from sygus.statistics import Mean

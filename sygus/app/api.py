@@ -15,13 +15,14 @@ from typing import Any
 from rich.console import Console
 from torch import nn
 
-from solvers.cam.job import FIGURE_METHODS, JobOptions, execute
+from solvers.cam.job import JobOptions, execute
 from solvers.cam.run import Progress
 from solvers.cam.settings import Settings
-from sygus.app.commands.export import FORMS, term_of
 from sygus.app.display import ProgressDisplay
 from sygus.app.explainers import SynthesizedCAM, SynthesizedExtractor
 from sygus.errors import OptionError
+from sygus.export.figures import FIGURE_METHODS
+from sygus.export.forms import FORMS, Source
 from sygus.export.gallery import Gallery
 from sygus.export.latex import weight_equation
 from sygus.export.notebook import notebook_html
@@ -59,7 +60,7 @@ class Result:
         Raises:
             OptionError: nothing was found.
         """
-        return term_of(self.record)
+        return Source(self.record, self.folder).expression
 
     @property
     def latex(self) -> str:
@@ -91,9 +92,10 @@ class Result:
         Raises:
             OptionError: an unknown form, or nothing was found.
         """
-        if form not in FORMS:
-            raise OptionError(f"unknown form '{form}'", f"choose one of {', '.join(FORMS)}")
-        return FORMS[form](self.record)
+        texts = {name: one.text for name, one in FORMS.items() if one.text is not None}
+        if form not in texts:
+            raise OptionError(f"unknown form '{form}'", f"choose one of {', '.join(texts)}")
+        return texts[form](Source(self.record, self.folder))
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write the report page, by default into the run's folder; where it is."""

@@ -11,11 +11,12 @@ import click
 from click.shell_completion import CompletionItem
 
 from sygus.errors import SycamError, guess
+from sygus.export.forms import FORMS
 
 EXIT_BAD_INPUT, EXIT_NOTHING_FOUND, EXIT_INTERRUPTED = 2, 3, 130
 
 
-KINDS = ("networks", "images", "metrics", "methods", "features", "functions", "strategies", "grammars")
+KINDS = ("networks", "images", "metrics", "methods", "features", "functions", "strategies", "grammars", "exports")
 """What ``list`` lists."""
 
 
@@ -280,10 +281,9 @@ def explain(**given: Any) -> None:
 @click.option(
     "--to",
     "form",
-    type=click.Choice(["sygus", "latex", "latex-document", "json", "sympy", "torch", "figures"]),
+    type=click.Choice(list(FORMS)),
     required=True,
-    help="latex: the formula; latex-document: with symbols, table and protocol; torch: a Python file of its own; "
-    "figures: PDF and PNG, into a folder.",
+    help="; ".join(f"{name}: {one.doc}" for name, one in FORMS.items() if not one.obvious) + ".",
 )
 @click.option("--out", metavar="FILE", help="Where to; by default stdout.")
 def export_(run: str, form: str, out: str | None) -> None:
@@ -322,7 +322,7 @@ def oracle(metric: str, question: tuple[str, ...], **given: Any) -> None:
 @main.command(name="list")
 @click.argument("kind", shell_complete=_complete_kind)
 def list_(kind: str) -> None:
-    """List the known networks, images, metrics, methods, features, functions, strategies or grammars."""
+    """List the known networks, images, metrics, methods, features, functions, strategies, grammars or exports."""
     from sygus.app.commands.inspect import run_list
 
     run_list(kind)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sygus.errors import OptionError
 from sygus.export.gallery import Gallery
-from sygus.export.record import Record
+from sygus.export.record import FOUND, Record
 
 COLOURS = "viridis"
 """The colour map of heat maps."""
@@ -23,6 +23,12 @@ COLOUR_MAPS = (COLOURS, "cividis", "inferno", "magma", "plasma")
 """Those offered: even in brightness and readable with every kind of colour vision, which jet is not."""
 
 OPACITY = 0.6
+
+FIGURE_METHODS = ("Grad-CAM", "Grad-CAM++", FOUND)
+"""The titles of the methods whose heat maps are shown beside one another."""
+
+FIGURE_PICTURES = 4
+"""Pictures in a figure of heat maps."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,9 @@ from sygus.statistics import Mean
 SOLUTION = "solution.json"
 """The record's name in the folder of a run."""
 
+FOUND = "found expression"
+"""The title of the found expression's line of the table."""
+
 SCHEMA = 1
 """Of the JSON; a reader refuses others."""
 

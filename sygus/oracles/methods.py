@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 
 import torch
 
-from sygus.errors import OptionError
+from sygus.errors import OptionError, SourceError
 from sygus.errors import known as listed
-from sygus.language.elaborate import load_definitions
-from sygus.language.terms import Term
-from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, features_of, saliency_of
-from sygus.resources import read_problem
-from sygus.saliency.features import FEATURES
+from sygus.language.elaborate import definitions_of
+from sygus.language.scope import fail
+from sygus.language.syntax import parse
+from sygus.language.syntax import script as ast
+from sygus.language.terms import REAL, Definition, Term
+from sygus.language.theories.cam import MAP, WEIGHT
+from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, check_parameters, features_of, saliency_of
+from sygus.resources import grammar_folder
+from sygus.saliency.features import sources_of
 from sygus.saliency.methods import MAP_METHODS, VARIANTS, MapMethod
 from sygus.saliency.metrics import Evaluation, Metric
 from sygus.saliency.options import read_call, split_calls
@@ -52,14 +56,14 @@ class Method:
 
 def expression_method(name: str, title: str, expression: Term) -> Method:
     """The method whose weights are a term over features."""
-    features = features_of(expression)
+    features = sources_of(features_of(expression))
 
     def check(oracle: CamOracle) -> None:
         for feature in features:
-            if FEATURES[feature].conditional:
-                oracle.measured[feature]
+            if feature.conditional:
+                oracle.measured[feature.name]
 
-    quick = not any(FEATURES[feature].slow or FEATURES[feature].conditional for feature in features)
+    quick = not any(feature.slow or feature.conditional for feature in features)
     return Method(name, title, saliency_of(expression), quick, check)
 
 
@@ -70,40 +74,77 @@ def _map_method(entry: MapMethod) -> Method:
         lambda oracle: entry(oracle.measured),
         entry.quick,
         lambda oracle: entry.check(oracle.subject.network),
-        entry.name in CONTROLS,
+        entry.control,
     )
-
-
-CONTROLS = ("fakecam", "randomcam")
-"""The methods that explain nothing: they show what a metric gives to a map of everything, and to one of chance."""
-
-
-_TITLES = {
-    "uniform": "Uniform weights",
-    "cam": "CAM",
-    "gradcam": "Grad-CAM",
-    "gradcam++": "Grad-CAM++",
-    "smoothgradcam++": "Smooth Grad-CAM++",
-    "xgradcam": "XGrad-CAM",
-    "layercam": "Layer-CAM",
-    "hirescam": "HiResCAM",
-    "taylor": "Gradient × activation",
-    "scorecam": "Score-CAM",
-    "ablationcam": "Ablation-CAM",
-    "opticam": "Opti-CAM",
-}
 
 
 @cache
 def methods() -> Mapping[str, Method]:
     """Every method, by name; the expressions come from ``grammars/methods.sy``."""
-    file, text = read_problem("methods")
-    found = [
-        expression_method(definition.name, _TITLES[definition.name], body_of(definition))
-        for definition in load_definitions(text, file)
-    ]
-    found.extend(map(_map_method, MAP_METHODS.values()))
-    return {method.name: method for method in found}
+    file = grammar_folder() / "methods.sy"
+    found = read_methods(file.read_text(encoding="utf-8"), file.name)
+    for entry in MAP_METHODS.values():
+        found[entry.name] = _map_method(entry)
+    return found
+
+
+def read_methods(text: str, file: str) -> dict[str, Method]:
+    """The methods that a file defines, by name, one ``define-fun`` over features each.
+
+    A body may be annotated: ``:title "…"`` is how papers and tables write the method, by default its name;
+    ``:control true`` says that it explains nothing and only shows what a metric rewards.
+
+    Raises:
+        SourceError: with the position of what is wrong.
+    """
+    script = parse(text, file)
+    definitions = {definition.name: definition for definition in definitions_of(script)}
+    found: dict[str, Method] = {}
+    try:
+        for command in script.commands:
+            if isinstance(command, ast.DefineFun):
+                method = _defined(command, definitions[command.name])
+                _check_new(method, command, [*found.values(), *MAP_METHODS.values()])
+                found[method.name] = method
+    except SourceError as error:
+        raise error.located(file, text) from None
+    return found
+
+
+def _defined(command: ast.DefineFun, definition: Definition) -> Method:
+    check_parameters(definition.parameters, [parameter.position for parameter in command.parameters])
+    if definition.sort not in (WEIGHT, MAP, REAL):
+        fail(f"the method is {definition.sort}", command.position, "it must be a Weight or a Map")
+    title, control = _annotations(command)
+    return replace(expression_method(command.name, title, body_of(definition)), control=control)
+
+
+def _annotations(command: ast.DefineFun) -> tuple[str, bool]:
+    """The title of a defined method, and whether it is a control."""
+    title, control, seen = command.name, False, set()
+    for attribute in command.body.attributes if isinstance(command.body, ast.Annotated) else ():
+        if attribute.keyword in seen:
+            fail(f"':{attribute.keyword}' is given twice", attribute.position, "keep one")
+        seen.add(attribute.keyword)
+        match attribute:
+            case ast.Attribute("title", ast.LiteralExpression("string", text)) if text.strip():
+                title = text
+            case ast.Attribute("control", ast.LiteralExpression("boolean", flag)):
+                control = flag == "true"
+            case ast.Attribute("title" | "control"):
+                hint = 'write :title "…"' if attribute.keyword == "title" else "write :control true"
+                fail(f"':{attribute.keyword}' has no such value", attribute.position, hint)
+            case _:
+                fail(f"unknown attribute ':{attribute.keyword}'", attribute.position, "known: :title, :control")
+    return title, control
+
+
+def _check_new(method: Method, command: ast.DefineFun, others: Iterable[Method | MapMethod]) -> None:
+    """Names choose methods and titles tell the rows of tables apart, so each is used once."""
+    for other in others:
+        for what, one, another in (("name", method.name, other.name), ("title", method.title, other.title)):
+            if one == another:
+                fail(f"two methods have the {what} '{one}'", command.position, f"use another {what}")
 
 
 ALL, QUICK = "all", "quick"

@@ -31,9 +31,8 @@ from sygus.oracles.expressions import parse_expression
 from sygus.saliency.features import FEATURES, Measurements, derive, draw
 from sygus.saliency.heatmap import saliency, unit_range
 from sygus.saliency.images import load_images
-from sygus.saliency.metrics import find_metric
-from sygus.saliency.metrics.metric import subject_of
-from sygus.saliency.networks import load_network, shapes
+from sygus.saliency.metrics import find_metric, subject_of
+from sygus.saliency.networks import embedded, load_network
 from toy_models import CLASSES, SIDE, chain, pictures
 
 CPU = torch.device("cpu")
@@ -161,7 +160,7 @@ def test_the_round_trip_scores_what_the_run_reported(finished_run: Path, tmp_pat
         oracle = CamOracle(subject_of(network, images, "predicted"))
         everything = torch.arange(len(images))
         for make in (SynthesizedCAM.load(finished_run), exported):
-            model = shapes.load("shapes-vgg")
+            model = embedded.load("shapes-vgg")
             with make(model=model, target_layers=[model.features]) as cam:
                 maps = torch.from_numpy(cam(input_tensor=images.pictures))
             scores = oracle.judge(oracle.evaluation(maps, everything), find_metric("average-drop"))

@@ -20,9 +20,9 @@ from sygus.export.figures import Style, overlay, rows_of_heat_maps
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.expressions import read_expression
 from sygus.oracles.methods import applicable_methods, expression_method, find_methods
+from sygus.saliency.images.single import read_pictures
 from sygus.saliency.metrics import Subject
 from sygus.saliency.networks import Network, load_network
-from sygus.saliency.pictures import read_pictures
 from sygus.saliency.progress import track
 
 FIGURE = "heatmaps.png"

@@ -9,6 +9,7 @@ import click
 from solvers.cam.settings import STRATEGIES, resolve
 from solvers.cegis.strategy import known_strategies
 from sygus.errors import OptionError, known
+from sygus.export.forms import FORMS
 from sygus.export.tables import arrow
 from sygus.language.elaborate import load_problem
 from sygus.language.text import term_text
@@ -89,6 +90,7 @@ def run_list(kind: str) -> None:
         "functions": {f"{f.name}": f"{f.sorts}: {f.doc}" for f in CAM.functions},
         "strategies": {**{name: f"in CAM: {doc}" for name, doc in STRATEGIES.items()}, **_ordinary_strategies()},
         "grammars": dict.fromkeys(grammar_names(), ""),
+        "exports": {name: form.doc for name, form in FORMS.items()},
     }
     if kind not in kinds:
         raise OptionError(f"list: unknown kind '{kind}'", known(kinds, kind, "known kinds"))

@@ -13,7 +13,15 @@ from sygus.language.syntax.parser import parse, parse_answer
 from sygus.language.terms import Definition, SynthFunction, Term, leaf, substitute
 from sygus.language.typecheck import check_definition
 
-__all__ = ["ReadAnswer", "load_answer", "load_definitions", "load_problem", "problem_of", "read_answer"]
+__all__ = [
+    "ReadAnswer",
+    "definitions_of",
+    "load_answer",
+    "load_definitions",
+    "load_problem",
+    "problem_of",
+    "read_answer",
+]
 
 
 def load_problem(text: str, file: str) -> Problem:
@@ -38,16 +46,25 @@ def problem_of(script: ast.Script) -> Problem:
 
 
 def load_definitions(text: str, file: str) -> list[Definition]:
-    """The macros of a script that need not ask for anything.
+    """The macros of a text that need not ask for anything.
 
     Raises:
         SourceError: with the position of what is wrong.
     """
-    elaborator = Elaborator(parse(text, file))
+    return definitions_of(parse(text, file))
+
+
+def definitions_of(script: ast.Script) -> list[Definition]:
+    """The macros of a script that need not ask for anything.
+
+    Raises:
+        TypeCheckError: with the position of what is wrong.
+    """
+    elaborator = Elaborator(script)
     try:
         elaborator.go_through()
     except SourceError as error:
-        raise error.located(file, text) from None
+        raise error.located(script.file, script.text) from None
     return [symbol for symbol in elaborator.symbols.values() if isinstance(symbol, Definition)]
 
 

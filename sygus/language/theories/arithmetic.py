@@ -76,13 +76,13 @@ def _difference(first: Latex, *others: Latex) -> Latex:
 def ring(sort: Sort) -> tuple[Function, ...]:
     """Sum, difference, product and negation of numbers of one sort, as in SMT-LIB's Ints and Reals."""
 
-    def operation(name: str, doc: str, compute: Any, latex: Any, *, commutative: bool, kernel: Any) -> Function:
+    def operation(name: str, doc: str, *, compute: Any, latex: Any, commutative: bool) -> Function:
         return Function(
             name=name,
             signature=variadic((sort,)),
             sorts=f"{sort} {sort}… → {sort}",
             doc=doc,
-            kernel=lambda *xs: reduce(kernel, xs),
+            kernel=lambda *xs: reduce(compute, xs),
             z3=lambda _, *xs: reduce(compute, xs),
             sympy=lambda *xs: reduce(compute, xs),
             latex=latex,
@@ -91,9 +91,9 @@ def ring(sort: Sort) -> tuple[Function, ...]:
         )
 
     return (
-        operation("+", "Sum.", operator.add, added, commutative=True, kernel=operator.add),
-        operation("*", "Product.", operator.mul, infix(r" \, ", PRODUCT), commutative=True, kernel=operator.mul),
-        operation("-", "Difference, from the left.", operator.sub, _difference, commutative=False, kernel=operator.sub),
+        operation("+", "Sum.", compute=operator.add, latex=added, commutative=True),
+        operation("*", "Product.", compute=operator.mul, latex=infix(r" \, ", PRODUCT), commutative=True),
+        operation("-", "Difference, from the left.", compute=operator.sub, latex=_difference, commutative=False),
         Function(
             name="-",
             signature=lambda given: sort if given == (sort,) else None,

@@ -43,10 +43,10 @@ def _make_sort(indices: tuple[Index, ...], arguments: tuple[Sort, ...]) -> Sort 
 def _alike(
     name: str,
     doc: str,
-    kernel: Callable[..., Any],
-    encode: Callable[..., Any],
-    latex: Callable[..., Latex],
     *,
+    kernel: Callable[..., Any],
+    z3: Callable[..., Any],
+    latex: Callable[..., Latex],
     arity: int = 2,
     any_more: bool = False,
     result: Callable[[int], Sort] = bit_vector,
@@ -67,7 +67,7 @@ def _alike(
             sorts=sorts,
             doc=doc,
             kernel=(lambda *xs: reduce(compute, xs)) if any_more else compute,
-            z3=lambda _, *xs: reduce(encode, xs) if any_more else encode(*xs),
+            z3=lambda _, *xs: reduce(z3, xs) if any_more else z3(*xs),
             sympy=opaque(name),
             latex=latex,
             commutative=commutative,
@@ -80,12 +80,12 @@ def _alike(
     return Family(name=name, sorts=sorts, doc=doc, build=build)
 
 
-def _predicate(name: str, doc: str, kernel: Any, encode: Any, symbol: str) -> Family:
-    return _alike(name, doc, kernel, encode, infix(f" {symbol} ", SUM), result=lambda _: BOOL)
+def _predicate(name: str, doc: str, *, kernel: Any, z3: Any, symbol: str) -> Family:
+    return _alike(name, doc, kernel=kernel, z3=z3, latex=infix(f" {symbol} ", SUM), result=lambda _: BOOL)
 
 
 def _resizing(
-    name: str, sorts: str, doc: str, *, count: int, width: Callable[..., int], kernel: Any, encode: Any
+    name: str, sorts: str, doc: str, *, count: int, width: Callable[..., int], kernel: Any, z3: Any
 ) -> Family:
     """A function of one bit-vector with ``count`` indices, after which the kernel, the result's width and Z3 go.
 
@@ -107,7 +107,7 @@ def _resizing(
             sorts=sorts,
             doc=doc,
             kernel=partial(kernel, given, *indices),
-            z3=lambda _, a: encode(*indices, a),
+            z3=lambda _, a: z3(*indices, a),
             sympy=opaque(full),
             latex=named(rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}_{{{shown}}}"),
         )
@@ -140,7 +140,7 @@ def _concatenation(arguments: tuple[Sort, ...], indices: tuple[Index, ...]) -> F
 _CONCATENATION = ("(_ BitVec m) (_ BitVec n)… → (_ BitVec m+n…), at most 64 bits", "The first followed by the others.")
 
 
-def _inverted(name: str, doc: str, combine: Callable[[Any, Any], Any], symbol: str) -> Family:
+def _inverted(name: str, doc: str, *, combine: Callable[[Any, Any], Any], symbol: str) -> Family:
     """Each bit the opposite of what a bitwise function gives."""
 
     def latex(a: Latex, b: Latex) -> Latex:
@@ -149,9 +149,9 @@ def _inverted(name: str, doc: str, combine: Callable[[Any, Any], Any], symbol: s
     return _alike(
         name,
         doc,
-        lambda n, a, b: kernels.wrap(n, ~combine(a, b)),
-        lambda a, b: ~combine(a, b),
-        latex,
+        kernel=lambda n, a, b: kernels.wrap(n, ~combine(a, b)),
+        z3=lambda a, b: ~combine(a, b),
+        latex=latex,
         commutative=True,
     )
 
@@ -176,88 +176,131 @@ def _equal_bit(a: Any, b: Any) -> z3.BitVecRef:
 BITVECTORS = Theory.of(
     "FixedSizeBitVectors",
     (),
-    _alike("bvnot", "Each bit inverted.", lambda n, a: kernels.wrap(n, ~a), lambda a: ~a, _prefix(r"{\sim}"), arity=1),
-    _alike("bvneg", "Negation modulo 2ⁿ.", lambda n, a: kernels.wrap(n, -a), lambda a: -a, _prefix("-"), arity=1),
-    _alike("bvand", "Bitwise and.", lambda _, a, b: a & b, operator.and_, infix(_AND, PRODUCT), **_MANY),
-    _alike("bvor", "Bitwise or.", lambda _, a, b: a | b, operator.or_, infix(_OR, SUM), **_MANY),
-    _alike("bvxor", "Bitwise exclusive or.", lambda _, a, b: a ^ b, operator.xor, infix(_XOR, SUM), **_MANY),
-    _inverted("bvnand", "Bitwise not and.", operator.and_, _AND),
-    _inverted("bvnor", "Bitwise not or.", operator.or_, _OR),
-    _inverted("bvxnor", "Bitwise equality.", operator.xor, _XOR),
-    _alike("bvadd", "Sum modulo 2ⁿ.", lambda n, a, b: kernels.wrap(n, a + b), operator.add, infix(" + ", SUM), **_MANY),
+    _alike(
+        "bvnot",
+        "Each bit inverted.",
+        kernel=lambda n, a: kernels.wrap(n, ~a),
+        z3=lambda a: ~a,
+        latex=_prefix(r"{\sim}"),
+        arity=1,
+    ),
+    _alike(
+        "bvneg",
+        "Negation modulo 2ⁿ.",
+        kernel=lambda n, a: kernels.wrap(n, -a),
+        z3=lambda a: -a,
+        latex=_prefix("-"),
+        arity=1,
+    ),
+    _alike(
+        "bvand", "Bitwise and.", kernel=lambda _, a, b: a & b, z3=operator.and_, latex=infix(_AND, PRODUCT), **_MANY
+    ),
+    _alike("bvor", "Bitwise or.", kernel=lambda _, a, b: a | b, z3=operator.or_, latex=infix(_OR, SUM), **_MANY),
+    _alike(
+        "bvxor", "Bitwise exclusive or.", kernel=lambda _, a, b: a ^ b, z3=operator.xor, latex=infix(_XOR, SUM), **_MANY
+    ),
+    _inverted("bvnand", "Bitwise not and.", combine=operator.and_, symbol=_AND),
+    _inverted("bvnor", "Bitwise not or.", combine=operator.or_, symbol=_OR),
+    _inverted("bvxnor", "Bitwise equality.", combine=operator.xor, symbol=_XOR),
+    _alike(
+        "bvadd",
+        "Sum modulo 2ⁿ.",
+        kernel=lambda n, a, b: kernels.wrap(n, a + b),
+        z3=operator.add,
+        latex=infix(" + ", SUM),
+        **_MANY,
+    ),
     _alike(
         "bvmul",
         "Product modulo 2ⁿ.",
-        lambda n, a, b: kernels.wrap(n, a * b),
-        operator.mul,
-        infix(r" \, ", PRODUCT),
+        kernel=lambda n, a, b: kernels.wrap(n, a * b),
+        z3=operator.mul,
+        latex=infix(r" \, ", PRODUCT),
         **_MANY,
     ),
     _alike(
         "bvsub",
         "Difference modulo 2ⁿ.",
-        lambda n, a, b: kernels.wrap(n, a - b),
-        operator.sub,
-        lambda a, b: Latex(f"{a.within(SUM)} - {b.within(PRODUCT)}", SUM),
+        kernel=lambda n, a, b: kernels.wrap(n, a - b),
+        z3=operator.sub,
+        latex=lambda a, b: Latex(f"{a.within(SUM)} - {b.within(PRODUCT)}", SUM),
     ),
     _alike(
         "bvudiv",
         "Unsigned quotient; all ones of division by zero.",
-        kernels.quotient,
-        z3.UDiv,
-        infix(r" \div_u ", PRODUCT),
+        kernel=kernels.quotient,
+        z3=z3.UDiv,
+        latex=infix(r" \div_u ", PRODUCT),
     ),
     _alike(
         "bvurem",
         "Unsigned remainder; the dividend of division by zero.",
-        kernels.remainder,
-        z3.URem,
-        infix(r" \bmod_u ", PRODUCT),
+        kernel=kernels.remainder,
+        z3=z3.URem,
+        latex=infix(r" \bmod_u ", PRODUCT),
     ),
     _alike(
         "bvsdiv",
         "Signed quotient, rounded towards zero; of division by zero 1 for a negative dividend, else -1.",
-        kernels.signed_quotient,
-        operator.truediv,
-        infix(r" \div_s ", PRODUCT),
+        kernel=kernels.signed_quotient,
+        z3=operator.truediv,
+        latex=infix(r" \div_s ", PRODUCT),
     ),
     _alike(
         "bvsrem",
         "Signed remainder, with the dividend's sign; the dividend of division by zero.",
-        kernels.signed_remainder,
-        z3.SRem,
-        infix(r" \operatorname{rem}_s ", PRODUCT),
+        kernel=kernels.signed_remainder,
+        z3=z3.SRem,
+        latex=infix(r" \operatorname{rem}_s ", PRODUCT),
     ),
     _alike(
         "bvsmod",
         "Signed remainder, with the divisor's sign; the dividend of division by zero.",
-        kernels.signed_modulo,
-        operator.mod,
-        infix(r" \bmod_s ", PRODUCT),
+        kernel=kernels.signed_modulo,
+        z3=operator.mod,
+        latex=infix(r" \bmod_s ", PRODUCT),
     ),
-    _alike("bvshl", "Shift left; 0 from n places on.", kernels.shift_left, operator.lshift, infix(r" \ll ", PRODUCT)),
-    _alike("bvlshr", "Logical shift right; 0 from n on.", kernels.shift_right, z3.LShR, infix(r" \gg ", PRODUCT)),
+    _alike(
+        "bvshl",
+        "Shift left; 0 from n places on.",
+        kernel=kernels.shift_left,
+        z3=operator.lshift,
+        latex=infix(r" \ll ", PRODUCT),
+    ),
+    _alike(
+        "bvlshr",
+        "Logical shift right; 0 from n on.",
+        kernel=kernels.shift_right,
+        z3=z3.LShR,
+        latex=infix(r" \gg ", PRODUCT),
+    ),
     _alike(
         "bvashr",
         "Arithmetic shift right: the sign bit is repeated.",
-        kernels.arithmetic_shift_right,
-        operator.rshift,
-        infix(r" \gg_s ", PRODUCT),
+        kernel=kernels.arithmetic_shift_right,
+        z3=operator.rshift,
+        latex=infix(r" \gg_s ", PRODUCT),
     ),
-    _predicate("bvult", "Unsigned less than.", kernels.below, z3.ULT, "<_u"),
-    _predicate("bvule", "Unsigned at most.", lambda n, a, b: ~kernels.below(n, b, a), z3.ULE, r"\le_u"),
-    _predicate("bvugt", "Unsigned greater than.", lambda n, a, b: kernels.below(n, b, a), z3.UGT, ">_u"),
-    _predicate("bvuge", "Unsigned at least.", lambda n, a, b: ~kernels.below(n, a, b), z3.UGE, r"\ge_u"),
-    _predicate("bvslt", "Signed less than.", _signed(operator.lt), operator.lt, "<_s"),
-    _predicate("bvsle", "Signed at most.", _signed(operator.le), operator.le, r"\le_s"),
-    _predicate("bvsgt", "Signed greater than.", _signed(operator.gt), operator.gt, ">_s"),
-    _predicate("bvsge", "Signed at least.", _signed(operator.ge), operator.ge, r"\ge_s"),
+    _predicate("bvult", "Unsigned less than.", kernel=kernels.below, z3=z3.ULT, symbol="<_u"),
+    _predicate(
+        "bvule", "Unsigned at most.", kernel=lambda n, a, b: ~kernels.below(n, b, a), z3=z3.ULE, symbol=r"\le_u"
+    ),
+    _predicate(
+        "bvugt", "Unsigned greater than.", kernel=lambda n, a, b: kernels.below(n, b, a), z3=z3.UGT, symbol=">_u"
+    ),
+    _predicate(
+        "bvuge", "Unsigned at least.", kernel=lambda n, a, b: ~kernels.below(n, a, b), z3=z3.UGE, symbol=r"\ge_u"
+    ),
+    _predicate("bvslt", "Signed less than.", kernel=_signed(operator.lt), z3=operator.lt, symbol="<_s"),
+    _predicate("bvsle", "Signed at most.", kernel=_signed(operator.le), z3=operator.le, symbol=r"\le_s"),
+    _predicate("bvsgt", "Signed greater than.", kernel=_signed(operator.gt), z3=operator.gt, symbol=">_s"),
+    _predicate("bvsge", "Signed at least.", kernel=_signed(operator.ge), z3=operator.ge, symbol=r"\ge_s"),
     _alike(
         "bvcomp",
         "The bit 1 where the arguments are equal, else 0.",
-        lambda _, a, b: converted(a == b, "int64"),
-        _equal_bit,
-        named(r"\operatorname{comp}"),
+        kernel=lambda _, a, b: converted(a == b, "int64"),
+        z3=_equal_bit,
+        latex=named(r"\operatorname{comp}"),
         result=lambda _: bit_vector(1),
         commutative=True,
     ),
@@ -269,7 +312,7 @@ BITVECTORS = Theory.of(
         count=2,
         width=lambda n, high, low: high - low + 1 if n > high else 0,
         kernel=kernels.extract,
-        encode=z3.Extract,
+        z3=z3.Extract,
     ),
     _resizing(
         "zero_extend",
@@ -278,7 +321,7 @@ BITVECTORS = Theory.of(
         count=1,
         width=lambda n, more: n + more,
         kernel=lambda _, __, a: a,
-        encode=z3.ZeroExt,
+        z3=z3.ZeroExt,
     ),
     _resizing(
         "sign_extend",
@@ -287,7 +330,7 @@ BITVECTORS = Theory.of(
         count=1,
         width=lambda n, more: n + more,
         kernel=lambda n, more, a: kernels.wrap(n + more, kernels.signed(n, a)),
-        encode=z3.SignExt,
+        z3=z3.SignExt,
     ),
     _resizing(
         "rotate_left",
@@ -296,7 +339,7 @@ BITVECTORS = Theory.of(
         count=1,
         width=lambda n, _: n,
         kernel=kernels.rotate_left,
-        encode=lambda count, a: z3.RotateLeft(a, count),
+        z3=lambda count, a: z3.RotateLeft(a, count),
     ),
     _resizing(
         "rotate_right",
@@ -305,7 +348,7 @@ BITVECTORS = Theory.of(
         count=1,
         width=lambda n, _: n,
         kernel=lambda n, count, a: kernels.rotate_left(n, -count, a),
-        encode=lambda count, a: z3.RotateRight(a, count),
+        z3=lambda count, a: z3.RotateRight(a, count),
     ),
     _resizing(
         "repeat",
@@ -314,7 +357,7 @@ BITVECTORS = Theory.of(
         count=1,
         width=lambda n, count: n * count,
         kernel=lambda n, count, a: reduce(lambda found, _: (found << n) | a, range(count - 1), a),
-        encode=z3.RepeatBitVec,
+        z3=z3.RepeatBitVec,
     ),
     families=(SortFamily("BitVec", f"(_ BitVec n), n from 1 to {kernels.WIDEST}", _make_sort),),
 )

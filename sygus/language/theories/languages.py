@@ -27,14 +27,14 @@ from sygus.language.theories.function import (
 from sygus.language.theories.interned import LANGUAGES, python_function
 
 
-def _constant(name: str, doc: str, language: regex.Language, encode: Callable[[], z3.ReRef], latex: str) -> Function:
+def _constant(name: str, doc: str, *, language: regex.Language, z3: Callable[[], Any], latex: str) -> Function:
     return Function(
         name=name,
         signature=fixed(result=REGLAN),
         sorts="RegLan",
         doc=doc,
         kernel=lambda: np.int64(LANGUAGES.number(language)),
-        z3=lambda _: encode(),
+        z3=lambda _: z3(),
         sympy=opaque(name),
         latex=lambda: Latex(latex),
     )
@@ -52,7 +52,7 @@ def _range(a: z3.SeqRef, b: z3.SeqRef) -> z3.ReRef:
     return z3.If(single, z3.Range(a, b), z3.Empty(_languages_sort()))
 
 
-def _indexed(name: str, count: int, doc: str, compute: Callable[..., Any], encode: Callable[..., Any]) -> Family:
+def _indexed(name: str, doc: str, *, count: int, compute: Callable[..., Any], z3: Callable[..., Any]) -> Family:
     """A function of one language with numbers as indices."""
     form = f"(_ {name} {'i j' if count > 1 else 'i'}) : RegLan → RegLan"
 
@@ -63,11 +63,11 @@ def _indexed(name: str, count: int, doc: str, compute: Callable[..., Any], encod
         return python_function(
             full,
             (REGLAN,),
-            REGLAN,
-            doc,
-            lambda language: compute(language, *indices),
-            lambda a: encode(a, *indices),
-            lambda a: Latex(rf"{a.within(ATOM)}^{{{','.join(map(str, indices))}}}", PRODUCT),
+            result=REGLAN,
+            doc=doc,
+            compute=lambda language: compute(language, *indices),
+            z3=lambda a: z3(a, *indices),
+            latex=lambda a: Latex(rf"{a.within(ATOM)}^{{{','.join(map(str, indices))}}}", PRODUCT),
         )
 
     return Family(name=name, sorts=form, doc=doc, build=build)
@@ -90,46 +90,62 @@ LANGUAGES_THEORY = Theory.of(
     python_function(
         "str.in_re",
         (STRING, REGLAN),
-        BOOL,
-        "Whether the string is in the language.",
-        regex.matches,
-        z3.InRe,
-        infix(r" \in ", SUM),
+        result=BOOL,
+        doc="Whether the string is in the language.",
+        compute=regex.matches,
+        z3=z3.InRe,
+        latex=infix(r" \in ", SUM),
     ),
-    python_function("str.to_re", (STRING,), REGLAN, "The language of one string.", regex.text, z3.Re, lambda a: a),
-    _constant("re.none", "No string.", regex.NOTHING, lambda: z3.Empty(_languages_sort()), r"\emptyset"),
-    _constant("re.all", "Every string.", regex.EVERYTHING, lambda: z3.Full(_languages_sort()), r"\Sigma^*"),
+    python_function(
+        "str.to_re",
+        (STRING,),
+        result=REGLAN,
+        doc="The language of one string.",
+        compute=regex.text,
+        z3=z3.Re,
+        latex=lambda a: a,
+    ),
     _constant(
-        "re.allchar", "Every single character.", regex.ANY_CHARACTER, lambda: z3.AllChar(_languages_sort()), r"\Sigma"
+        "re.none", "No string.", language=regex.NOTHING, z3=lambda: z3.Empty(_languages_sort()), latex=r"\emptyset"
+    ),
+    _constant(
+        "re.all", "Every string.", language=regex.EVERYTHING, z3=lambda: z3.Full(_languages_sort()), latex=r"\Sigma^*"
+    ),
+    _constant(
+        "re.allchar",
+        "Every single character.",
+        language=regex.ANY_CHARACTER,
+        z3=lambda: z3.AllChar(_languages_sort()),
+        latex=r"\Sigma",
     ),
     python_function(
         "re.range",
         (STRING, STRING),
-        REGLAN,
-        "The characters from one to another; none where an end is no single character.",
-        regex.characters,
-        _range,
-        infix(r" \ldots ", SUM),
+        result=REGLAN,
+        doc="The characters from one to another; none where an end is no single character.",
+        compute=regex.characters,
+        z3=_range,
+        latex=infix(r" \ldots ", SUM),
     ),
     python_function(
         "re.++",
         (REGLAN, REGLAN),
-        REGLAN,
-        "A string of each language, one after the other.",
-        lambda *xs: reduce(regex.concatenation, xs),
-        lambda *xs: z3.Concat(*xs),
-        infix(r" \cdot ", PRODUCT),
+        result=REGLAN,
+        doc="A string of each language, one after the other.",
+        compute=lambda *xs: reduce(regex.concatenation, xs),
+        z3=lambda *xs: z3.Concat(*xs),
+        latex=infix(r" \cdot ", PRODUCT),
         any_more=True,
         associative=True,
     ),
     python_function(
         "re.union",
         (REGLAN, REGLAN),
-        REGLAN,
-        "The strings in any of the languages.",
-        regex.union,
-        lambda *xs: z3.Union(*xs),
-        infix(r" \cup ", SUM),
+        result=REGLAN,
+        doc="The strings in any of the languages.",
+        compute=regex.union,
+        z3=lambda *xs: z3.Union(*xs),
+        latex=infix(r" \cup ", SUM),
         any_more=True,
         commutative=True,
         associative=True,
@@ -137,11 +153,11 @@ LANGUAGES_THEORY = Theory.of(
     python_function(
         "re.inter",
         (REGLAN, REGLAN),
-        REGLAN,
-        "The strings in all languages.",
-        regex.intersection,
-        lambda *xs: z3.Intersect(*xs),
-        infix(r" \cap ", SUM),
+        result=REGLAN,
+        doc="The strings in all languages.",
+        compute=regex.intersection,
+        z3=lambda *xs: z3.Intersect(*xs),
+        latex=infix(r" \cap ", SUM),
         any_more=True,
         commutative=True,
         associative=True,
@@ -149,43 +165,51 @@ LANGUAGES_THEORY = Theory.of(
     python_function(
         "re.diff",
         (REGLAN, REGLAN),
-        REGLAN,
-        "The strings in the first language and in no other.",
-        regex.difference,
-        lambda *xs: reduce(z3.Diff, xs),
-        infix(r" \setminus ", SUM),
+        result=REGLAN,
+        doc="The strings in the first language and in no other.",
+        compute=regex.difference,
+        z3=lambda *xs: reduce(z3.Diff, xs),
+        latex=infix(r" \setminus ", SUM),
         any_more=True,
     ),
     python_function(
         "re.comp",
         (REGLAN,),
-        REGLAN,
-        "The strings not in the language.",
-        regex.complement,
-        z3.Complement,
-        lambda a: Latex(rf"\overline{{{a.text}}}"),
+        result=REGLAN,
+        doc="The strings not in the language.",
+        compute=regex.complement,
+        z3=z3.Complement,
+        latex=lambda a: Latex(rf"\overline{{{a.text}}}"),
     ),
     python_function(
-        "re.*", (REGLAN,), REGLAN, "Any number of strings of the language.", regex.star, z3.Star, _postfix("*")
+        "re.*",
+        (REGLAN,),
+        result=REGLAN,
+        doc="Any number of strings of the language.",
+        compute=regex.star,
+        z3=z3.Star,
+        latex=_postfix("*"),
     ),
     python_function(
         "re.+",
         (REGLAN,),
-        REGLAN,
-        "One string of the language or more.",
-        lambda a: regex.concatenation(a, regex.star(a)),
-        z3.Plus,
-        _postfix("+"),
+        result=REGLAN,
+        doc="One string of the language or more.",
+        compute=lambda a: regex.concatenation(a, regex.star(a)),
+        z3=z3.Plus,
+        latex=_postfix("+"),
     ),
     python_function(
         "re.opt",
         (REGLAN,),
-        REGLAN,
-        "A string of the language or the empty string.",
-        lambda a: regex.union(regex.EMPTY, a),
-        z3.Option,
-        _postfix("?"),
+        result=REGLAN,
+        doc="A string of the language or the empty string.",
+        compute=lambda a: regex.union(regex.EMPTY, a),
+        z3=z3.Option,
+        latex=_postfix("?"),
     ),
-    _indexed("re.^", 1, "So many strings of the language.", regex.power, lambda a, n: _z3_loop(a, n, n)),
-    _indexed("re.loop", 2, "From i to j strings of the language.", regex.loop, _z3_loop),
+    _indexed(
+        "re.^", "So many strings of the language.", count=1, compute=regex.power, z3=lambda a, n: _z3_loop(a, n, n)
+    ),
+    _indexed("re.loop", "From i to j strings of the language.", count=2, compute=regex.loop, z3=_z3_loop),
 )

@@ -1,6 +1,25 @@
-"""The quantities that a CAM expression is made of, and how they are measured on a network."""
+"""The quantities that a CAM expression is made of, and how they are measured on a network.
 
-from sygus.saliency.features.feature import FEATURES, Feature, FeatureTable, Rank, alpha, derive, draw
+Each module registers its own. What shares passes stands in one module and is measured together: one backward pass
+gives the logit and its gradient.
+"""
+
+from sygus.discovery import import_modules
+from sygus.saliency.features.feature import FEATURES, Feature, FeatureTable, Rank, derive, draw, sources_of
+from sygus.saliency.features.gradient import alpha
 from sygus.saliency.features.measured import Measurements, measure
 
-__all__ = ["FEATURES", "Feature", "FeatureTable", "Measurements", "Rank", "alpha", "derive", "draw", "measure"]
+__all__ = [
+    "FEATURES",
+    "Feature",
+    "FeatureTable",
+    "Measurements",
+    "Rank",
+    "alpha",
+    "derive",
+    "draw",
+    "measure",
+    "sources_of",
+]
+
+import_modules(__name__)

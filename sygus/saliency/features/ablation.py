@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
+from sygus.saliency.features.draws import sparse
+from sygus.saliency.features.feature import Feature, Measured, register
 from sygus.saliency.features.linear import linear_head
 from sygus.saliency.networks import Network
 from sygus.saliency.progress import track
@@ -55,3 +59,21 @@ def _ablated(network: Network, activation: Tensor, targets: Tensor, pictures: Te
         logit = network.tail_logits(without, shown).gather(1, targets[row][:, None])
         drop[row, channel] = (clean[row] - logit)[:, 0]
     return drop
+
+
+def _measure(measured: Measured) -> Mapping[str, Tensor]:
+    return {"ablation": ablation(measured.network, measured["activation"], measured.targets, measured.pictures)}
+
+
+register(
+    Feature(
+        name="ablation",
+        rank="weight",
+        latex=r"\delta^c_k",
+        doc="Ablation-CAM's (y - y_k) / y, y_k the logit with channel k set to 0 (Desai and Ramaswamy 2020).",
+        measure=_measure,
+        draw=sparse,
+        kept=True,
+        order=40,
+    )
+)

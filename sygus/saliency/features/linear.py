@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from sygus.errors import OptionError
 from sygus.saliency.networks import Network
 
 _NEUTRAL = (nn.Flatten, nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
@@ -37,22 +36,6 @@ def linear_head(network: Network, activation: Tensor) -> nn.Linear | None:
     scale = expected.abs().amax().clamp(min=1)
     agrees = found.shape == expected.shape and bool(((found - expected).abs() < _CLOSE * scale).all())
     return layer if agrees else None
-
-
-def classifier_weights(network: Network, activation: Tensor) -> Tensor:
-    """CAM's weights of every class, (classes, K).
-
-    Raises:
-        OptionError: the network does not end in global average pooling and one linear layer.
-    """
-    layer = linear_head(network, activation)
-    if layer is None:
-        raise OptionError(
-            f"CAM is not defined for '{network.name}' at '{network.layer}': "
-            "global average pooling and one linear layer must follow",
-            "take another network or layer, or Grad-CAM, which generalises CAM",
-        )
-    return layer.weight.detach().float()
 
 
 def _pooled_linear(tail: nn.Module) -> nn.Linear | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from sygus.saliency.features.draws import sparse
+from sygus.saliency.features.feature import Feature, Measured, register
 from sygus.saliency.heatmap import degenerate, saliency
 from sygus.saliency.networks import Network
 from sygus.saliency.progress import track
@@ -76,3 +78,22 @@ def scores(
         black = judged(network.logits(torch.zeros_like(pictures[:1])))[0]
         result = torch.where(varies, result - black[targets][:, None], 0)
     return result
+
+
+def _measure(measured: Measured) -> Mapping[str, Tensor]:
+    return {"score": scores(measured.network, measured.pictures, measured.targets, measured["activation"])}
+
+
+register(
+    Feature(
+        name="score",
+        rank="weight",
+        latex="u^c_k",
+        doc="Score-CAM's u: the logit of the picture masked by n(up(A_k)), less that of black (Wang et al. 2020).",
+        measure=_measure,
+        draw=sparse,
+        slow=True,
+        kept=True,
+        order=30,
+    )
+)

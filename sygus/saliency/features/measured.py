@@ -8,19 +8,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from sygus.saliency.features.ablation import ablation
 from sygus.saliency.features.cache import Cache
-from sygus.saliency.features.feature import FEATURES
-from sygus.saliency.features.gradients import smooth_gradients
-from sygus.saliency.features.linear import classifier_weights
-from sygus.saliency.features.masking import scores
-from sygus.saliency.features.opticam import optimal_weights
+from sygus.saliency.features.feature import FEATURES, Feature, measured_together
 from sygus.saliency.networks import Network
-
-SMOOTH = ("smooth-gradient", "smooth-square", "smooth-cube")
-
-CACHED = {"score": ("score",), "ablation": ("ablation",), "opticam": ("opticam",), **dict.fromkeys(SMOOTH, SMOOTH)}
-"""The features that are expensive enough to be kept on disk, and what is measured together with each."""
 
 
 class Measurements(Mapping[str, Tensor]):
@@ -88,58 +78,49 @@ class Measurements(Mapping[str, Tensor]):
         network = self.network.at(layer)
         return Measurements(network, self.pictures, self.targets, cache=self._cache, probability=self._probability)
 
-    def _found(self, name: str) -> Mapping[str, Tensor]:
-        feature = FEATURES[name]
-        if feature.derive is not None:
-            return {name: feature.derive(*(self[need] for need in feature.needs))}
-        if self._cache is None or name not in CACHED:
-            return self._measure(name)
-        key = self._cache.key(self.network, self.fingerprint, CACHED[name])
-        return self._cache.remember(key, CACHED[name], self.network.device, lambda: self._measure(name))
-
-    def _measure(self, name: str) -> Mapping[str, Tensor]:
-        """This feature and those that come with it."""
-        network, targets = self.network, self.targets
-        per_channel, per_image = (-1, self._channels, 1, 1), (-1, 1, 1, 1)
-        match name:
-            case "activation":
-                return {name: self._activation}
-            case "gradient" | "logit":
-                logit, gradient = network.gradient(self._activation, targets, self.pictures)
-                return {"gradient": gradient.float(), "logit": logit.float().view(per_image)}
-            case "probability":
-                return {name: _open_unit(self._clean_probability().view(per_image))}
-            case "score":
-                return {name: scores(network, self.pictures, targets, self._activation).view(per_channel)}
-            case "ablation":
-                return {name: ablation(network, self._activation, targets, self.pictures).view(per_channel)}
-            case "classifier":
-                return {name: classifier_weights(network, self._activation)[targets].view(per_channel)}
-            case "opticam":
-                weights = optimal_weights(network, self.pictures, targets, self._activation)
-                return {name: _open_unit(weights).view(per_channel)}
-            case _:
-                means = smooth_gradients(network, self.pictures, targets)
-                return dict(zip(SMOOTH, means, strict=True))
-
-    @cached_property
-    def _activation(self) -> Tensor:
-        return self.network.activation(self.pictures).float()
-
     @property
-    def _channels(self) -> int:
-        return self._activation.shape[1]
-
-    def _clean_probability(self) -> Tensor:
+    def probability(self) -> Tensor:
+        """Of the targets for the clean pictures, (N,)."""
         if self._probability is not None:
             return self._probability
         return self.network.probabilities(self.pictures, self.targets)
 
+    def _found(self, name: str) -> Mapping[str, Tensor]:
+        """This feature and those that come with it, derived, from disk, or measured."""
+        feature = FEATURES[name]
+        if feature.derive is not None:
+            return {name: feature.derive(*(self[need] for need in feature.needs))}
+        if self._cache is None or not feature.kept:
+            return self._measure(name)
+        together = measured_together(feature)
+        key = self._cache.key(self.network, self.fingerprint, together)
+        return self._cache.remember(key, together, self.network.device, lambda: self._measure(name))
 
-def _open_unit(values: Tensor) -> Tensor:
-    """The values in the open interval (0, 1): float32 rounds what is close to an end to the end itself."""
-    information = torch.finfo(torch.float32)
-    return values.float().clamp(information.tiny, 1 - information.eps / 2)
+    def _measure(self, name: str) -> Mapping[str, Tensor]:
+        """This feature and those that come with it."""
+        feature = FEATURES[name]
+        assert feature.measure is not None
+        found, together = feature.measure(self), measured_together(feature)
+        if set(found) != set(together):
+            raise ValueError(f"{', '.join(together)} are measured together, but {', '.join(found)} are given")
+        return {one: _settled(FEATURES[one], value) for one, value in found.items()}
+
+
+_OF_RANK = {"map": 4, "weight": 2, "image": 1}
+"""The dimensions of what is measured; further ones of size 1 follow."""
+
+
+def _settled(feature: Feature, value: Tensor) -> Tensor:
+    """What was measured as float32 of the shape of its rank and inside its domain.
+
+    The open interval (0, 1) needs help: float32 rounds what is close to an end to the end itself.
+    """
+    if value.dim() != _OF_RANK[feature.rank]:
+        raise ValueError(f"the feature '{feature.name}' is measured as {tuple(value.shape)}, no {feature.rank}")
+    if feature.domain == "unit":
+        information = torch.finfo(torch.float32)
+        value = value.float().clamp(information.tiny, 1 - information.eps / 2)
+    return value.float().view(*value.shape, *(1,) * (4 - value.dim()))
 
 
 def measure(network: Network, pictures: Tensor, targets: Tensor) -> Measurements:

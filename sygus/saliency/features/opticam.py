@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sygus.saliency.features.feature import Feature, Measured, register
 from sygus.saliency.heatmap import FLAT, unit_range, upsample
 from sygus.saliency.networks import Network
 from sygus.saliency.progress import track
@@ -143,3 +144,28 @@ def _negative_distance(clean: Tensor, value: Tensor, slope: Tensor) -> tuple[Ten
     """-|y - f| and its gradient."""
     sign = torch.sign(clean - value)
     return -(clean - value).abs(), slope * sign[:, None, None, None]
+
+
+def _measure(measured: Measured) -> Mapping[str, Tensor]:
+    weights = optimal_weights(measured.network, measured.pictures, measured.targets, measured["activation"])
+    return {"opticam": weights}
+
+
+def _draw_share(shape: tuple[int, ...], generator: torch.Generator, _: bool) -> Tensor:
+    return torch.softmax(torch.randn(shape, generator=generator, dtype=torch.float64), -3)
+
+
+register(
+    Feature(
+        name="opticam",
+        rank="weight",
+        latex=r"\operatorname{softmax}_k(u^*)",
+        doc="Opti-CAM's weights: the convex sum of maps that masks for the largest logit (Zhang et al. 2024).",
+        domain="unit",
+        measure=_measure,
+        draw=_draw_share,
+        slow=True,
+        kept=True,
+        order=60,
+    )
+)

@@ -3,17 +3,9 @@
 Each module registers its own.
 """
 
-from sygus.saliency.methods import gradients, input_level, masked, optimised, simple
+from sygus.discovery import import_modules
 from sygus.saliency.methods.method import MAP_METHODS, VARIANTS, MapMethod, method
 
-__all__ = [
-    "MAP_METHODS",
-    "VARIANTS",
-    "MapMethod",
-    "gradients",
-    "input_level",
-    "masked",
-    "method",
-    "optimised",
-    "simple",
-]
+__all__ = ["MAP_METHODS", "VARIANTS", "MapMethod", "method"]
+
+import_modules(__name__)

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from sygus.saliency.features import Measurements
-from sygus.saliency.features.feature import smooth_alpha
-from sygus.saliency.features.gradients import smooth_gradients
+from sygus.saliency.features.smooth import smooth_alpha, smooth_gradients
 from sygus.saliency.heatmap import FLAT, combine, saliency, unit_range, upsample
 from sygus.saliency.methods.method import method
 from sygus.saliency.options import choice, names, number, whole

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sygus.errors import OptionError
 from sygus.saliency.features import Measurements
-from sygus.saliency.features.gradients import noise
+from sygus.saliency.features.smooth import noise
 from sygus.saliency.heatmap import unit_range
 from sygus.saliency.methods.method import method
 from sygus.saliency.networks import Network

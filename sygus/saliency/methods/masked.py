@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from sygus.saliency.features import Measurements
-from sygus.saliency.features.gradients import noise
 from sygus.saliency.features.masking import Baseline, Masked, Score, once, scores
+from sygus.saliency.features.smooth import noise
 from sygus.saliency.heatmap import combine, saliency
 from sygus.saliency.methods.method import method
 from sygus.saliency.options import Options, choice, number, truth, whole

@@ -31,6 +31,7 @@ class MapMethod:
         title: how papers and tables write it.
         source: the paper.
         quick: whether it costs a few passes a picture and applies to every network.
+        control: whether it explains nothing and only shows what a metric rewards.
         draw: the decorated function.
         check: raises OptionError where the method does not apply to a network.
         options: what may be set.
@@ -41,6 +42,7 @@ class MapMethod:
     title: str
     source: str
     quick: bool
+    control: bool
     draw: Draw
     check: Check
     options: Options
@@ -94,6 +96,7 @@ def method(
     source: str,
     *,
     quick: bool = False,
+    control: bool = False,
     check: Check = applies_everywhere,
     options: Options | None = None,
     variant: bool = False,
@@ -107,6 +110,7 @@ def method(
         title: how papers and tables write it.
         source: the paper.
         quick: whether it costs a few passes a picture and applies to every network.
+        control: whether it explains nothing and only shows what a metric rewards.
         check: raises OptionError where the method does not apply to a network.
         options: what may be set; the function takes each by keyword.
         variant: whether it is an expression of ``grammars/methods.sy`` with options.
@@ -117,7 +121,7 @@ def method(
         if name in register:
             raise ValueError(f"there are two methods '{name}'; use another name")
         chosen = {option: entry.default for option, entry in settable.items()}
-        register[name] = MapMethod(name, title, source, quick, draw, check, settable, chosen)
+        register[name] = MapMethod(name, title, source, quick, control, draw, check, settable, chosen)
         return draw
 
     return enter

@@ -13,7 +13,7 @@ from sygus.saliency.methods.method import method
 from sygus.saliency.options import whole
 
 
-@method("fakecam", "Fake-CAM", "Poppi et al. 2021, arXiv 2104.10252", quick=True)
+@method("fakecam", "Fake-CAM", "Poppi et al. 2021, arXiv 2104.10252", quick=True, control=True)
 def fake_cam(measured: Measurements) -> Tensor:
     """S = 1 everywhere but 0 in the top-left pixel: average drop and gain come out near 0."""
     mask = torch.ones(len(measured.targets), *measured.network.size, device=measured.network.device)
@@ -21,7 +21,14 @@ def fake_cam(measured: Measurements) -> Tensor:
     return mask
 
 
-@method("randomcam", "Random-CAM", "the floor of every table", quick=True, options={"seed": whole(0, 0)})
+@method(
+    "randomcam",
+    "Random-CAM",
+    "the floor of every table",
+    quick=True,
+    control=True,
+    options={"seed": whole(0, 0)},
+)
 def random_cam(measured: Measurements, *, seed: int) -> Tensor:
     """w_k ~ U(-1, 1), from ``seed`` and the picture's pixels, so that it does not depend on its place in a batch."""
     activation = measured["activation"]

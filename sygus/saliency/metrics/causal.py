@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
+from sygus.saliency.metrics.evaluation import Evaluation
 from sygus.saliency.metrics.imputation import VALUES, impute
-from sygus.saliency.metrics.metric import Evaluation, Size, metric
+from sygus.saliency.metrics.metric import Size, metric
 from sygus.saliency.options import number, whole
 
 

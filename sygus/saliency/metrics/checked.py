@@ -3,29 +3,52 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from torch import Tensor
 
 from sygus.errors import SycamError
 from sygus.saliency.foreign import blamed
-
-if TYPE_CHECKING:
-    from sygus.saliency.metrics.metric import Evaluation, Metric
+from sygus.saliency.metrics.evaluation import Evaluation
 
 ROUNDING = 1e-6
 """How far a score may lie outside the declared range, in units of the bound, at least of 1."""
 
 
-def checked_scores(metric: Metric, evaluation: Evaluation) -> Tensor:
+class Declared(Protocol):
+    """What a metric says of its scores; see :class:`sygus.saliency.metrics.Metric`."""
+
+    @property
+    def name(self) -> str:
+        """The metric's name with its options."""
+        ...
+
+    @property
+    def low(self) -> float:
+        """The least score of a picture."""
+        ...
+
+    @property
+    def high(self) -> float:
+        """The largest."""
+        ...
+
+
+def checked_scores(metric: Declared, compute: Callable[[Evaluation], Any], evaluation: Evaluation) -> Tensor:
     """The score of each picture, (n,) float32: finite and in the metric's range.
+
+    Args:
+        metric: whose scores they are.
+        compute: the user's code.
+        evaluation: what it is given.
 
     Raises:
         SycamError: the metric fails or returns anything else.
     """
     version = evaluation.saliency._version
     with blamed(f"the metric '{metric.name}' fails", _wanted(metric)):
-        returned = metric.function(evaluation, **metric.chosen)
+        returned = compute(evaluation)
     if evaluation.saliency._version != version:
         message = f"the metric '{metric.name}' changes the saliency maps that it is given"
         raise SycamError(message, "work on evaluation.saliency.clone()")
@@ -40,7 +63,7 @@ def checked_scores(metric: Metric, evaluation: Evaluation) -> Tensor:
     return scores
 
 
-def _check_values(metric: Metric, evaluation: Evaluation, scores: Tensor) -> None:
+def _check_values(metric: Declared, evaluation: Evaluation, scores: Tensor) -> None:
     low, high = (_widened(bound, sign) for bound, sign in ((metric.low, -1), (metric.high, 1)))
     wrong = (~(scores.isfinite() & (scores >= low) & (scores <= high))).nonzero()[:, 0].tolist()
     if not wrong:
@@ -57,7 +80,7 @@ def _widened(bound: float, sign: int) -> float:
     return bound + sign * ROUNDING * max(1.0, abs(bound)) if math.isfinite(bound) else bound
 
 
-def _range(metric: Metric) -> str:
+def _range(metric: Declared) -> str:
     return f"[{metric.low:g}, {metric.high:g}]"
 
 
@@ -66,11 +89,11 @@ def _kind(value: Any) -> str:
     return "None" if value is None else f"{kind.__module__}.{kind.__name__}".removeprefix("builtins.")
 
 
-def _wrong(metric: Metric, what: str) -> SycamError:
+def _wrong(metric: Declared, what: str) -> SycamError:
     return SycamError(f"the metric '{metric.name}' {what}", _wanted(metric))
 
 
-def _wanted(metric: Metric) -> str:
+def _wanted(metric: Declared) -> str:
     bounded = math.isfinite(metric.low) or math.isfinite(metric.high)
     within = f" in {_range(metric)}, which it declares" if bounded else ""
     return f"it must return a tensor (n,) with a finite score of each of n pictures{within}"

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from sygus.saliency.metrics.confidence import drop
-from sygus.saliency.metrics.metric import Evaluation, metric
+from sygus.saliency.metrics.evaluation import Evaluation
+from sygus.saliency.metrics.metric import metric
 
 
 @metric("adcc", direction="max", low=0, high=1, passes=1, needs=("explain",))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sygus.saliency.metrics.metric import Evaluation, metric
+from sygus.saliency.metrics.evaluation import Evaluation
+from sygus.saliency.metrics.metric import metric
 from sygus.saliency.options import reference
 
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from sygus.saliency.metrics.boxes import Boxes, boxes_by_threshold, largest_boxes, overlap
-from sygus.saliency.metrics.metric import Evaluation, metric
+from sygus.saliency.metrics.evaluation import Evaluation
+from sygus.saliency.metrics.metric import metric
 from sygus.saliency.options import choice, number
 
 

@@ -16,7 +16,8 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from sygus.errors import OptionError
 from sygus.saliency.metrics.coherence import pearson
-from sygus.saliency.metrics.metric import Change, Evaluation, Subject, metric
+from sygus.saliency.metrics.evaluation import Change, Evaluation, Subject
+from sygus.saliency.metrics.metric import metric
 from sygus.saliency.networks import Classifier, Network
 from sygus.saliency.options import number, whole
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from sygus.saliency.metrics.coherence import pearson
-from sygus.saliency.metrics.metric import Evaluation, metric
+from sygus.saliency.metrics.evaluation import Evaluation
+from sygus.saliency.metrics.metric import metric
 from sygus.saliency.options import Option, choice, number
 
 THRESHOLDS = tuple(step / 20 for step in range(1, 20))

@@ -189,10 +189,11 @@ def test_the_other_grammars_solve(name: str, tmp_path: Path) -> None:
     assert "define-fun w" in result.stdout
 
 
-def test_help_answers_without_the_heavy_libraries() -> None:
+@pytest.mark.parametrize("arguments", [["--help"], ["export", "--help"]])
+def test_help_answers_without_the_heavy_libraries(arguments: list[str]) -> None:
     code = (
         "import sys; from click.testing import CliRunner; from sygus.app.cli import main;"
-        "assert CliRunner().invoke(main, ['--help']).exit_code == 0;"
+        f"assert CliRunner().invoke(main, {arguments}).exit_code == 0;"
         "assert not {'torch', 'sympy', 'z3', 'matplotlib'} & set(sys.modules), 'heavy import'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -209,6 +210,7 @@ def test_help_answers_without_the_heavy_libraries() -> None:
         ("functions", "div0"),
         ("strategies", "enumerate"),
         ("grammars", "gradcam_plus"),
+        ("exports", "torch"),
     ],
 )
 def test_list(kind: str, name: str) -> None:

@@ -1,7 +1,9 @@
 """Features are measured when asked for, once, and the expensive ones kept on disk."""
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,9 +11,13 @@ from torch import nn
 
 from solvers.cam.settings import Settings
 from solvers.cam.solve import load_subjects
-from sygus.saliency.features import FEATURES, Measurements, draw
-from sygus.saliency.features import measured as module
+from sygus.language.terms import leaf
+from sygus.oracles.cam import feature_variables
+from sygus.oracles.methods import expression_method
+from sygus.saliency.features import FEATURES, Feature, Measurements, draw
 from sygus.saliency.features.cache import Cache
+from sygus.saliency.features.draws import normal
+from sygus.saliency.features.feature import register
 from sygus.saliency.features.linear import linear_head
 from sygus.saliency.metrics import Subject
 
@@ -119,4 +125,65 @@ def test_domains_hold_on_the_network_and_on_probes(subject: Subject) -> None:
         for values in (measured[name], drawn.get(name, torch.tensor(0.5))):
             assert feature.domain != "unit" or bool(((values > 0) & (values < 1)).all())
             assert feature.domain != "nonnegative" or bool((values >= 0).all())
-    assert module.SMOOTH[0] in measured
+    assert "smooth-gradient" in measured
+
+
+@pytest.fixture
+def registered() -> Iterator[None]:
+    """What a test registers is forgotten after it."""
+    before = dict(FEATURES)
+    yield
+    FEATURES.clear()
+    FEATURES.update(before)
+
+
+ABOUT = {"rank": "weight", "latex": "x_k", "doc": "Something."}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"measure": lambda _: {}},
+        {"draw": normal},
+        {"derive": torch.relu},
+        {"needs": ("score",)},
+        {"measure": lambda _: {}, "draw": normal, "needs": ("score",), "derive": torch.relu},
+    ],
+)
+def test_a_feature_is_measured_or_derived(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="the feature 'mine' is neither measured nor derived"):
+        Feature(name="mine", **ABOUT, **given)
+
+
+@pytest.mark.usefixtures("registered")
+def test_a_name_is_taken_once_and_further_features_leave_the_probes_of_the_others() -> None:
+    before = draw((2, 3, 2, 2), torch.Generator().manual_seed(0), nonnegative=True)
+    register(Feature(name="a", measure=lambda _: {}, draw=normal, **ABOUT))
+    after = draw((2, 3, 2, 2), torch.Generator().manual_seed(0), nonnegative=True)
+    assert list(after) == [*before, "a"]
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    with pytest.raises(ValueError, match="there are two features 'a'"):
+        register(Feature(name="a", measure=lambda _: {}, draw=normal, **ABOUT))
+
+
+@pytest.mark.usefixtures("registered")
+@pytest.mark.parametrize(
+    ("measured", "message"),
+    [
+        ({}, "mine are measured together, but  are given"),
+        ({"mine": torch.ones(2, 4), "other": torch.ones(2)}, "mine are measured together, but mine, other are given"),
+        ({"mine": torch.ones(2, 4, 3, 3)}, r"the feature 'mine' is measured as \(2, 4, 3, 3\), no weight"),
+    ],
+)
+def test_what_is_measured_is_what_was_said(subject: Subject, measured: dict[str, torch.Tensor], message: str) -> None:
+    register(Feature(name="mine", measure=lambda _: measured, draw=normal, **ABOUT))
+    with pytest.raises(ValueError, match=message):
+        Measurements(subject.network, subject.images.pictures, subject.targets)["mine"]
+
+
+@pytest.mark.usefixtures("registered")
+def test_what_is_derived_from_what_is_slow_is_slow() -> None:
+    register(Feature(name="mine", needs=("score",), derive=torch.relu, **ABOUT))
+    assert not expression_method("m", "M", leaf(feature_variables()["mine"])).quick
+    assert expression_method("m", "M", leaf(feature_variables()["smooth-alpha"])).quick

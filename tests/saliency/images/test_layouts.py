@@ -1,5 +1,6 @@
 """Every layout of picture folders, built small: found, detected, labelled, with boxes and masks where they belong."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -381,3 +382,20 @@ def test_the_shared_folders_load_with_their_counts(name: str, count: int, boxes:
     assert NO_CLASS not in images.labels
     with pytest.raises(OptionError, match=f"has {count}"):
         loaded(f"{prefix}{DATA / name}", 2, count, preprocessing=whole)
+
+
+def test_a_folder_that_looks_like_several_layouts_has_the_most_special(tmp_path: Path) -> None:
+    picture(tmp_path / "JPEGImages" / "a.png")
+    (tmp_path / "manifest.csv").write_text("file\nJPEGImages/a.png\n")
+
+    def found() -> str | None:
+        layout = detect(tmp_path)
+        return None if layout is None else layout.name
+
+    assert found() == "manifest"
+    (tmp_path / "manifest.csv").unlink()
+    assert found() == "voc"
+    (tmp_path / "JPEGImages").rename(tmp_path / "pictures")
+    assert found() == "folder"
+    shutil.rmtree(tmp_path / "pictures")
+    assert found() is None

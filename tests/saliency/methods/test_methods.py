@@ -19,7 +19,7 @@ from sygus.oracles.cam import CamOracle
 from sygus.oracles.methods import applicable_methods, methods
 from sygus.saliency.features import Measurements, measure
 from sygus.saliency.features.cache import Cache
-from sygus.saliency.features.gradients import noise
+from sygus.saliency.features.smooth import noise
 from sygus.saliency.heatmap import unit_range
 from sygus.saliency.images import Preprocessing
 from sygus.saliency.methods import MAP_METHODS, VARIANTS, input_level

@@ -19,7 +19,7 @@ def _part(folder: Path, name: str) -> Path | None:
     return next((path for path in candidates if path.is_dir()), None)
 
 
-@layout("covid", detect=lambda folder: has_findings(folder) or _part(folder, _INFECTION) is not None)
+@layout("covid", detect=lambda folder: has_findings(folder) or _part(folder, _INFECTION) is not None, generality=20)
 def collect(folder: Path) -> Collection:
     """COVID-QU-Ex's test pictures with masks of the infection; or X-rays with a manifest that has mask_infection.
 

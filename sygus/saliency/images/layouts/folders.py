@@ -21,7 +21,7 @@ def named_by_wnid(folders: list[Path]) -> bool:
     return bool(folders) and all(path.name in known for path in folders)
 
 
-@layout("folder", detect=lambda folder: bool(class_folders(folder)))
+@layout("folder", detect=lambda folder: bool(class_folders(folder)), generality=100)  # almost every folder has folders
 def collect(folder: Path) -> Collection:
     """A folder with a folder of pictures for each class.
 

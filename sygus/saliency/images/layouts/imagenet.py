@@ -23,7 +23,11 @@ def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
     return next((path for path in candidates if path.is_dir()), None)
 
 
-@layout("imagenet", detect=lambda folder: all(_first(folder, names) for names in (_PICTURES, _ANNOTATIONS)))
+@layout(
+    "imagenet",
+    detect=lambda folder: all(_first(folder, names) for names in (_PICTURES, _ANNOTATIONS)),
+    generality=40,
+)
 def collect(folder: Path) -> Collection:
     """ImageNet's validation pictures with their box XML, as torchvision or Kaggle lays them out.
 
@@ -55,7 +59,11 @@ def _record(file: Path, annotations: Path) -> Record:
     return Record(file, known.get(wnid, NO_CLASS), boxes)
 
 
-@layout("imagenette", detect=lambda folder: (folder / "val").is_dir() and named_by_wnid(class_folders(folder / "val")))
+@layout(
+    "imagenette",
+    detect=lambda folder: (folder / "val").is_dir() and named_by_wnid(class_folders(folder / "val")),
+    generality=50,
+)
 def collect_imagenette(folder: Path) -> Collection:
     """Imagenette, Imagewoof and other parts of ImageNet: the pictures of val/, in folders named by WordNet id.
 

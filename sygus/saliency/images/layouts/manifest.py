@@ -54,7 +54,11 @@ def has_findings(folder: Path) -> bool:
         return {"finding", "mask_lungs", "mask_infection"} <= set(stream.readline().strip().split(","))
 
 
-@layout("manifest", detect=lambda folder: (folder / "manifest.csv").is_file() and not has_findings(folder))
+@layout(
+    "manifest",
+    detect=lambda folder: (folder / "manifest.csv").is_file() and not has_findings(folder),
+    generality=10,
+)
 def collect(folder: Path) -> Collection:
     """A folder with manifest.csv: file, and where known class_index, boxes_xyxy, mask_file.
 

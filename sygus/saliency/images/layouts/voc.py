@@ -45,7 +45,7 @@ def _root(folder: Path) -> Path | None:
     return next((path for path in candidates if (path / "JPEGImages").is_dir()), None)
 
 
-@layout("voc", detect=lambda folder: _root(folder) is not None)
+@layout("voc", detect=lambda folder: _root(folder) is not None, generality=30)
 def collect(folder: Path) -> Collection:
     """PASCAL VOC's test pictures (else val) with boxes; class and boxes are those of the largest object's class.
 

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+from sygus.discovery import import_modules
 from sygus.errors import OptionError, known
 from sygus.saliency.foreign import PATTERN
 from sygus.saliency.networks.classifier import Classifier
-from sygus.saliency.networks.families import (  # noqa: F401 - they register themselves
-    custom,
-    efficientnet_lite,
-    embedded,
-    huggingface,
-    timm,
-    torchvision,
-)
+from sygus.saliency.networks.families import custom
 from sygus.saliency.networks.families.family import FAMILIES
 
-ORDER = ("shapes-vgg", "shapes-resnet", "efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2")
+import_modules(__name__)
 
 NETWORKS: dict[str, str] = {
-    **{name: FAMILIES[name].doc for name in ORDER},
-    **{pattern: one.doc for pattern, one in FAMILIES.items() if one.prefix},
+    **{one.pattern: one.doc for one in sorted(FAMILIES.values(), key=lambda one: one.place)},
     PATTERN: custom.DOC,
 }
 """How networks are named and what they are."""

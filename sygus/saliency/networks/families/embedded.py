@@ -9,8 +9,8 @@ from sygus.saliency.networks.classifier import Classifier
 from sygus.saliency.networks.families.family import family
 
 
-@family("shapes-vgg", "plain convolutions with a hidden fully connected layer; gradients vary in space")
-@family("shapes-resnet", "residual blocks, global average pooling, one linear layer; Grad-CAM equals CAM")
+@family("shapes-vgg", "plain convolutions with a hidden fully connected layer; gradients vary in space", order=0)
+@family("shapes-resnet", "residual blocks, global average pooling, one linear layer; Grad-CAM equals CAM", order=1)
 def load(name: str) -> Classifier:
     """A network for the pictures `shapes`; it normalises by itself."""
     model = embedded.load(name)  # type: ignore[arg-type]

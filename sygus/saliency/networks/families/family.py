@@ -21,27 +21,36 @@ class Family:
         pattern: how a network is named: one name, or ``prefix:NAME``.
         doc: what it is.
         load: makes the classifier from the name after the prefix, or from the one name.
+        order: smaller ones are listed first.
     """
 
     pattern: str
     doc: str
     load: Load
+    order: int
 
     @property
     def prefix(self) -> str:
         """What comes before the colon; "" where the pattern is one name."""
         return self.pattern.partition(":")[0] if ":" in self.pattern else ""
 
+    @property
+    def place(self) -> tuple[bool, int, str]:
+        """Where it stands in lists: single networks come first, and of one order are sorted by name."""
+        return bool(self.prefix), self.order, self.pattern
+
 
 FAMILIES: dict[str, Family] = {}
 """Every family, by its pattern."""
 
 
-def family(pattern: str, doc: str) -> Callable[[Load], Load]:
-    """Register the decorated function as the loader of a family."""
+def family(pattern: str, doc: str, *, order: int = 100) -> Callable[[Load], Load]:
+    """Register the decorated function as the loader of a family; see :class:`Family` for the arguments."""
 
     def register(load: Load) -> Load:
-        FAMILIES[pattern] = Family(pattern, doc, load)
+        if pattern in FAMILIES:
+            raise ValueError(f"there are two families '{pattern}'; use another name")
+        FAMILIES[pattern] = Family(pattern, doc, load, order)
         return load
 
     return register

@@ -11,8 +11,10 @@ from PIL import Image
 from torch import Tensor
 
 from sygus.errors import OptionError
-from sygus.saliency.images import NO_CLASS, ImageSet, Preprocessing, generator
+from sygus.saliency.images import generator
 from sygus.saliency.images.collection import Record, Unreadable
+from sygus.saliency.images.geometry import Preprocessing
+from sygus.saliency.images.imageset import NO_CLASS, ImageSet
 from sygus.saliency.images.reading import pixels_of, read_record
 
 EMBEDDED = "shapes:"

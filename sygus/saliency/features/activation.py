@@ -1,0 +1,37 @@
+"""The feature maps themselves: one pass of the trunk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from sygus.saliency.features.feature import Feature, Measured, register
+
+
+def _measure(measured: Measured) -> Mapping[str, Tensor]:
+    return {"activation": measured.network.activation(measured.pictures)}
+
+
+def _draw(shape: tuple[int, ...], generator: torch.Generator, nonnegative: bool) -> Tensor:
+    """Where the layer ends in a ReLU: partly zero, and one channel wholly."""
+    values = torch.randn(shape, generator=generator, dtype=torch.float64)
+    if nonnegative:
+        values = values.relu()
+        values[0, 0] = 0
+    return values
+
+
+register(
+    Feature(
+        name="activation",
+        rank="map",
+        latex="A^k_{ij}",
+        doc="The feature maps A of the layer.",
+        domain="activation",
+        measure=_measure,
+        draw=_draw,
+        order=0,
+    )
+)

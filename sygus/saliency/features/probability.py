@@ -1,0 +1,32 @@
+"""The probability of the class explained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from sygus.saliency.features.feature import Feature, Measured, register
+
+
+def _measure(measured: Measured) -> Mapping[str, Tensor]:
+    return {"probability": measured.probability}
+
+
+def _draw(shape: tuple[int, ...], generator: torch.Generator, _: bool) -> Tensor:
+    return torch.rand(shape, generator=generator, dtype=torch.float64) * 0.98 + 0.01
+
+
+register(
+    Feature(
+        name="probability",
+        rank="image",
+        latex="p^c",
+        doc="The probability of the class explained.",
+        domain="unit",
+        measure=_measure,
+        draw=_draw,
+        order=20,
+    )
+)

@@ -1,0 +1,199 @@
+"""What a metric is given: saliency maps of the pictures that are explained, and what may be asked of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from sygus.errors import OptionError
+from sygus.saliency.images import Box, ImageSet
+from sygus.saliency.networks import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is explained: the network's view of an image set. Every candidate is scored on the same subject.
+
+    Attributes:
+        network: the classifier f.
+        images: the pictures x.
+        targets: (N,) the class c explained in each.
+        probability: (N,) p = softmax(f(x))_c of the clean pictures.
+    """
+
+    network: Network
+    images: ImageSet
+    targets: Tensor
+    probability: Tensor
+
+    @cached_property
+    def pictures(self) -> Tensor:
+        """The pictures (N, 3, H, W) on the network's device."""
+        return self.images.pictures.to(self.network.device)
+
+    @cached_property
+    def predicted(self) -> Tensor:
+        """The class that the network predicts for each clean picture, (N,)."""
+        return self.network.logits(self.pictures).argmax(1)
+
+    @cached_property
+    def region(self) -> Tensor:
+        """U, the ground truth as pixels, (N, H, W) bool: the mask, else the union of the boxes."""
+        if self.images.masks is not None:
+            return self.images.masks.to(self.network.device)
+        return self.boxed
+
+    @cached_property
+    def boxed(self) -> Tensor:
+        """The union of the boxes as pixels, (N, H, W) bool."""
+        inside = torch.zeros(len(self.images), *self.network.size, dtype=torch.bool)
+        for row, boxes in enumerate(self.boxes):
+            for left, top, right, bottom in boxes:
+                inside[row, top:bottom, left:right] = True
+        return inside.to(self.network.device)
+
+    @cached_property
+    def boxes(self) -> tuple[tuple[Box, ...], ...]:
+        """The boxes of each picture; where there are none, the box around its mask."""
+        masks = self.images.masks
+        return tuple(boxes or _around(None if masks is None else masks[i]) for i, boxes in enumerate(self.images.boxes))
+
+    @cached_property
+    def unlocated(self) -> int:
+        """How many pictures have no ground truth, neither mask nor boxes."""
+        return sum(not boxes for boxes in self.boxes)
+
+    def showing(self, pictures: Tensor, index: Tensor, probability: Tensor | None = None) -> Subject:
+        """Other pixels for the pictures with these indices; network, targets and ground truth stay.
+
+        Args:
+            pictures: (n, 3, H, W).
+            index: (n,).
+            probability: (n,) of the targets, where it is known already.
+        """
+        targets, chosen = self.targets[index.to(self.targets.device)], index.cpu()
+        images, rows = self.images, chosen.tolist()
+        changed = replace(
+            images,
+            pictures=pictures.cpu(),
+            labels=images.labels[chosen],
+            masks=None if images.masks is None else images.masks[chosen],
+            boxes=tuple(images.boxes[row] for row in rows),
+            ids=tuple(images.ids[row] for row in rows),
+        )
+        found = self.network.probabilities(pictures, targets) if probability is None else probability
+        return Subject(self.network, changed, targets, found)
+
+
+def _around(mask: Tensor | None) -> tuple[Box, ...]:
+    """The box around the pixels of a mask (H, W), where it has any."""
+    if mask is None or not mask.any():
+        return ()
+    rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
+    return ((int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1),)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Another situation in which the same targets are explained again.
+
+    Attributes:
+        name: explanations under changes of one name share what is measured on the network; "" is never shared.
+        apply: the subject in that situation.
+    """
+
+    name: str
+    apply: Callable[[Subject], Subject]
+
+
+Explain = Callable[[Change, Tensor], Tensor]
+"""S (n, H, W) of the pictures with some indices (n,) of the changed subject, by the expression or method scored."""
+
+Refer = Callable[[str], "Evaluation"]
+"""The evaluation of another expression or method, by its name, on every picture of the subject."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Saliency maps of some pictures of a subject.
+
+    Attributes:
+        subject: what is explained.
+        index: (n,) which pictures.
+        saliency: S, (n, H, W) in [0, 1], on the network's device.
+        explain: explains again; None where the maps of several explanations are scored together.
+        refer: finds what ``win`` compares with.
+    """
+
+    subject: Subject
+    index: Tensor
+    saliency: Tensor
+    explain: Explain | None = None
+    refer: Refer | None = None
+
+    @property
+    def pictures(self) -> Tensor:
+        """The clean pictures x, (n, 3, H, W)."""
+        return self.subject.pictures[self.index]
+
+    @property
+    def targets(self) -> Tensor:
+        """The class c of each, (n,)."""
+        return self.subject.targets[self.index]
+
+    @property
+    def probability(self) -> Tensor:
+        """P of the clean pictures, (n,)."""
+        return self.subject.probability[self.index]
+
+    @cached_property
+    def masked(self) -> Tensor:
+        """X ⊙ S, the mask applied in pixel space, (n, 3, H, W)."""
+        return self.pictures * self.saliency[:, None]
+
+    @cached_property
+    def masked_probability(self) -> Tensor:
+        """O = softmax(f(x ⊙ S))_c, (n,)."""
+        subject = self.subject
+        return subject.network.masked_probabilities(subject.pictures, self.index, self.saliency, self.targets)
+
+    @property
+    def region(self) -> Tensor:
+        """U, (n, H, W) bool."""
+        return self.subject.region[self.index]
+
+    @cached_property
+    def empty(self) -> Tensor:
+        """Which maps are black, S = 0: the degenerate ones, (n,) bool."""
+        return self.saliency.amax((-2, -1)) <= 0
+
+    def explained(self, change: Change) -> Tensor:
+        """S of the same pictures under a change, (n, H, W)."""
+        assert self.explain is not None, "a metric that explains again says so: needs=('explain',)"
+        return self.explain(change, self.index)
+
+    def explained_masked(self) -> Tensor:
+        """S(x ⊙ S), (n, H, W)."""
+        assert self.explain is not None, "a metric that explains again says so: needs=('explain',)"
+        change = Change("", lambda subject: subject.showing(self.masked, self.index, self.masked_probability))
+        return self.explain(change, torch.arange(len(self.index), device=self.index.device))
+
+
+def subject_of(network: Network, images: ImageSet, target: Literal["predicted", "label"] = "predicted") -> Subject:
+    """The network's view of the pictures; the class explained is what it predicts, or the true label.
+
+    Raises:
+        OptionError: the pictures do not fit the network, or their labels do not.
+    """
+    if tuple(images.pictures.shape[-2:]) != network.size:
+        height, width = network.size
+        raise OptionError(f"--images: the pictures of {images.name} have the wrong size", f"make them {height}x{width}")
+    logits = network.logits(images.pictures)
+    targets = logits.argmax(1) if target == "predicted" else images.labels_for(logits.shape[1]).to(logits.device)
+    probability = torch.softmax(logits.float(), 1).gather(1, targets[:, None])[:, 0]
+    return Subject(network, images, targets, probability)
