@@ -10,6 +10,7 @@ from typing import Literal
 
 from sygus.errors import Position, SourceError
 from sygus.language import terms
+from sygus.language.scope import Scope
 from sygus.language.terms import (
     AnyConstant,
     Hole,
@@ -283,6 +284,7 @@ class Problem:
     Attributes:
         file, text: the source.
         logic, theory: the name given to ``set-logic`` and what it opens.
+        scope: what names mean at the end of the file, for reading answers.
         targets: the functions to synthesise, in order.
         constraints: boolean terms the answer must satisfy.
         objectives: empty for ``check-synth``.
@@ -302,6 +304,7 @@ class Problem:
     text: str
     logic: str
     theory: Theory
+    scope: Scope
     targets: tuple[Target, ...]
     constraints: tuple[Term, ...]
     objectives: tuple[Objective, ...]

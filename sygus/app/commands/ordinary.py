@@ -189,8 +189,8 @@ def _print(answer: Answer, portfolio: Portfolio, options: SynthesisOptions) -> b
     """Print an answer, with ``--certify`` only where a second check of its text agrees; whether it was printed."""
     if options.certify:
         problem = portfolio.specification.problem
-        bodies = load_answer(problem.text, problem.file, answer.text, "the answer")
-        again = check(Specification(load_problem(problem.text, problem.file)), bodies, Limits(options.seconds))
+        bodies = load_answer(problem, answer.text, "the answer")
+        again = check(Specification(problem), bodies, Limits(options.seconds))
         if again.judgement is not Judgement.ACCEPTED:
             click.echo(f"an answer is not printed, for on a second look it is {again.judgement}", err=True)
             return False

@@ -56,8 +56,9 @@ def run_verify(file: str, answer_file: str, seconds: float) -> int:
         raise OptionError(f"ANSWER: cannot read '{answer_file}' ({error})", "give a text file") from None
     if answer.strip() in ("infeasible", "fail"):
         raise OptionError(f"ANSWER: '{answer.strip()}' defines no function", "give a file with (define-fun …)")
-    specification = Specification(load_problem(text, name))
-    read = read_answer(text, name, answer, answer_file)
+    problem = load_problem(text, name)
+    specification = Specification(problem)
+    read = read_answer(problem, answer, answer_file)
     try:
         wrong = _wrong(specification, read, Limits(seconds))
     except SourceError as error:
