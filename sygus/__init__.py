@@ -1,4 +1,4 @@
-"""SyGuS for class activation maps: the language, its theories and its oracles; :func:`solve` runs a search.
+"""SyGuS for class activation maps: the language, its theories and its oracles; :func:`solve` solves a problem.
 
 What is named here is imported when it is first used, so that ``import sygus`` costs nothing.
 """
@@ -8,15 +8,30 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sygus.app.api import Result, load, solve
+    from sygus.app.api import load, solve
+    from sygus.app.cam import Result
     from sygus.app.explainers import SynthesizedCAM, SynthesizedExtractor
+    from sygus.app.ordinary import OrdinaryResult
+    from sygus.app.statuses import Status
 
-__all__ = ["Result", "SynthesizedCAM", "SynthesizedExtractor", "__version__", "load", "solve"]
+__all__ = [
+    "OrdinaryResult",
+    "Result",
+    "Status",
+    "SynthesizedCAM",
+    "SynthesizedExtractor",
+    "__version__",
+    "load",
+    "solve",
+]
 
 __version__ = version("sycam-sygus")
 
 _HOMES = {
-    **dict.fromkeys(("Result", "load", "solve"), "sygus.app.api"),
+    **dict.fromkeys(("load", "solve"), "sygus.app.api"),
+    "Result": "sygus.app.cam",
+    "OrdinaryResult": "sygus.app.ordinary",
+    "Status": "sygus.app.statuses",
     **dict.fromkeys(("SynthesizedCAM", "SynthesizedExtractor"), "sygus.app.explainers"),
 }
 

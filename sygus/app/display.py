@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -122,6 +122,30 @@ class ProgressDisplay(Display):
         if len(others) > ROOM:
             lines.append(f"  and {len(others) - ROOM} more")
         return [Text(line, overflow="ellipsis", no_wrap=True, style="dim") for line in ["on the front too:", *lines]]
+
+
+@contextmanager
+def shown_progress(goals: Sequence[str]) -> Iterator[Callable[[Progress], None]]:
+    """Shows the progress of a run on stderr.
+
+    Args:
+        goals: the labels of the objectives.
+
+    Yields:
+        What is told of the progress.
+    """
+    with ProgressDisplay(Console(stderr=True), goals, quiet=False) as display:
+        yield display
+
+
+@contextmanager
+def silent(_: Sequence[str]) -> Iterator[Callable[[Progress], None]]:
+    """Shows nothing of a run.
+
+    Yields:
+        What is told of the progress.
+    """
+    yield lambda _: None
 
 
 def score_table(rows: Sequence[Row], metrics: Sequence[Scale], search: str, held_out: str) -> Table:
