@@ -324,6 +324,11 @@ class Problem:
         return SourceError(message, position, hint).located(self.file, self.text)
 
     @property
+    def definitions(self) -> list[terms.Definition]:
+        """The macros of the file, in order."""
+        return [symbol for symbol in self.scope.symbols.values() if isinstance(symbol, terms.Definition)]
+
+    @property
     def target(self) -> Target:
         """The function to synthesise, of a problem that has one."""
         return self.targets[0]
