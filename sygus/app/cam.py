@@ -75,6 +75,9 @@ class Result:
             metric: the metric's name; by default the first of the problem.
             held_out: on the held-out pictures, else on those of the search.
 
+        Returns:
+            The mean over the pictures.
+
         Raises:
             OptionError: nothing was found, or the run has no such metric.
         """
@@ -88,7 +91,13 @@ class Result:
         return means[name].value
 
     def export(self, form: str) -> str:
-        """The result as text in a form of ``sycam-sygus export``: sygus, latex, latex-document, json, sympy or torch.
+        """The result as text in a form of ``sycam-sygus export``.
+
+        Args:
+            form: sygus, latex, latex-document, json, sympy or torch.
+
+        Returns:
+            The text.
 
         Raises:
             OptionError: an unknown form, or nothing was found.
@@ -98,17 +107,49 @@ class Result:
         return FORMS[form](self.record)
 
     def report(self, path: str | Path | None = None) -> Path:
-        """Write the report page, by default into the run's folder; where it is."""
+        """Write the report page.
+
+        Args:
+            path: where to; by default into the run's folder.
+
+        Returns:
+            Where it is.
+
+        Raises:
+            OSError: it cannot be written there.
+        """
         found = self.folder / "report.html" if path is None else Path(path)
         found.write_text(report_page(self.record, self.gallery), encoding="utf-8")
         return found
 
     def cam(self, model: nn.Module, target_layers: Sequence[nn.Module]) -> SynthesizedCAM:
-        """What was found as an explainer of a model; see :class:`sygus.SynthesizedCAM`."""
+        """What was found as an explainer of a model.
+
+        Args:
+            model: see :class:`sygus.SynthesizedCAM`.
+            target_layers: see there.
+
+        Returns:
+            The explainer.
+
+        Raises:
+            OptionError: nothing was found.
+        """
         return SynthesizedCAM(self.expression, model, target_layers)
 
     def extractor(self, model: nn.Module, target_layer: str | nn.Module) -> SynthesizedExtractor:
-        """What was found as an extractor of a model; see :class:`sygus.SynthesizedExtractor`."""
+        """What was found as an extractor of a model.
+
+        Args:
+            model: see :class:`sygus.SynthesizedExtractor`.
+            target_layer: see there.
+
+        Returns:
+            The extractor.
+
+        Raises:
+            OptionError: nothing was found.
+        """
         return SynthesizedExtractor(self.expression, model, target_layer)
 
     def __str__(self) -> str:

@@ -25,6 +25,12 @@ from sygus.oracles.expressions import parse_expression
 def term_of(record: Record) -> Term:
     """The expression that a run found.
 
+    Args:
+        record: of the run.
+
+    Returns:
+        The term over features.
+
     Raises:
         OptionError: it found none.
         SourceError: the record's answer does not parse.
@@ -49,7 +55,16 @@ FIGURES = "figures"
 
 
 def run_export(run: str, form: str, out: str | None) -> None:
-    """Print a run in one of the forms, or write it into a file; figures go into a folder."""
+    """Print a run in one of the forms, or write it into a file; figures go into a folder.
+
+    Args:
+        run: the folder of a run, or its record.
+        form: one of :data:`FORMS`, or figures.
+        out: where to; None for stdout.
+
+    Raises:
+        SycamError: there is no such run, it found nothing, or it cannot be written there.
+    """
     if form == FIGURES:
         _export_figures(run, out)
         return
