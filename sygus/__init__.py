@@ -4,7 +4,6 @@ What is named here is imported when it is first used, so that ``import sygus`` c
 """
 
 import importlib
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +12,8 @@ if TYPE_CHECKING:
     from sygus.app.explainers import SynthesizedCAM, SynthesizedExtractor
     from sygus.app.ordinary import OrdinaryResult
     from sygus.app.statuses import Status
+
+    __version__: str
 
 __all__ = [
     "OrdinaryResult",
@@ -25,8 +26,6 @@ __all__ = [
     "solve",
 ]
 
-__version__ = version("sycam-sygus")
-
 _HOMES = {
     **dict.fromkeys(("load", "solve"), "sygus.app.api"),
     "Result": "sygus.app.cam",
@@ -37,6 +36,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("sycam-sygus")
     if name not in _HOMES:
         raise AttributeError(f"module 'sygus' has no attribute '{name}'")
     return getattr(importlib.import_module(_HOMES[name]), name)
