@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import Any
 
+from sygus.app.options import Side, by_flag
+from sygus.app.statuses import ExitStatus
 from sygus.export.forms import FORMS
 from sygus.export.tables import arrow
 from sygus.language.theories.cam import CAM
@@ -58,6 +60,20 @@ def _names(heading: str, names: Mapping[str, str]) -> str:
     return _table((heading, "what it is"), ((f"`{name}`", doc) for name, doc in names.items()))
 
 
+def _options() -> str:
+    sides = {Side.BOTH: "all", Side.CAM: "CAM", Side.ORDINARY: "all but CAM"}
+    rows = (
+        (f"`{option.spelled}`", "" if option.in_python else f"`{option.name}`", sides[side], option.help)
+        for side, option in by_flag()
+    )
+    return _table(("command line", "Python", "logics", "what it says"), rows)
+
+
+def _statuses() -> str:
+    rows = ((f"`{status.value}`", status.meaning) for status in ExitStatus)
+    return _table(("exit status", "what happened"), rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "functions": _functions,
     "features": _features,
@@ -66,6 +82,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "networks": lambda: _names("network", NETWORKS),
     "images": lambda: _names("pictures", IMAGE_SETS),
     "exports": lambda: _names("form", {name: form.doc for name, form in FORMS.items()}),
+    "options": _options,
+    "statuses": _statuses,
 }
 """By the name that a page puts into ``<!-- table: NAME -->``."""
 

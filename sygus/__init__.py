@@ -1,27 +1,43 @@
-"""SyGuS for class activation maps: the language, its theories and its oracles; :func:`solve` runs a search.
+"""SyGuS for class activation maps: the language, its theories and its oracles; :func:`solve` solves a problem.
 
 What is named here is imported when it is first used, so that ``import sygus`` costs nothing.
 """
 
 import importlib
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sygus.app.api import Result, load, solve
+    from sygus.app.api import load, solve
+    from sygus.app.cam import Result
     from sygus.app.explainers import SynthesizedCAM, SynthesizedExtractor
+    from sygus.app.ordinary import OrdinaryResult
+    from sygus.app.statuses import Status
 
-__all__ = ["Result", "SynthesizedCAM", "SynthesizedExtractor", "__version__", "load", "solve"]
+    __version__: str
 
-__version__ = version("sycam-sygus")
+__all__ = [
+    "OrdinaryResult",
+    "Result",
+    "Status",
+    "SynthesizedCAM",
+    "SynthesizedExtractor",
+    "__version__",
+    "load",
+    "solve",
+]
 
 _HOMES = {
-    **dict.fromkeys(("Result", "load", "solve"), "sygus.app.api"),
+    **dict.fromkeys(("load", "solve"), "sygus.app.api"),
+    "Result": "sygus.app.cam",
+    "OrdinaryResult": "sygus.app.ordinary",
+    "Status": "sygus.app.statuses",
     **dict.fromkeys(("SynthesizedCAM", "SynthesizedExtractor"), "sygus.app.explainers"),
 }
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("sycam-sygus")
     if name not in _HOMES:
         raise AttributeError(f"module 'sygus' has no attribute '{name}'")
     return getattr(importlib.import_module(_HOMES[name]), name)

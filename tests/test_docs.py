@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib.util
 import re
+import shlex
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
@@ -86,6 +88,35 @@ def test_the_strategy_of_the_guide_keeps_its_contract() -> None:
     rest = list(islice(iter(lambda: strategy.ask(3), []), 5))
     assert [proposal.term for batch in rest for proposal in batch] == terms[3:]
     assert strategy.conclusion()
+
+
+@pytest.mark.slow
+def test_ordinary_problems_of_the_guide_are_solved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is written, every command run, and every answer that is shown stands."""
+    monkeypatch.chdir(tmp_path)
+    text = (DOCS / "how-to" / "ordinary.md").read_text(encoding="utf-8")
+    asked, answers, commands = "", 0, 0
+    for language, block in re.findall(r"```(lisp|sh)\n(.*?)```", text, re.DOTALL):
+        name = re.match(r"; (\S+\.sl)\n", block)
+        if language == "sh":
+            for line in block.splitlines():
+                program, *words = shlex.split(line)
+                result = CliRunner().invoke(main, words)
+                assert (program, result.exit_code) == ("sycam-sygus", 0), result.output
+                assert "define-fun" in result.stdout or words[0] == "verify"
+                asked, commands = words[0], commands + 1
+        elif name is not None:
+            Path(name[1]).write_text(block, encoding="utf-8")
+        else:
+            Path("shown.sl").write_text(block, encoding="utf-8")
+            assert CliRunner().invoke(main, ["verify", asked, "shown.sl"]).exit_code == 0, block
+            answers += 1
+    assert (answers, commands) == (4, 7)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
+    examples = doctest.DocTestParser().get_doctest(code, {}, "ordinary.md", "ordinary.md", 0)
+    found = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples)
+    assert (found.failed, found.attempted) == (0, len(examples.examples))
+    assert found.attempted > 20
 
 
 @pytest.mark.parametrize("page", sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")))

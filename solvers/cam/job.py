@@ -1,4 +1,4 @@
-"""A whole run, from a problem file to its folder: what the command line and the Python interface have in common."""
+"""A whole run, from a problem to its folder: what the command line and the Python interface have in common."""
 
 from __future__ import annotations
 
@@ -20,9 +20,8 @@ from sygus.export.figures import FIGURE_METHODS, FIGURE_PICTURES, heat_map_figur
 from sygus.export.gallery import Gallery
 from sygus.export.listing import check_listing, write_listing
 from sygus.export.record import Record
-from sygus.language.elaborate import load_problem
+from sygus.language.problem import Problem
 from sygus.oracles.objective import CamProblem
-from sygus.resources import read_problem
 
 Display = Callable[[Sequence[str]], AbstractContextManager[Callable[[Progress], None]]]
 """Shows the progress of a run whose objectives have these labels."""
@@ -74,14 +73,14 @@ class BrokenOffError(SycamError):
 
 
 def execute(
-    file: str, given: Mapping[str, Any], options: JobOptions, note: Callable[[str], None], display: Display
+    stated: Problem, given: Mapping[str, Any], options: JobOptions, note: Callable[[str], None], display: Display
 ) -> Finished:
-    """Solve a problem file and write the run's folder.
+    """Solve a problem and write the run's folder.
 
     A KeyboardInterrupt ends the search early; the solution then holds the best so far and says so.
 
     Args:
-        file: a path, or the bare name of a shipped grammar.
+        stated: of the logic CAM.
         given: settings by name, None where the file or the default decides.
         options: what is read and written.
         note: told what a user should know before the search.
@@ -91,11 +90,6 @@ def execute(
         BrokenOffError: the run fails after it has begun.
         SycamError: bad input; it says which.
     """
-    name, text = read_problem(file)
-    stated = load_problem(text, name)
-    if stated.logic != "CAM":
-        message = f"'{name}' is a problem of the logic {stated.logic}, which asks for no heat maps"
-        raise OptionError(f"FILE: {message}", f"solve it on the command line: sycam-sygus {name}")
     settings, notes = resolve(stated, given)
     problem = CamProblem(stated, settings.metric)
     for line in notes:

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
+from sygus.app.kinds import COUNT, PLACES, SECONDS, SWITCH, WHOLE, Kind
+from sygus.app.options import OPTIONS, SUBJECTS, Option, Side, by_flag
+from sygus.app.statuses import ExitStatus
 from sygus.errors import SycamError, guess
 from sygus.export.forms import FORMS
-
-EXIT_BAD_INPUT, EXIT_NOTHING_FOUND, EXIT_INTERRUPTED = 2, 3, 130
-
 
 KINDS = ("networks", "images", "metrics", "methods", "features", "functions", "strategies", "grammars", "exports")
 """What ``list`` lists."""
 
 
 def _examples(*lines: str) -> str:
-    """The end of a command's help: lines that stay as they are."""
-    return "\b\n" + "\n".join(["Examples:", *(f"  {line}" for line in lines)])
+    """The end of a command's help."""
+    return _verbatim("Examples:", lines)
+
+
+def _verbatim(title: str, lines: Iterable[str]) -> str:
+    """A paragraph of help whose lines stay as they are."""
+    return "\b\n" + "\n".join([title, *(f"  {line}" for line in lines)])
 
 
 def _complete_file(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -60,7 +65,7 @@ class _Commands(click.Group):
         meant = guess([*self.commands, *names], word)
         if meant:
             click.echo(f"error: there is no command, file or shipped grammar '{word}'; {meant.strip()}", err=True)
-            ctx.exit(EXIT_BAD_INPUT)
+            ctx.exit(ExitStatus.BAD_INPUT)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Commands, and what may be solved without naming one."""
@@ -71,13 +76,13 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except SycamError as error:
             click.echo(f"error: {error}", err=True)
-            ctx.exit(EXIT_BAD_INPUT)
+            ctx.exit(ExitStatus.BAD_INPUT)
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             click.echo(f"error: {OUT_OF_MEMORY} ({reason}); {LESS_MEMORY}", err=True)
-            ctx.exit(EXIT_BAD_INPUT)
+            ctx.exit(ExitStatus.BAD_INPUT)
 
 
 OUT_OF_MEMORY = "the memory of the device does not suffice"
@@ -102,82 +107,81 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
         "sycam-sygus FILE.sy --network shapes-resnet --budget size=5",
         "sycam-sygus report RUN                the run in the folder RUN as one HTML page",
         "sycam-sygus export RUN --to torch     what was found as a Python file; also LaTeX, figures and others",
-    ),
+    )
+    + "\n\n"
+    + _verbatim("Exit status:", (f"{status.value:<3}  {status.meaning}" for status in ExitStatus)),
 )
 @click.version_option(package_name="sycam-sygus")
 def main() -> None:
     """Synthesise the class-activation-map expression that scores best on a metric."""
 
 
-def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say on what to score."""
-    options = (
-        click.option("--network", metavar="N", help="Network to explain (sycam-sygus list networks)."),
-        click.option("--layer", metavar="L", help="Layer to explain; by default the last feature map."),
-        click.option("--images", metavar="D", help="Image set (sycam-sygus list images)."),
-        click.option("--search-images", type=int, metavar="N", help="Pictures to search on."),
-        click.option("--held-out-images", type=int, metavar="N", help="Other pictures to report on."),
-        click.option("--strict", is_flag=True, default=None, help="A picture that cannot be read is an error."),
-        click.option("--target", metavar="T", help="Class explained: predicted or label."),
-        click.option("--seed", type=int, metavar="N", help="Seed of the pictures and of the search."),
-        click.option("--device", metavar="D", help="auto, cpu, cuda or mps."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+_CLICK: Mapping[Kind, Mapping[str, Any]] = {
+    WHOLE: {"type": int},
+    COUNT: {"type": click.IntRange(1)},
+    SECONDS: {"type": click.FloatRange(0, min_open=True)},
+    SWITCH: {"is_flag": True, "default": None},
+    PLACES: {"multiple": True},
+}
+"""How click reads options; all other kinds are texts."""
+
+
+def _decorated(options: Iterable[Option]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command options of the table."""
+    made = [_click_option(option) for option in options]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(made):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _click_option(option: Option) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    how: dict[str, Any] = dict(_CLICK.get(option.kind, {}))
+    if option.choices:
+        how["type"] = click.Choice(option.choices)
+    if any(other.spelled == option.spelled and other is not option for other in OPTIONS):
+        how |= {"is_flag": False, "flag_value": ""}  # the other one is a switch: the same flag without a value
+    return click.option(option.spelled, option.name, metavar=option.metavar or None, help=option.help, **how)
+
+
+_subject_options = _decorated(SUBJECTS)
+
+
+class _Sided(click.Command):
+    """Shows the options for each kind of problem under a heading of their own."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sides = {option.name: side for side, option in by_flag()}
+        options = [parameter for parameter in self.get_params(ctx) if isinstance(parameter, click.Option)]
+        for side in Side:
+            shown = (option for option in options if sides.get(option.name or "", Side.BOTH) is side)
+            records = [record for option in shown if (record := option.get_help_record(ctx)) is not None]
+            with formatter.section(side.value):
+                formatter.write_dl(records)
 
 
 @main.command(
+    cls=_Sided,
     epilog=_examples(
         "sycam-sygus gradcam_plus                                      a shipped grammar, on the embedded pictures",
         "sycam-sygus my.sy --network torchvision:resnet50 --images ~/pictures",
         "sycam-sygus my.sy --budget size=9,time=10m --out runs/mine",
         "sycam-sygus my.sy --budget size=9,time=10m --out runs/mine --resume",
         "sycam-sygus max2.sl --time 5                                  an ordinary problem of a SyGuS logic",
-    )
+    ),
 )
 @click.argument("file", shell_complete=_complete_file)
-@_settings_options
-@click.option("--strategy", metavar="S", help="Search strategy (sycam-sygus list strategies).")
-@click.option("--budget", metavar="B", help="Limits, as size=7,time=60s,forwards=50000,terms=1000.")
-@click.option("--race", metavar="R", help="t: drop candidates that lose to the leader; bound: exactly; off: never.")
-@click.option("--equivalence", metavar="E", help="Terms that count as alike: none, value, map, score or sympy.")
-@click.option("--metric", metavar="M", help="In place of the one metric of FILE: a name, or package.module:function.")
-@click.option("--out", metavar="DIR", help="Folder of the run; by default a new one under runs/.")
-@click.option("--resume", is_flag=True, help="Continue the run in --out.")
-@click.option("--reuse", multiple=True, metavar="RUN", help="Use the scores of another run too; may be repeated.")
-@click.option("--certify", is_flag=True, help="Ask Z3 to prove that what was pruned as equal to the answer is.")
-@click.option(
-    "--all",
-    "listing",
-    metavar="FILE",
-    is_flag=False,
-    flag_value="",
-    help="Write every distinct expression: .csv, .jsonl or .parquet. Without FILE, for logics other than CAM: print "
-    "answers that behave differently, smallest first, as many as there are and time allows.",
-)
-@click.option("--next", "count", type=click.IntRange(1), metavar="N", help="Print N such answers (not in CAM).")
-@click.option("--time", "seconds", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds (not in CAM).")
-@click.option("--size", type=click.IntRange(1), metavar="N", help="Nodes of the largest answer (not in CAM).")
-@click.option("--depth", type=click.IntRange(1), metavar="N", help="Depth of the deepest answer (not in CAM).")
-@click.option("--allow-external-oracles", is_flag=True, default=None, help="Start the executables that FILE names.")
-@click.option("--format", "form", type=click.Choice(["sygus", "json", "latex"]), default="sygus", help="On stdout.")
-@click.option("--quiet", is_flag=True, help="Nothing on stderr but errors.")
-@click.option("--verbose", is_flag=True, help="On stderr also each new best, settings, versions and duplicates.")
-def solve(file: str, form: str, quiet: bool, verbose: bool, **given: Any) -> None:
+@_decorated(option for _, option in by_flag())
+def solve(file: str, **given: Any) -> None:
     """Search the grammar of FILE for the best expression; or, in a logic other than CAM, for one that is correct."""
-    from sygus.app.commands.ordinary import run_ordinary
+    from sygus.app.commands.solve import run_solve
 
-    status = run_ordinary(file, given | {"form": form, "quiet": quiet})
-    if status is not None:
-        sys.exit(status)
-    from solvers.cam.job import JobOptions
-    from sygus.app.commands.cam import RunOptions, run_solve
-
-    for name in ("count", "seconds", "size", "depth", "allow_external_oracles"):
-        given.pop(name)
-    job = JobOptions(**{name: given.pop(name) for name in ("out", "resume", "reuse", "listing", "certify")})
-    sys.exit(run_solve(file, RunOptions(form, quiet, verbose, job), given))
+    if given["listing"] == "":
+        given |= {"listing": None, "every": True}
+    sys.exit(run_solve(file, given))
 
 
 @main.command()
@@ -198,11 +202,7 @@ def verify(file: str, answer: str, seconds: float) -> None:
 @click.argument("file", shell_complete=_complete_file)
 def check(file: str) -> None:
     """Read FILE and say what it asks, without searching."""
-    from sygus.app.commands.ordinary import check_ordinary
-
-    if check_ordinary(file):
-        return
-    from sygus.app.commands.inspect import run_check
+    from sygus.app.commands.check import run_check
 
     run_check(file)
 
@@ -214,7 +214,7 @@ def check(file: str) -> None:
         "sycam-sygus evaluate --metrics all --images ~/pictures --network torchvision:resnet50 --format csv",
     )
 )
-@_settings_options
+@_subject_options
 @click.option("--methods", default="quick", show_default=True, help="Names separated by commas, quick, or all.")
 @click.option(
     "--metrics",
@@ -311,7 +311,7 @@ def report(run: str, out: str | None) -> None:
 )
 @click.argument("metric")
 @click.argument("question", nargs=-1, required=True)
-@_settings_options
+@_subject_options
 def oracle(metric: str, question: tuple[str, ...], **given: Any) -> None:
     """Answer QUESTION as an external oracle of SyGuS-IF: print (score), the mean METRIC of a function."""
     from sygus.app.commands.oracle import run_oracle

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -55,11 +55,22 @@ class Display:
             self.live.stop()
 
     def working(self, title: str, done: int, total: int) -> None:
-        """Show how far something is."""
+        """Show how far something is.
+
+        Args:
+            title: what is done.
+            done: how much of it.
+            total: how much there is.
+        """
         self.show([f"{title}: {done} of {total}"])
 
     def show(self, lines: Sequence[str], below: Sequence[Text] = ()) -> None:
-        """Show these lines in place of the last; what is below them on a terminal only."""
+        """Show lines in place of the last.
+
+        Args:
+            lines: everywhere.
+            below: beneath them, on a terminal only.
+        """
         if self.quiet:
             return
         if self.live is not None:
@@ -124,8 +135,42 @@ class ProgressDisplay(Display):
         return [Text(line, overflow="ellipsis", no_wrap=True, style="dim") for line in ["on the front too:", *lines]]
 
 
+@contextmanager
+def shown_progress(goals: Sequence[str]) -> Iterator[Callable[[Progress], None]]:
+    """Shows the progress of a run on stderr.
+
+    Args:
+        goals: the labels of the objectives.
+
+    Yields:
+        What is told of the progress.
+    """
+    with ProgressDisplay(Console(stderr=True), goals, quiet=False) as display:
+        yield display
+
+
+@contextmanager
+def silent(_: Sequence[str]) -> Iterator[Callable[[Progress], None]]:
+    """Shows nothing of a run.
+
+    Yields:
+        What is told of the progress.
+    """
+    yield lambda _: None
+
+
 def score_table(rows: Sequence[Row], metrics: Sequence[Scale], search: str, held_out: str) -> Table:
-    """The methods by the metrics, on both sets of pictures, with the best of each column marked."""
+    """The methods by the metrics, on both sets of pictures, with the best of each column marked.
+
+    Args:
+        rows: the methods.
+        metrics: the columns.
+        search: what the search pictures are called.
+        held_out: what the held-out pictures are called.
+
+    Returns:
+        The table.
+    """
     table = Table(title="mean score with bootstrap 95 % interval", title_justify="left")
     table.add_column("method")
     for metric in metrics:
@@ -147,7 +192,16 @@ def _heading(metric: Scale) -> str:
 
 
 def wide_table(rows: Sequence[Row], metrics: Sequence[Scale], width: int) -> list[Table]:
-    """The methods by many metrics, in blocks that fit the width; a cell holds the means on both sets of pictures."""
+    """The methods by many metrics, in blocks that fit; a cell holds the means on both sets of pictures.
+
+    Args:
+        rows: the methods.
+        metrics: the columns.
+        width: of the terminal, in characters.
+
+    Returns:
+        The blocks, one below the other.
+    """
     frame = 3
     columns = [_wide_column(rows, metric) for metric in metrics]
     room = width - max(len("method"), *(len(row.title) for row in rows)) - frame - 1
@@ -186,13 +240,27 @@ def _block(
 
 
 def accounting_line(solution: Solution) -> str:
-    """What the run spent and what became of the proposals."""
+    """What the run spent and what became of the proposals.
+
+    Args:
+        solution: of the run.
+
+    Returns:
+        One line.
+    """
     counts = ", ".join(f"{value} {name}" for name, value in solution.accounting.items() if name != "seconds")
     return f"{counts}; {solution.accounting['seconds']} s"
 
 
 def front_table(solution: Solution) -> Table:
-    """The best expression of each size, or the Pareto set of objectives that are equals."""
+    """The best expression of each size, or the Pareto set of objectives that are equals.
+
+    Args:
+        solution: of the run.
+
+    Returns:
+        The table.
+    """
     goals = solution.problem.goals
     table = Table(title="best by size" if solution.problem.is_ordered else "Pareto set", title_justify="left")
     own_column = all(goal.label != "size" for goal in goals)

@@ -29,7 +29,13 @@ from sygus.saliency.networks.classifier import Classifier
 
 
 def load_expression(path: str | Path) -> Term:
-    """The expression of a run, by its folder or record, or of a file with an answer, a define-fun or a term.
+    """The expression of a run, or of a file.
+
+    Args:
+        path: the folder or record of a run, or a file with an answer, a define-fun or a term.
+
+    Returns:
+        The term over features.
 
     Raises:
         OptionError: there is no such file, or the run found nothing.
@@ -109,6 +115,9 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
         Args:
             path: see :func:`load_expression`.
 
+        Returns:
+            What takes a model and the rest of the constructor's arguments.
+
         Raises:
             SycamError: see there.
         """
@@ -134,6 +143,9 @@ class SynthesizedExtractor(_Synthesized, ExpressionExtractor):
 
         Args:
             path: see :func:`load_expression`.
+
+        Returns:
+            What takes a model and the rest of the constructor's arguments.
 
         Raises:
             SycamError: see there.

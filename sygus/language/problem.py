@@ -10,6 +10,7 @@ from typing import Literal
 
 from sygus.errors import Position, SourceError
 from sygus.language import terms
+from sygus.language.scope import Scope
 from sygus.language.terms import (
     AnyConstant,
     Hole,
@@ -283,6 +284,7 @@ class Problem:
     Attributes:
         file, text: the source.
         logic, theory: the name given to ``set-logic`` and what it opens.
+        scope: what names mean at the end of the file, for reading answers.
         targets: the functions to synthesise, in order.
         constraints: boolean terms the answer must satisfy.
         objectives: empty for ``check-synth``.
@@ -302,6 +304,7 @@ class Problem:
     text: str
     logic: str
     theory: Theory
+    scope: Scope
     targets: tuple[Target, ...]
     constraints: tuple[Term, ...]
     objectives: tuple[Objective, ...]
@@ -319,6 +322,11 @@ class Problem:
     def error(self, message: str, position: Position, hint: str = "") -> SourceError:
         """The error that shows a place of the file."""
         return SourceError(message, position, hint).located(self.file, self.text)
+
+    @property
+    def definitions(self) -> list[terms.Definition]:
+        """The macros of the file, in order."""
+        return [symbol for symbol in self.scope.symbols.values() if isinstance(symbol, terms.Definition)]
 
     @property
     def target(self) -> Target:

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from sygus.errors import OptionError, TypeCheckError
-from sygus.language.elaborate import load_definitions
 from sygus.language.problem import Problem, Target
 from sygus.language.terms import (
     REAL,
@@ -105,7 +104,7 @@ class CamProblem:
         """What options such as ``:against`` may name: every method, and the functions that the file defines."""
         found = {name: method.saliency for name, method in methods().items()}
         features = set(feature_variables().values())
-        for definition in load_definitions(self.problem.text, self.problem.file):
+        for definition in self.problem.definitions:
             if features.issuperset(definition.parameters) and definition.sort in (MAP, WEIGHT, REAL):
                 found[definition.name] = saliency_of(body_of(definition))
         return found

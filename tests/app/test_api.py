@@ -103,12 +103,21 @@ def test_bad_options_are_named(options: dict[str, str], fragment: str, tmp_path:
     assert re.search(fragment, str(caught.value))
 
 
-def test_problems_of_other_logics_are_refused(tmp_path: Path) -> None:
-    problem = tmp_path / "max.sl"
-    problem.write_text("(set-logic LIA)\n(synth-fun f ((x Int)) Int)\n(constraint (= (f 1) 1))\n(check-synth)\n")
-    with pytest.raises(OptionError, match="logic LIA"):
-        sygus.solve(problem, out=tmp_path / "run")
-    assert not (tmp_path / "run").exists()
+def test_the_text_of_a_problem_in_place_of_its_file(tmp_path: Path) -> None:
+    text = read_problem("gradcam")[1]
+    result = sygus.solve(f"; mine\n{text}", out=tmp_path / "run", **FEW | {"budget": "size=2"})
+    assert isinstance(result, sygus.Result)
+    assert (result.status, result.found) == ("solved", True)
+    assert result.record.problem["file"] == "text"
+
+
+def test_nothing_found_is_said(tmp_path: Path) -> None:
+    text = read_problem("gradcam_plus")[1].replace(
+        "(optimize-synth", "(constraint (< (average-drop w) 0))\n(optimize-synth"
+    )
+    for budget, status in (("size=3", "fail"), ("terms=1", "spent")):
+        result = sygus.solve(text, out=tmp_path / status, **FEW | {"budget": budget})
+        assert (result.status, result.found, result.answer) == (status, False, "fail")
 
 
 def test_progress_is_shown_where_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,7 +141,7 @@ def test_progress_is_shown_where_asked(tmp_path: Path, capsys: pytest.CaptureFix
         ({"reuse": "runs/a"}, "reuse is 'runs/a'; give a list of the folders of runs"),
         ({"device": torch.device("cpu")}, "device is of the type device; give a text, as on the command line"),
         ({"file": 3}, "file is 3; give a path, or the bare name of a shipped grammar"),
-        ({"file": "; mine\n(set-logic CAM)"}, "file is the text of a problem, not where it is"),
+        ({"file": ""}, "file is ''; give a path, or the bare name of a shipped grammar, or the text of a problem"),
     ],
 )
 def test_arguments_of_another_type(options: dict[str, object], message: str) -> None:

@@ -1,88 +1,82 @@
-"""``sycam-sygus FILE.sy``: solve a problem file."""
+"""``sycam-sygus FILE.sy`` for problems of the logic CAM."""
 
 from __future__ import annotations
 
 import json
 import shlex
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 
-from solvers.cam.job import BrokenOffError, Finished, JobOptions, execute
-from solvers.cam.settings import Settings
-from solvers.cam.solve import INTERRUPTED, Solution
+from solvers.cam.job import BrokenOffError, Finished
+from solvers.cam.solve import Solution
+from sygus.app.cam import run, status_of
+from sygus.app.dispatch import Asked
 from sygus.app.display import ProgressDisplay, accounting_line, front_table, score_table
+from sygus.app.options import BY_NAME, OPTIONS
+from sygus.app.statuses import ExitStatus, Status
 from sygus.export.latex import weight_equation
 from sygus.export.latex_document import bare_formula
 from sygus.export.record import Record
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """What a run shows.
+def run_cam(asked: Asked) -> ExitStatus:
+    """Solve a problem, print its answer, and show the run's tables.
 
-    Attributes:
-        form: what stdout gets: sygus, json or latex.
-        quiet: nothing on stderr.
-        verbose: on stderr, also each new best as it is found, and settings, versions and duplicates in full.
-        job: what the run reads and writes.
+    Args:
+        asked: the problem with its options.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        SycamError: bad input; it says which.
     """
-
-    form: str = "sygus"
-    quiet: bool = False
-    verbose: bool = False
-    job: JobOptions = field(default_factory=JobOptions)
-
-
-def run_solve(file: str, options: RunOptions, given: Mapping[str, Any]) -> int:
-    """Solve a problem file; the exit status."""
-    console = Console(stderr=True, quiet=options.quiet)
+    quiet, verbose = "quiet" in asked.given, "verbose" in asked.given
+    console = Console(stderr=True, quiet=quiet)
 
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     try:
-        finished = execute(
-            file,
-            given,
-            options.job,
+        finished = run(
+            asked,
             lambda note: say(f"note: {note}"),
-            lambda goals: ProgressDisplay(console, goals, options.quiet, options.verbose),
+            lambda goals: ProgressDisplay(console, goals, quiet, verbose),
         )
     except BrokenOffError as error:
         if error.solution is not None:
             click.echo(error.solution.answer)
         click.echo(f"error: {error}", err=True)
-        click.echo(f"resume: {_resume_command(file, error.folder, options, given)}", err=True)
-        return 130 if isinstance(error.__cause__, KeyboardInterrupt) else 2
+        click.echo(f"resume: {resume_command(asked, error.folder)}", err=True)
+        interrupted = isinstance(error.__cause__, KeyboardInterrupt)
+        return ExitStatus.INTERRUPTED if interrupted else ExitStatus.BAD_INPUT
     solution = finished.solution
-    _show(finished, console, say, options.verbose)
-    click.echo(_output(finished.record, solution, options.form))
-    if solution.ending == INTERRUPTED:
-        say(f"resume: {_resume_command(file, finished.folder, options, given)}")
-        return 130
-    spent = solution.ending.startswith("the budget")
-    return 3 if solution.best is None and spent else 0
+    _show(finished, console, say, verbose)
+    click.echo(_output(finished.record, solution, asked.given.get("form", "sygus")))
+    status = status_of(solution.ending, found=solution.best is not None)
+    if status is Status.INTERRUPTED:
+        say(f"resume: {resume_command(asked, finished.folder)}")
+    return ExitStatus.of(status)
 
 
-def _resume_command(file: str, folder: Path, options: RunOptions, given: Mapping[str, Any]) -> str:
-    """The command that continues a run, as a shell reads it."""
-    job, words = options.job, ["sycam-sygus", file]
-    values = {field.name: given.get(field.name) for field in fields(Settings)}
-    shown = {"all": job.listing, "format": None if options.form == "sygus" else options.form}
-    flags = {"certify": job.certify, "quiet": options.quiet, "verbose": options.verbose}
-    for name, value in [*(values | shown | flags).items(), *(("reuse", run) for run in job.reuse)]:
-        option = f"--{name.replace('_', '-')}"
-        if value is True:
-            words.append(option)
-        elif value not in (None, False):
-            words += [option, str(value)]
-    return shlex.join([*words, "--out", str(folder), "--resume"])
+def resume_command(asked: Asked, folder: Path) -> str:
+    """The command that continues a run, as a shell reads it.
+
+    Args:
+        asked: the problem with its options.
+        folder: of the run.
+
+    Returns:
+        One line.
+    """
+    last = {"out": str(folder), "resume": True}
+    given = {option.name: asked.given[option.name] for option in OPTIONS if option.name in asked.given.keys() - last}
+    words = [word for name, value in (given | last).items() for word in BY_NAME[name].words(value)]
+    return shlex.join(["sycam-sygus", asked.problem.file, *words])
 
 
 def _show(finished: Finished, console: Console, say: Callable[[str], None], verbose: bool) -> None:

@@ -24,7 +24,18 @@ NARROW = 2
 
 
 def run_evaluate(names: str, metric_names: str, expression: str | None, form: str, given: Mapping[str, Any]) -> None:
-    """Print the table of scores."""
+    """Print the table of scores.
+
+    Args:
+        names: of methods, separated by commas; or ``quick``, or ``all``.
+        metric_names: of metrics, separated by commas, with their options; or ``all``.
+        expression: to be scored too; None for none.
+        form: of the table: table, csv, latex or json.
+        given: settings by name, None where one is not given.
+
+    Raises:
+        SycamError: bad input; it says which.
+    """
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     find_methods(names)  # an unknown one is an error before anything is loaded
     wanted = None if metric_names.strip() == "all" else _chosen(metric_names)

@@ -46,7 +46,14 @@ class ExplainOptions:
 
 
 def run_explain(options: ExplainOptions) -> None:
-    """Print what the network predicts for each picture, and draw a row of heat maps for it."""
+    """Print what the network predicts for each picture, and draw a row of heat maps for it.
+
+    Args:
+        options: of the command.
+
+    Raises:
+        SycamError: bad input; it says which.
+    """
     default = Settings()
     settings = Settings(
         network=options.network or default.network, layer=options.layer, device=options.device or default.device

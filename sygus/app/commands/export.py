@@ -13,7 +13,16 @@ from sygus.export.record import Record, record_path
 
 
 def run_export(run: str, form: str, out: str | None) -> None:
-    """Print a run in one of the forms, or write it into a file; forms that are files go into a folder."""
+    """Print a run in one of the forms, or write it into a file; forms that are files go into a folder.
+
+    Args:
+        run: the folder of a run, or its record.
+        form: the name of one of the forms.
+        out: where to; None for stdout.
+
+    Raises:
+        SycamError: there is no such run, it found nothing, or it cannot be written there.
+    """
     chosen = FORMS[form]
     if chosen.text is None:
         _export_files(run, chosen, out)

@@ -1,17 +1,18 @@
-"""``sycam-sygus check`` and ``list``: say what a file asks and what there is."""
+"""``sycam-sygus list``, and what ``check`` says of the logic CAM: what there is, and what a file asks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import click
 
 from solvers.cam.settings import STRATEGIES, resolve
 from solvers.cegis.strategy import known_strategies
+from sygus.app.commands.check import target_lines
 from sygus.errors import OptionError, known
 from sygus.export.forms import FORMS
 from sygus.export.tables import arrow
-from sygus.language.elaborate import load_problem
+from sygus.language.problem import Problem
 from sygus.language.text import term_text
 from sygus.language.theories.cam import CAM
 from sygus.oracles.cam import SORTS, domains, probes
@@ -19,37 +20,47 @@ from sygus.oracles.equivalence import SMALLEST
 from sygus.oracles.methods import methods
 from sygus.oracles.objective import CamProblem
 from sygus.oracles.safety import SafetyOracle, hazards
-from sygus.resources import grammar_names, read_problem
+from sygus.resources import grammar_names
 from sygus.saliency.features import FEATURES
 from sygus.saliency.images import IMAGE_SETS
 from sygus.saliency.metrics import known_metrics
 from sygus.saliency.networks import NETWORKS
 
 
-def run_check(file: str) -> None:
-    """Say what a file of the logic CAM asks."""
-    name, text = read_problem(file)
-    stated = load_problem(text, name)
+def cam_lines(stated: Problem, note: Callable[[str], None]) -> list[str]:
+    """What a problem of the logic CAM asks, in words.
+
+    Args:
+        stated: the problem.
+        note: told what a user should know of the file.
+
+    Returns:
+        Lines: the function and its grammar, what is unsafe in it, the objectives, the network.
+
+    Raises:
+        SycamError: a bad option, metric or feature; it says which.
+    """
     settings, notes = resolve(stated, {})
     problem = CamProblem(stated, settings.metric)
-    target = problem.problem.target
-    grammar = target.grammar
-    for note in notes:
-        click.echo(f"note: {note}", err=True)
-    click.echo(f"{name}: well-formed, logic {problem.problem.logic}")
-    parameters = ", ".join(f"{p.name} {p.sort}" for p in target.function.parameters)
-    click.echo(f"synthesise {target.function.name} : {target.function.sort} from {parameters}")
-    for nonterminal, productions in grammar.productions.items():
-        click.echo(f"  {nonterminal.name} {nonterminal.sort}: {len(productions)} productions")
-    for line in hazard_lines(problem):
-        click.echo(line)
-    for goal in problem.goals:
-        click.echo(f"{goal.direction}imise {goal.label}")
-    click.echo(f"{len(problem.problem.constraints)} constraints; network {settings.network}, images {settings.images}")
+    for line in notes:
+        note(line)
+    return [
+        *target_lines(stated.target, stated.target.grammar),
+        *hazard_lines(problem),
+        *(f"{goal.direction}imise {goal.label}" for goal in problem.goals),
+        f"{len(stated.constraints)} constraints; network {settings.network}, images {settings.images}",
+    ]
 
 
 def hazard_lines(problem: CamProblem) -> list[str]:
-    """What is unsafe about strict divisions in the grammar, with the smallest denominators that may be zero."""
+    """What is unsafe about strict divisions in the grammar, with the smallest denominators that may be zero.
+
+    Args:
+        problem: the problem.
+
+    Returns:
+        Lines; none where nothing is divided.
+    """
     target = problem.problem.target
     found = hazards(target.grammar, SafetyOracle(domains(nonnegative=True)))
     drawn = probes(target.function.parameters, nonnegative=True, seed=0)
@@ -80,7 +91,14 @@ def _ordinary_strategies() -> Mapping[str, str]:
 
 
 def run_list(kind: str) -> None:
-    """Print the names of one kind and what they are."""
+    """Print the names of one kind and what they are.
+
+    Args:
+        kind: networks, images, metrics, methods, features, functions, strategies or grammars.
+
+    Raises:
+        OptionError: an unknown kind.
+    """
     kinds: dict[str, Mapping[str, str]] = {
         "networks": NETWORKS,
         "images": IMAGE_SETS,

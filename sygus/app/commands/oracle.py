@@ -22,6 +22,11 @@ from sygus.statistics import Mean
 def run_oracle(name: str, question: Sequence[str], given: Mapping[str, Any]) -> None:
     """Print ``(score)``: the mean of a metric over the search pictures, of the function that is asked about.
 
+    Args:
+        name: of the metric.
+        question: the words of the command line.
+        given: settings by name, None where one is not given.
+
     Raises:
         OptionError: an unknown metric, or the question cannot be read.
         SourceError: the question is no function over features.
@@ -39,7 +44,13 @@ def run_oracle(name: str, question: Sequence[str], given: Mapping[str, Any]) -> 
 
 
 def asked_about(question: Sequence[str]) -> Term:
-    """The function of a question: one value on the command line, or a file that holds the tuple of it.
+    """The function of a question.
+
+    Args:
+        question: one value on the command line, or a file that holds the tuple of it.
+
+    Returns:
+        Its body, over features.
 
     Raises:
         OptionError: the file cannot be read.

@@ -15,7 +15,15 @@ PAGE = "report.html"
 
 
 def run_report(run: str, out: str | None) -> None:
-    """Write the page, by default beside the run's record."""
+    """Write the page.
+
+    Args:
+        run: the folder of a run, or its record.
+        out: where to; by default beside the record.
+
+    Raises:
+        SycamError: there is no such run, or it cannot be written there.
+    """
     folder = record_path(run).parent
     page = report_page(Record.read(run), Gallery.read(folder))
     path = folder / PAGE if out is None else Path(out)

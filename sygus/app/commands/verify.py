@@ -15,9 +15,13 @@ from solvers.cegis.answer import Answer, Judgement, check
 from solvers.cegis.limits import Limits
 from solvers.cegis.logic.verifier import Encoder
 from solvers.cegis.specification import Specification
+from sygus.app.dispatch import read, side_of
+from sygus.app.functions import derivation_lines
+from sygus.app.options import Side
+from sygus.app.statuses import ExitStatus
 from sygus.errors import OptionError, SourceError
-from sygus.language.elaborate import ReadAnswer, load_problem, read_answer
-from sygus.language.problem import Derivation, Problem
+from sygus.language.elaborate import ReadAnswer, read_answer
+from sygus.language.problem import Problem
 from sygus.language.syntax import script as ast
 from sygus.language.syntax.printer import print_symbol
 from sygus.language.terms import (
@@ -42,34 +46,47 @@ from sygus.language.theories import Theory
 from sygus.language.theories.sorts import representation
 from sygus.language.theories.values import value_term
 from sygus.oracles.external import read_value
-from sygus.resources import read_problem
-
-NOT_VERIFIED = 1
 
 
-def run_verify(file: str, answer_file: str, seconds: float) -> int:
-    """Say whether an answer is right and in the grammar, with its derivation; the exit status."""
-    name, text = read_problem(file)
+def run_verify(file: str, answer_file: str, seconds: float) -> ExitStatus:
+    """Say whether an answer is right and in the grammar, with its derivation.
+
+    Args:
+        file: a path of an ordinary problem.
+        answer_file: of an answer in SyGuS-IF.
+        seconds: that Z3 may take.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        OptionError: a file cannot be read, the answer defines no function, or the problem asks for heat maps.
+        SourceError: with the position of what is wrong in either file.
+    """
     try:
         answer = Path(answer_file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise OptionError(f"ANSWER: cannot read '{answer_file}' ({error})", "give a text file") from None
     if answer.strip() in ("infeasible", "fail"):
         raise OptionError(f"ANSWER: '{answer.strip()}' defines no function", "give a file with (define-fun …)")
-    specification = Specification(load_problem(text, name))
-    read = read_answer(text, name, answer, answer_file)
+    problem = read(file)
+    if side_of(problem) is Side.CAM:
+        hint = f"score it: sycam-sygus evaluate --expression @{answer_file} --metrics …"
+        raise OptionError(f"FILE: '{file}' asks for heat maps, of which no answer is proved", hint)
+    specification = Specification(problem)
+    given = read_answer(problem, answer, answer_file)
     try:
-        wrong = _wrong(specification, read, Limits(seconds))
+        wrong = _wrong(specification, given, Limits(seconds))
     except SourceError as error:
         raise error.located(answer_file, answer) from None
     if wrong is not None:
         click.echo(wrong)
-        return NOT_VERIFIED
+        return ExitStatus.NOT_VERIFIED
     click.echo("correct: in the grammar, and every constraint is proved by Z3")
     if specification.problem.objectives:
-        about = "the values are right" if read.values else "the answer gives no values"
+        about = "the values are right" if given.values else "the answer gives no values"
         click.echo(f"note: {about}; whether others are better is not checked")
-    return 0
+    return ExitStatus.DONE
 
 
 def _wrong(specification: Specification, read: ReadAnswer, limits: Limits) -> str | None:
@@ -151,13 +168,3 @@ def _value_shown(value: Any, sort: Sort, theory: Theory) -> str:
         return term_text(value_term(value, sort, theory), theory.numerals)
     except ValueError:
         return repr(value)
-
-
-def derivation_lines(derivation: Derivation, numerals: Sort | None) -> list[str]:
-    """The productions used, the outermost first, each below and to the right of the one whose hole it fills."""
-    lines, stack = [], [(derivation, 0)]
-    while stack:
-        node, depth = stack.pop()
-        lines.append(f"{'  ' * depth}{term_text(node.production.template, numerals)}")
-        stack.extend((child, depth + 1) for child in reversed(node.children))
-    return lines

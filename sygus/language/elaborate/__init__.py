@@ -83,30 +83,24 @@ class ReadAnswer:
     values: tuple[ast.TermExpression, ...]
 
 
-def load_answer(text: str, file: str, answer: str, answer_file: str) -> dict[SynthFunction, Term]:
+def load_answer(problem: Problem, answer: str, answer_file: str) -> dict[SynthFunction, Term]:
     """The bodies that :func:`read_answer` finds."""
-    return read_answer(text, file, answer, answer_file).bodies
+    return read_answer(problem, answer, answer_file).bodies
 
 
-def read_answer(text: str, file: str, answer: str, answer_file: str) -> ReadAnswer:
+def read_answer(problem: Problem, answer: str, answer_file: str) -> ReadAnswer:
     """What an answer to a problem says.
 
     Args:
-        text: of the problem.
-        file: its name.
+        problem: what was asked.
         answer: ``((define-fun f …)…)`` or ``((value …) (define-fun f …)…)``; the definitions may use the problem's
             macros.
         answer_file: its name.
 
     Raises:
-        SourceError: with the position of what is wrong in either text, such as a function that is missing.
+        SourceError: with the position of what is wrong in the answer, such as a function that is missing.
     """
-    elaborator = Elaborator(parse(text, file))
-    try:
-        elaborator.go_through()
-    except SourceError as error:
-        raise error.located(file, text) from None
-    wanted = {target.function.name: target.function for target in elaborator.targets}
+    wanted = {target.function.name: target.function for target in problem.targets}
     values, commands = parse_answer(answer, answer_file)
     found: dict[SynthFunction, Term] = {}
     binding: set[SynthFunction] = set()
@@ -115,7 +109,7 @@ def read_answer(text: str, file: str, answer: str, answer_file: str) -> ReadAnsw
             function = wanted.get(command.name)
             if function is None or function in found:
                 fail(f"'{command.name}' is not asked for", command.position, known(wanted, command.name, "asked for"))
-            definition = check_definition(command, elaborator.scope)
+            definition = check_definition(command, problem.scope)
             sorts = tuple(p.sort for p in definition.parameters)
             if (sorts, definition.sort) != (tuple(p.sort for p in function.parameters), function.sort):
                 hint = f"it takes {' '.join(str(p.sort) for p in function.parameters)} and gives {function.sort}"
@@ -128,8 +122,8 @@ def read_answer(text: str, file: str, answer: str, answer_file: str) -> ReadAnsw
         if missing:
             end = commands[-1].position if commands else Position(1, 1, 1, 1)
             fail(f"the answer does not define '{missing[0]}'", end, "define every function asked for")
-        if values and len(values) != len(elaborator.objectives):
-            message = f"the answer gives {len(values)} values, the problem has {len(elaborator.objectives)} objectives"
+        if values and len(values) != len(problem.objectives):
+            message = f"the answer gives {len(values)} values, the problem has {len(problem.objectives)} objectives"
             fail(message, values[0].position, "give the value of each objective, or no values")
     except SourceError as error:
         raise error.located(answer_file, answer) from None

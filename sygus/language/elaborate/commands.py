@@ -107,6 +107,7 @@ class Elaborator:
             text=self.script.text,
             logic=self.logic.logic,
             theory=self.scope.theory,
+            scope=self.scope,
             targets=tuple(self.targets),
             constraints=tuple(self.constraints),
             objectives=self.objectives,

@@ -62,7 +62,8 @@ class Function:
         kernel: vectorised, of torch's tensors; outside CAM of NumPy's arrays as well. In the theory CAM a Map has
             shape (..., K, h, w), a Weight (..., K, 1, 1) and every other sort (..., 1, 1, 1), so smaller ranks
             broadcast into larger ones; in the others values have shape (..., points) and hold what
-            :mod:`sygus.language.theories.sorts` says. Constants have no dimensions.
+            :mod:`sygus.language.theories.sorts` says, or Python's own numbers, see
+            :mod:`sygus.language.theories.exact`. Constants have no dimensions.
         z3: the value at one pixel of one channel; reductions introduce a fresh constant with what is known of it.
         sympy: for canonical forms and names; guards of total division are not represented.
         latex: as the papers write it.

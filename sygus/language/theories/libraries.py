@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-__all__ = ["array_library", "converted", "rounded", "same", "sympy", "torch", "truncated_quotient"]
+__all__ = ["array_library", "converted", "exact", "rounded", "same", "sympy", "torch", "truncated_quotient"]
 
 ROUNDING = 1e-9
 """Numbers closer than this, or than this share of the smaller, differ by rounding."""
@@ -45,9 +45,16 @@ def array_library(*values: Any) -> Any:
 
 
 def converted(a: Any, dtype: str) -> Any:
-    """With numbers of this type, named as torch and NumPy both name it."""
+    """With numbers of this type, named as torch and NumPy both name it; exact numbers stay as they are."""
     library = array_library(a)
-    return a.astype(dtype) if library is np else a.to(getattr(library, dtype))
+    if library is np:
+        return a if exact(a) else a.astype(dtype)
+    return a.to(getattr(library, dtype))
+
+
+def exact(a: Any) -> bool:
+    """Whether a value is an array of Python's own numbers, which are neither rounded nor wrapped."""
+    return array_library(a) is np and np.asarray(a).dtype.kind == "O"
 
 
 def rounded(*values: Any) -> bool:

@@ -10,13 +10,15 @@ import z3
 from sygus.language.terms import BOOL, INT, REAL
 from sygus.language.theories.arithmetic import COMPARISON, division, ring
 from sygus.language.theories.function import PRODUCT, Function, Latex, Theory, fixed, named
-from sygus.language.theories.libraries import array_library, converted, same, sympy
+from sygus.language.theories.libraries import array_library, converted, exact, same, sympy
 from sygus.language.theories.undefined import left_open
 
 
 def _floor(a: Any) -> Any:
-    """The largest integer that is at most a number, up to rounding."""
+    """The largest integer that is at most a number, up to rounding where it is rounded."""
     library = array_library(a)
+    if exact(a):
+        return library.floor(a)
     nearest = library.round(a)
     return library.where(same(a, nearest), nearest, library.floor(a))
 

@@ -17,7 +17,7 @@ INT2 = "(set-logic LIA) (synth-fun f ((x Int) (y Int)) Int) (declare-var a Int) 
 
 
 def body(spec: Specification, text: str) -> dict[SynthFunction, Term]:
-    return load_answer(spec.problem.text, "test.sl", f"((define-fun f ((x Int) (y Int)) Int {text}))", "answer")
+    return load_answer(spec.problem, f"((define-fun f ((x Int) (y Int)) Int {text}))", "answer")
 
 
 def test_examples_are_recognised_in_every_form() -> None:
@@ -112,7 +112,7 @@ def test_division_by_zero_may_be_anything() -> None:
     text = "(set-logic NIA) (synth-fun f ((x Int)) Int) (declare-var a Int)"
     spec = specification(f"{text} (constraint (= (f a) 0))")
     answer = "((define-fun f ((x Int)) Int (div x 0)))"
-    assert not verify(spec, load_answer(spec.problem.text, "t", answer, "a"), Limits(10)).correct
+    assert not verify(spec, load_answer(spec.problem, answer, "a"), Limits(10)).correct
 
 
 def test_samples_judge_as_the_definition_says() -> None:

@@ -402,7 +402,7 @@ def test_what_the_grammar_does_not_derive_is_no_answer() -> None:
     spec = specification(text)
 
     def judged(body: str) -> Judgement:
-        answer = load_answer(spec.problem.text, "p", f"((define-fun f ((x Int)) Int {body}))", "a")
+        answer = load_answer(spec.problem, f"((define-fun f ((x Int)) Int {body}))", "a")
         return check(spec, answer, Limits(5)).judgement
 
     assert judged("(+ x (+ x x))") is Judgement.ACCEPTED

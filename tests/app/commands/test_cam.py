@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from sygus.app.cli import main
+from sygus.app.commands.cam import resume_command
+from sygus.app.dispatch import Asked, read
 from sygus.language.elaborate import load_problem
 from sygus.language.syntax import parse_answer
 from sygus.language.text import term_text
@@ -158,6 +161,28 @@ def test_what_fails_after_the_search_does_not_cost_the_answer(tmp_path: Path, mo
     assert result.stdout == (out / "answer.sy").read_text()
     assert "cannot write to" in result.stderr
     assert "resume: sycam-sygus gradcam_plus --search-images 32" in result.stderr
+
+
+def test_the_command_that_resumes_gives_every_option_again(tmp_path: Path) -> None:
+    given = {
+        "network": "shapes-resnet",
+        "search_images": 12,
+        "strict": True,
+        "seed": 0,
+        "budget": "size=3",
+        "reuse": ("runs/a", "runs/a b"),
+        "certify": True,
+        "listing": "all.csv",
+        "form": "json",
+        "quiet": True,
+    }
+    line = resume_command(Asked(read("gradcam"), given), tmp_path / "a run")
+    program, *words = shlex.split(line)
+    context = main.commands["solve"].make_context("solve", list(words))
+    found = {name: value for name, value in context.params.items() if value not in (None, ())}
+    assert program == "sycam-sygus"
+    assert found == given | {"file": "gradcam", "out": str(tmp_path / "a run"), "resume": True}
+    assert words[-1] == "--resume"
 
 
 def test_check_synth_stops_at_the_first_that_satisfies(tmp_path: Path) -> None:

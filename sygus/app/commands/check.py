@@ -1,0 +1,69 @@
+"""``sycam-sygus check``: say what a file asks, without searching."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import click
+
+from solvers.cegis.specification import Specification
+from solvers.cegis.strategy import known_strategies
+from sygus.app.dispatch import file_notes, read, side_of
+from sygus.app.options import Side
+from sygus.language.problem import Grammar, Problem, Target
+
+
+def run_check(file: str) -> None:
+    """Say what a file asks.
+
+    Args:
+        file: a path, or the bare name of a shipped grammar.
+
+    Raises:
+        SycamError: bad input; it says which.
+    """
+    problem = read(file)
+    for note in file_notes(problem):
+        click.echo(f"note: {note}", err=True)
+    if side_of(problem) is Side.CAM:
+        from sygus.app.commands.inspect import cam_lines
+
+        lines: Iterable[str] = cam_lines(problem, lambda note: click.echo(f"note: {note}", err=True))
+    else:
+        lines = _ordinary_lines(problem)
+    click.echo(f"{problem.file}: well-formed, logic {problem.logic}")
+    for line in lines:
+        click.echo(line)
+
+
+def target_lines(target: Target, grammar: Grammar) -> Iterator[str]:
+    """What is to be synthesised.
+
+    Args:
+        target: a function.
+        grammar: of it, to be described.
+
+    Yields:
+        Lines: the function, and each nonterminal.
+    """
+    parameters = ", ".join(f"{p.name} {p.sort}" for p in target.function.parameters) or "nothing"
+    yield f"synthesise {target.function.name} : {target.function.sort} from {parameters}"
+    for nonterminal, productions in grammar.productions.items():
+        yield f"  {nonterminal.name} {nonterminal.sort}: {len(productions)} productions"
+
+
+def _ordinary_lines(problem: Problem) -> Iterator[str]:
+    for target in problem.targets:
+        yield from target_lines(target, target.written)
+    counts = {
+        "variables": problem.variables,
+        "constraints": problem.constraints,
+        "assumptions": problem.assumptions,
+        "objectives": problem.objectives,
+        "oracles": [*problem.oracles, *problem.calls],
+    }
+    yield ", ".join(f"{len(found)} {what}" for what, found in counts.items())
+    if not (problem.objectives or counts["oracles"]):
+        specification = Specification(problem)
+        usable = [strategy.name for strategy in known_strategies().values() if strategy.applies(specification)]
+        yield f"strategies: {', '.join(usable) or 'none can do anything'}"

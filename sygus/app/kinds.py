@@ -1,0 +1,98 @@
+"""What options take: how messages call it, and how a value of Python is read as it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+from sygus.errors import OptionError
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """What an option takes.
+
+    Attributes:
+        wanted: in words, for messages.
+        read: from a value of Python to the option's, None where it is none.
+    """
+
+    wanted: str
+    read: Callable[[object], Any]
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _place(value: object) -> str | None:
+    return str(value) if isinstance(value, str | Path) else None
+
+
+def _places(value: object) -> list[str] | None:
+    fits = isinstance(value, list | tuple) and all(isinstance(item, str | Path) for item in value)
+    return [str(item) for item in value] if fits and isinstance(value, list | tuple) else None
+
+
+def _whole(value: object) -> int | None:
+    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
+
+
+def _count(value: object) -> int | None:
+    number = _whole(value)
+    return None if number is None or number < 1 else number
+
+
+def _seconds(value: object) -> float | None:
+    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else 0.0
+    return number if number > 0 else None
+
+
+def _truth(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _metric(value: object) -> str | None:
+    """A metric by its name, or by the function that is registered as one."""
+    if not callable(value):
+        return _text(value)
+    from sygus.saliency.metrics import known_metrics
+
+    found = next((metric.name for metric in known_metrics().values() if metric.function is value), None)
+    if found is None:
+        raise OptionError(f"solve: metric is {shown(value)}, no metric", f"give {METRIC.wanted}")
+    return found
+
+
+TEXT = Kind("a text, as on the command line", _text)
+PLACE = Kind("a file", _place)
+PLACES = Kind("a list of the folders of runs", _places)
+WHOLE = Kind("a whole number", _whole)
+COUNT = Kind("a whole number of at least 1", _count)
+SECONDS = Kind("a number of seconds above 0", _seconds)
+SWITCH = Kind("True or False", _truth)
+METRIC = Kind(
+    "its name, 'package.module:function', or a function that sygus.saliency.metrics.metric decorates", _metric
+)
+
+
+def shown(value: object) -> str:
+    """A value for a message: short ones as Python writes them, others by their type.
+
+    Args:
+        value: any.
+
+    Returns:
+        The words.
+    """
+    if isinstance(value, str | int | float | bool | dict | list | tuple | set):
+        text = repr(value)
+        return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return f"of the type {type(value).__name__}"
+
+
+_SHOWN = 60
+"""Characters of a value in a message."""

@@ -1,0 +1,345 @@
+"""Problems of every logic but CAM, as the command line and Python solve them: no torch, no SymPy, no folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from solvers.cegis.answer import Answer, Judgement, check
+from solvers.cegis.limits import Limits, OutOfTimeError
+from solvers.cegis.logic.verifier import interrupted
+from solvers.cegis.modulo import Modulo
+from solvers.cegis.portfolio import AUTO, Found, Portfolio, best_answer
+from solvers.cegis.specification import Specification
+from sygus.app.functions import SynthesizedFunction
+from sygus.app.statuses import Status
+from sygus.errors import OptionError
+from sygus.language.elaborate import load_answer
+from sygus.language.problem import Problem
+from sygus.oracles.external import OracleTimeError
+
+DEFAULT_SECONDS = 60.0
+PATIENCE = 0.5
+"""After the first answer a shorter one is looked for half as long again as the first one took."""
+
+
+@dataclass(frozen=True)
+class OrdinaryOptions:
+    """How to look for an answer.
+
+    Attributes:
+        time: seconds.
+        size: the nodes of the largest answer; None where there is no limit.
+        depth: the depth of the deepest answer, a constant being 1 deep; None where there is no limit.
+        strategy: the one to use, or ``auto``.
+        certify: read the answer's text back, derive and prove it anew; what fails is no answer.
+        allow_external_oracles: executables that the file names as oracles may be started.
+    """
+
+    time: float = DEFAULT_SECONDS
+    size: int | None = None
+    depth: int | None = None
+    strategy: str = AUTO
+    certify: bool = False
+    allow_external_oracles: bool = False
+
+    def limits(self) -> Limits:
+        """The limits of a search that begins at this moment."""
+        return Limits(self.time, self.size, self.depth)
+
+
+@dataclass(frozen=True, eq=False)
+class OrdinaryAnswer:
+    """An answer: every function is derived from its grammar, and Z3 has proved every constraint.
+
+    Attributes:
+        answer: in SyGuS-IF, as the command line prints it.
+        functions: those that were asked for, by name, in the order of the file.
+        size: the nodes of all bodies together.
+        strategy: that found it.
+        seconds: from the beginning of the search until it was found.
+        certified: whether, as asked, its text was read back, derived anew and proved anew.
+    """
+
+    answer: str
+    functions: Mapping[str, SynthesizedFunction]
+    size: int
+    strategy: str
+    seconds: float
+    certified: bool
+
+    @property
+    def function(self) -> SynthesizedFunction:
+        """The function asked for; the first, where there are several."""
+        return next(iter(self.functions.values()))
+
+    def __str__(self) -> str:
+        return self.answer
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OrdinaryResult:
+    """What became of an ordinary problem. It prints as the answer.
+
+    Attributes:
+        problem: what was asked.
+        options: with which options.
+        status: how the search ended.
+        best: the smallest answer that was found in the time for it; None where none was.
+        seconds: until the answer was found, or until the search ended without one.
+        reason: the proof that there is none, in words; None where there is no such proof.
+        notes: what each strategy did.
+        warnings: what stood in the way.
+    """
+
+    problem: Problem
+    options: OrdinaryOptions
+    status: Status
+    best: OrdinaryAnswer | None
+    seconds: float
+    reason: str | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def found(self) -> bool:
+        """Whether there is an answer."""
+        return self.best is not None
+
+    @property
+    def answer(self) -> str:
+        """The answer in SyGuS-IF, as the command line prints it: definitions, ``infeasible`` or ``fail``."""
+        if self.best is not None:
+            return self.best.answer
+        return "infeasible" if self.status is Status.INFEASIBLE else "fail"
+
+    @property
+    def functions(self) -> Mapping[str, SynthesizedFunction]:
+        """The functions that were found, by name; empty where there are none."""
+        return MappingProxyType({}) if self.best is None else self.best.functions
+
+    @property
+    def function(self) -> SynthesizedFunction:
+        """The function asked for; the first, where there are several.
+
+        Raises:
+            OptionError: nothing was found.
+        """
+        if self.best is None:
+            raise OptionError(f"the search found no function: {self.reason or self.status}", "look at notes")
+        return self.best.function
+
+    @property
+    def size(self) -> int | None:
+        """The nodes of all bodies together; None where nothing was found."""
+        return None if self.best is None else self.best.size
+
+    @property
+    def strategy(self) -> str | None:
+        """The strategy that found the answer; None where nothing was found."""
+        return None if self.best is None else self.best.strategy
+
+    @property
+    def certified(self) -> bool:
+        """Whether, as ``certify`` asks, the answer's text was read back, derived anew and proved anew."""
+        return self.best is not None and self.best.certified
+
+    def answers(self) -> FurtherAnswers:
+        """Answers, smallest first, each another term, found while one iterates; this one may be among them.
+
+        Returns:
+            An iterator. Its search has the options of this one, and its time begins to run now.
+
+        Raises:
+            OptionError: the problem has external oracles.
+        """
+        return further_answers(self.problem, self.options)
+
+    def __str__(self) -> str:
+        return self.answer
+
+    def __repr__(self) -> str:
+        return f"OrdinaryResult({self.status}: {self.answer})"
+
+
+@dataclass(eq=False)
+class FurtherAnswers(Iterator[OrdinaryAnswer]):
+    """Answers as they are found.
+
+    Attributes:
+        portfolio: that looks for them.
+        options: with which options.
+        count: how many were given.
+        warnings: what stood in the way.
+    """
+
+    portfolio: Portfolio
+    options: OrdinaryOptions
+    count: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._found = self.portfolio.answers()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What each strategy that has ended did."""
+        return tuple(self.portfolio.notes)
+
+    @property
+    def status(self) -> Status:
+        """What the search has come to so far; once there are no more answers, how it ended."""
+        return _status(self.portfolio, found=self.count > 0)
+
+    def __next__(self) -> OrdinaryAnswer:
+        while True:
+            with interrupted(self.portfolio.limits):  # while somebody looks at an answer, Z3 is left alone
+                found = next(self._found, None)
+            if found is None:
+                raise StopIteration
+            answer = _checked(found, self.portfolio.specification.problem, self.options, self.warnings.append)
+            if answer is not None:
+                self.count += 1
+                return answer
+
+
+def solve_ordinary(problem: Problem, options: OrdinaryOptions) -> OrdinaryResult:
+    """Look for an answer, and for half as long again for a smaller one.
+
+    A KeyboardInterrupt ends the search; the result then holds the best so far.
+
+    Args:
+        problem: of any logic but CAM.
+        options: how.
+
+    Returns:
+        What became of it.
+
+    Raises:
+        OptionError: there is no such strategy, or it can do nothing here.
+        SourceError: the problem asks for something that no solver here answers.
+        OracleError: an external oracle does not answer as it should.
+    """
+    if _asks_oracles(problem, options):
+        return _solve_modulo(problem, options)
+    portfolio = _portfolio(problem, options, further=False)
+    try:
+        found = best_answer(portfolio, PATIENCE)
+    except KeyboardInterrupt:
+        best = None if portfolio.best is None else _answer(portfolio.best, problem)
+        seconds = portfolio.limits.spent if best is None else best.seconds
+        return OrdinaryResult(problem, options, Status.INTERRUPTED, best, seconds, warnings=("interrupted",))
+    warnings: list[str] = []
+    best = None if found is None else _checked(found, problem, options, warnings.append)
+    return OrdinaryResult(
+        problem,
+        options,
+        _status(portfolio, found=best is not None),
+        best,
+        portfolio.limits.spent if best is None else best.seconds,
+        portfolio.infeasible if best is None else None,
+        tuple(portfolio.notes),
+        tuple(warnings),
+    )
+
+
+def further_answers(problem: Problem, options: OrdinaryOptions) -> FurtherAnswers:
+    """Answers, smallest first, each another term, as many as there are and time allows.
+
+    Args:
+        problem: of any logic but CAM.
+        options: how; the time begins to run now.
+
+    Returns:
+        An iterator that searches while it is asked for the next one.
+
+    Raises:
+        OptionError: there is no such strategy, it can do nothing here, or the problem has external oracles.
+        SourceError: the problem asks for something that no solver here answers.
+    """
+    if _asks_oracles(problem, options):
+        raise OptionError("--next, --all and answers(): not available with external oracles", "ask for one answer")
+    return FurtherAnswers(_portfolio(problem, options, further=True), options)
+
+
+def _asks_oracles(problem: Problem, options: OrdinaryOptions) -> bool:
+    """Whether executables are to be asked; refuses what no ordinary solver answers."""
+    if problem.objectives:
+        message = f"optimize-synth is not available in the logic {problem.logic}"
+        raise problem.error(message, problem.asked, "end the file with (check-synth), or use the logic CAM")
+    return options.allow_external_oracles and bool(problem.oracles or problem.calls)
+
+
+def _portfolio(problem: Problem, options: OrdinaryOptions, *, further: bool) -> Portfolio:
+    specification = Specification(problem)
+    return Portfolio.of(specification, options.limits(), options.strategy, further=further)
+
+
+def _solve_modulo(problem: Problem, options: OrdinaryOptions) -> OrdinaryResult:
+    """Answer a problem whose oracles are executables."""
+    if options.certify:
+        raise OptionError("--certify: not available with external oracles", "leave it out")
+    modulo = Modulo(problem, options.limits(), options.strategy)
+    found, spent, warnings = None, False, []
+    try:
+        found = modulo.solve()
+    except OutOfTimeError:
+        spent = True
+    except OracleTimeError as error:
+        spent = True
+        warnings.append(f"out of time: {error}")
+    except KeyboardInterrupt:
+        return OrdinaryResult(
+            problem, options, Status.INTERRUPTED, None, modulo.limits.spent, warnings=("interrupted",)
+        )
+    status = Status.SPENT if spent else _status(modulo, found=found is not None)
+    best = None if found is None else _answer(found, problem)
+    return OrdinaryResult(
+        problem,
+        options,
+        status,
+        best,
+        modulo.limits.spent if best is None else best.seconds,
+        modulo.infeasible if best is None else None,
+        (f"the oracles were asked {modulo.questions} times",),
+        tuple(warnings),
+    )
+
+
+def _status(search: Portfolio | Modulo, *, found: bool) -> Status:
+    if found:
+        return Status.SOLVED
+    if search.infeasible is not None:
+        return Status.INFEASIBLE
+    return Status.SPENT if search.out_of_time else Status.FAIL
+
+
+def _checked(
+    found: Found, problem: Problem, options: OrdinaryOptions, warn: Callable[[str], None]
+) -> OrdinaryAnswer | None:
+    """The answer; with ``certify`` only where a second look at its text agrees."""
+    if not options.certify:
+        return _answer(found, problem)
+    bodies = load_answer(problem, found.answer.text, "the answer")
+    again = check(Specification(problem), bodies, Limits(options.time))
+    if again.judgement is not Judgement.ACCEPTED:
+        warn(f"an answer is left out, for on a second look it is {again.judgement}")
+        return None
+    return _answer(found, problem, certified=True)
+
+
+def _answer(found: Found, problem: Problem, *, certified: bool = False) -> OrdinaryAnswer:
+    answer = found.answer
+    return OrdinaryAnswer(
+        answer.text, _functions(answer, problem), answer.size, found.strategy, found.seconds, certified
+    )
+
+
+def _functions(answer: Answer, problem: Problem) -> Mapping[str, SynthesizedFunction]:
+    return MappingProxyType(
+        {
+            symbol.name: SynthesizedFunction(symbol, body, answer.derivations[symbol], problem.theory)
+            for symbol, body in answer.bodies.items()
+        }
+    )
