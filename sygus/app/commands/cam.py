@@ -14,8 +14,9 @@ import click
 from rich.console import Console
 
 from solvers.cam.job import BrokenOffError, Finished, JobOptions, execute
+from solvers.cam.run import Ending
 from solvers.cam.settings import Settings
-from solvers.cam.solve import INTERRUPTED, Solution
+from solvers.cam.solution import Solution
 from sygus.app.display import ProgressDisplay, accounting_line, front_table, score_table
 from sygus.export.latex import weight_equation
 from sygus.export.latex_document import bare_formula
@@ -63,11 +64,10 @@ def run_solve(file: str, options: RunOptions, given: Mapping[str, Any]) -> int:
     solution = finished.solution
     _show(finished, console, say, options.verbose)
     click.echo(_output(finished.record, solution, options.form))
-    if solution.ending == INTERRUPTED:
+    if solution.ending is Ending.INTERRUPTED:
         say(f"resume: {_resume_command(file, finished.folder, options, given)}")
         return 130
-    spent = solution.ending.startswith("the budget")
-    return 3 if solution.best is None and spent else 0
+    return 3 if solution.best is None and solution.ending is Ending.BUDGET else 0
 
 
 def _resume_command(file: str, folder: Path, options: RunOptions, given: Mapping[str, Any]) -> str:
@@ -95,7 +95,7 @@ def _show(finished: Finished, console: Console, say: Callable[[str], None], verb
         console.print(score_table(record.table, record.measures, *counts))
     if solution.best is not None:
         say(f"LaTeX: {weight_equation(solution.best.term)}")
-    say(f"search ended: {solution.ending}")
+    say(f"search ended: {solution.conclusion}")
     if solution.certificates is not None:
         kinds = Counter(certificate.status for _, certificate in solution.certificates)
         found = ", ".join(f"{kinds[status]} {status}" for status in ("proved", "refuted", "open"))

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from solvers.cam.job import FIGURE_METHODS, FIGURE_PICTURES
-from solvers.cam.solve import prepare
+from solvers.cam.job import FIGURE_METHODS, FIGURE_PICTURES, prepare
 from sygus.errors import OptionError, SycamError
 from sygus.export.figures import heat_map_figure
 from sygus.export.gallery import Gallery

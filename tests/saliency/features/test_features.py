@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from solvers.cam.settings import Settings
-from solvers.cam.solve import load_subjects
+from solvers.cam.subjects import load_subjects
 from sygus.saliency.features import FEATURES, Measurements, draw
 from sygus.saliency.features import measured as module
 from sygus.saliency.features.cache import Cache
