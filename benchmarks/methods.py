@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from solvers.cam.settings import Settings
-from solvers.cam.solve import load_subjects
+from solvers.cam.subjects import load_subjects
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.methods import methods
 from sygus.saliency.features import measure

@@ -15,7 +15,7 @@ import torch
 from harness import interleaved, report
 
 from solvers.cam.settings import Settings
-from solvers.cam.solve import load_subjects
+from solvers.cam.subjects import load_subjects
 from sygus.oracles.cam import CamOracle, saliency_of
 from sygus.oracles.expressions import read_expression
 from sygus.saliency.metrics import METRICS, Evaluation, Metric

@@ -16,11 +16,12 @@ from harness import report
 from solvers.cam.learners.enumerate import Enumerate
 from solvers.cam.race import Mode, Racer
 from solvers.cam.run import BATCH
+from solvers.cam.search import space_of
 from solvers.cam.settings import Settings
-from solvers.cam.solve import load_subjects
+from solvers.cam.subjects import load_subjects
 from sygus.language.elaborate import load_problem
-from sygus.oracles.cam import CamOracle, HeatMaps, Scores, domains, probes
-from sygus.oracles.safety import SafetyOracle
+from sygus.oracles.cam import CamOracle, HeatMaps, Scores
+from sygus.oracles.objective import CamProblem
 from sygus.resources import read_problem
 from sygus.saliency.metrics import Metric, find_metric
 
@@ -44,14 +45,12 @@ class Table(CamOracle):
 
 def distinct_heat_maps(network: str) -> tuple[CamOracle, list[HeatMaps]]:
     """The maps of every term up to the size, equal ones once, in the order of a run."""
-    subjects = load_subjects(Settings(network=network))
-    problem = load_problem(*reversed(read_problem("gradcam_plus")))
-    nonnegative = subjects.search.subject.network.nonnegative
-    draw = probes(problem.target.function.parameters, nonnegative=nonnegative, seed=0)
-    safety = SafetyOracle(domains(nonnegative))
-    strategy = Enumerate(problem.target.grammar, draw, safety, size=SIZE)
+    settings = Settings(network=network, budget=f"size={SIZE}")
+    subjects = load_subjects(settings)
+    problem = CamProblem(load_problem(*reversed(read_problem("gradcam_plus"))))
+    learner = Enumerate(space_of(problem, settings, subjects.search))
     found: dict[str, HeatMaps] = {}
-    while proposals := strategy.ask(BATCH):
+    while proposals := learner.ask(BATCH):
         for heat in subjects.search.heat_maps([proposal.term for proposal in proposals]):
             if heat.finite:
                 found.setdefault(heat.key, heat)

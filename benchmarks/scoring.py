@@ -11,11 +11,11 @@ from harness import interleaved, report
 
 from solvers.cam.learners.enumerate import Enumerate
 from solvers.cam.run import BATCH
+from solvers.cam.search import space_of
 from solvers.cam.settings import Settings
-from solvers.cam.solve import load_subjects
+from solvers.cam.subjects import load_subjects
 from sygus.language.elaborate import load_problem
-from sygus.oracles.cam import domains, probes
-from sygus.oracles.safety import SafetyOracle
+from sygus.oracles.objective import CamProblem
 from sygus.resources import read_problem
 from sygus.saliency.heatmap import saliency
 from sygus.saliency.metrics import find_metric
@@ -28,15 +28,15 @@ def main() -> None:
     """Measure and report."""
     rows = []
     for network in ("shapes-vgg", "shapes-resnet"):
-        subjects = load_subjects(Settings(network=network))
+        settings = Settings(network=network, budget="size=7")
+        subjects = load_subjects(settings)
         oracle = subjects.search
         subject, metric = oracle.subject, find_metric("average-drop")
-        problem = load_problem(*reversed(read_problem("gradcam_plus")))
-        draw = probes(problem.target.function.parameters, nonnegative=True, seed=0)
-        strategy = Enumerate(problem.target.grammar, draw, SafetyOracle(domains(True)), size=7)
+        problem = CamProblem(load_problem(*reversed(read_problem("gradcam_plus"))))
+        learner = Enumerate(space_of(problem, settings, oracle))
         terms = []
         while len(terms) < SKIPPED + BATCH:
-            terms.extend(proposal.term for proposal in strategy.ask(BATCH))
+            terms.extend(proposal.term for proposal in learner.ask(BATCH))
         batch = terms[SKIPPED : SKIPPED + BATCH]
         everything = torch.arange(len(subject.targets))
         heat = oracle.heat_maps(batch)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import doctest
 import importlib.util
+import json
+import os
 import re
 import shlex
-from itertools import islice
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from cam_terms import read
+from own_learner import write_readme_learner
 from places import ROOT
-from solvers.cam.learner import Fate, Outcome
 from sygus.app.cli import main
 from sygus.language.theories.cam import CAM
 from sygus.saliency.features import FEATURES
@@ -73,21 +74,32 @@ def test_the_file_of_the_tutorial_is_a_problem(tmp_path: Path) -> None:
     assert "maximise iou" in result.stdout
 
 
-def test_the_strategy_of_the_guide_keeps_its_contract() -> None:
-    (code,) = blocks("how-to/strategy.md", "python")
-    space: dict[str, Any] = {}
-    exec(code, space)  # noqa: S102 - our own page
-    terms = [read(f"(gap (* {number} gradient))") for number in range(5)]
-    strategy = space["Listed"](iter(terms))
-    asked = strategy.ask(3)
-    assert [proposal.term for proposal in asked] == terms[:3]
-    for proposal, value in zip(asked, (3.0, 1.0, 2.0), strict=True):
-        strategy.tell(proposal, Outcome(Fate.SCORED, (value,), 8, True))
-    strategy.tell(asked[0], Outcome(Fate.PRUNED, (), 4))
-    assert strategy.best == 1
-    rest = list(islice(iter(lambda: strategy.ask(3), []), 5))
-    assert [proposal.term for batch in rest for proposal in batch] == terms[3:]
-    assert strategy.conclusion()
+def test_the_learner_of_the_guide_searches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, _ = blocks("how-to/learner.md", "python")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "listed.py").write_text(code)
+    (tmp_path / "terms.txt").write_text("(gap (sign gradient))\n(gap (abs gradient))\n(gap gradient)\n")
+    few = ("--search-images", "8", "--held-out-images", "4", "--device", "cpu", "--out", "run")
+    result = CliRunner().invoke(main, ["gradcam", "--strategy", "listed:Listed", *few])
+    sys.modules.pop("listed")
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "run" / "solution.json").read_text())
+    assert [one["term"] for one in record["candidates"]] == ["(gap (abs gradient))", "(gap gradient)"]
+    assert record["ending"] == "the end of terms.txt"
+
+
+def test_the_suite_of_the_guide_runs(tmp_path: Path) -> None:
+    _, code = blocks("how-to/learner.md", "python")
+    write_readme_learner(tmp_path)
+    (tmp_path / "test_own.py").write_text(code)
+    options = ("-q", "-p", "no:cacheprovider", "-k", "status or fate or aliases")
+    command = [sys.executable, "-m", "pytest", *options, "test_own.py"]
+    path = os.pathsep.join([str(ROOT), str(tmp_path)])
+    result = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert result.returncode == 0, result.stdout
+    assert re.search(r"^4 passed", result.stdout, re.MULTILINE), result.stdout
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What a run may spend. The run owns it; strategies never see it."""
+"""What a run may spend. The run owns it; learners never see it."""
 
 from __future__ import annotations
 

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from solvers.cam.journal import Journal, JournalError
+from solvers.cam.journal import JOURNAL, Journal, JournalError, JournalRows
 from solvers.cam.learner import Fate
-from solvers.cam.recording import Proposals, record_of
+from solvers.cam.learners import chosen_learner
+from solvers.cam.recording import record_of
 from solvers.cam.run import Progress
+from solvers.cam.search import search
 from solvers.cam.settings import Settings, resolve
-from solvers.cam.solve import JOURNAL, Solution, Subjects, load_subjects, prepare, solve, subject_notes
+from solvers.cam.solution import Solution
+from solvers.cam.subjects import Subjects, load_subjects, subject_notes
 from sygus.errors import OptionError, SycamError
 from sygus.export.figures import FIGURE_METHODS, FIGURE_PICTURES, heat_map_figure
 from sygus.export.gallery import Gallery
@@ -96,6 +99,7 @@ def execute(
         note(line)
     if options.listing is not None:
         check_listing(Path(options.listing))
+    chosen_learner(settings.strategy)  # a class of the user's that is none is said before anything is loaded
     folder = _folder(problem, settings, options.out, options.resume)
     subjects = load_subjects(settings, problem.references)
     for metric in problem.metrics.values():
@@ -109,7 +113,7 @@ def execute(
     try:
         with display(goals) as report:
             reuse = [Path(run) for run in options.reuse]
-            solution = solve(problem, settings, subjects, folder, report, reuse, options.certify)
+            solution = search(problem, settings, subjects, folder, report, reuse, options.certify)
         (folder / "answer.sy").write_text(solution.answer + "\n", encoding="utf-8")
         return _write(folder, solution, subjects, options.listing)
     except KeyboardInterrupt as error:
@@ -139,7 +143,7 @@ def _write(folder: Path, solution: Solution, subjects: Subjects, listing: str | 
     return Finished(folder, solution, record, gallery)
 
 
-def _distinct(rows: Proposals, goals: Sequence[str]) -> list[dict[str, Any]]:
+def _distinct(rows: JournalRows, goals: Sequence[str]) -> list[dict[str, Any]]:
     """Every expression that was scored, in full or in part; a pruned one has no objectives."""
     return [
         {"id": row["id"], "term": row["term"], "nodes": row["size"], "fate": row["fate"], "images": row["images"]}
@@ -149,6 +153,22 @@ def _distinct(rows: Proposals, goals: Sequence[str]) -> list[dict[str, Any]]:
         for row in rows
         if row["fate"] in (Fate.SCORED, Fate.PRUNED)
     ]
+
+
+def prepare(out: Path) -> Path:
+    """Make the run's folder.
+
+    Raises:
+        SycamError: it cannot be made or written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SycamError(f"--out: cannot write to '{out}' ({error.strerror})", "give a folder you may write") from None
+    return out
 
 
 def _folder(problem: CamProblem, settings: Settings, out: str | None, resume: bool) -> Path:

@@ -37,6 +37,13 @@ CREATE TABLE IF NOT EXISTS scores (
 """
 
 
+JOURNAL = "journal.sqlite"
+"""The file's name in the folder of a run."""
+
+JournalRows = Sequence[Mapping[str, Any]]
+"""The rows of the table of proposals, by column."""
+
+
 class JournalError(SycamError):
     """The journal cannot be opened, read or written."""
 
@@ -115,7 +122,7 @@ class Journal:
                 return np.frombuffer(rows[0][0], np.float32).copy()
         return None
 
-    def record(self, proposals: list[tuple[Any, ...]], scores: list[tuple[str, str, Scores]]) -> None:
+    def keep(self, proposals: list[tuple[Any, ...]], scores: list[tuple[str, str, Scores]]) -> None:
         """Write a batch: rows of the table ``proposals``, and (key, metric, scores), in one transaction."""
         rows = [(key, metric, values.tobytes()) for key, metric, values in scores]
         self._write(
@@ -123,7 +130,7 @@ class Journal:
             ("INSERT OR REPLACE INTO scores VALUES (?,?,?)", rows),
         )
 
-    def proposals(self) -> list[dict[str, Any]]:
+    def proposals(self) -> JournalRows:
         """Every proposal in order, as dictionaries of the table's columns."""
         names = ("id", "term", "size", "fate", "alias", "key", "images", "objectives", "feasible")
         rows = self._rows(f"SELECT {', '.join(names)} FROM proposals ORDER BY id")  # noqa: S608 - constants

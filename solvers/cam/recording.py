@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, cast
 
 from torch import Tensor
 
+from solvers.cam.archive import Judged
+from solvers.cam.comparison import compare
+from solvers.cam.journal import JournalRows
 from solvers.cam.learner import Fate
-from solvers.cam.run import Candidate
-from solvers.cam.solve import Solution, Subjects, compare
+from solvers.cam.solution import Solution
+from solvers.cam.subjects import Subjects
 from sygus.export.gallery import Gallery
 from sygus.export.record import FOUND, Entry, Measure, Objective, Pictures, Record
 from sygus.export.tables import Direction
@@ -21,11 +24,8 @@ from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import QUICK, Method, expression_method, find_methods
 from sygus.saliency.metrics import Evaluation
 
-Proposals = Sequence[Mapping[str, Any]]
-"""The rows of the journal's table of proposals."""
 
-
-def record_of(solution: Solution, subjects: Subjects, proposals: Proposals) -> tuple[Record, Gallery]:
+def record_of(solution: Solution, subjects: Subjects, proposals: JournalRows) -> tuple[Record, Gallery]:
     """Score the baselines and the answer on both sets of pictures, and put together what is known of the run."""
     problem = solution.problem
     rows = find_methods(QUICK)
@@ -49,7 +49,8 @@ def record_of(solution: Solution, subjects: Subjects, proposals: Proposals) -> t
             if row["fate"] == Fate.SCORED
         ),
         duplicates=_duplicates(proposals, Equivalence(solution.settings.equivalence)),
-        ending=solution.ending,
+        ended=solution.ending.name.lower(),
+        ending=solution.conclusion,
         racing=solution.racing,
         accounting=solution.accounting,
         certificates=None
@@ -74,12 +75,12 @@ def record_of(solution: Solution, subjects: Subjects, proposals: Proposals) -> t
     return record, Gallery.of(subjects.held_out.subject.images.pictures, maps)
 
 
-def _entry(candidate: Candidate) -> Entry:
-    outcome = candidate.outcome
+def _entry(judged: Judged) -> Entry:
+    outcome = judged.outcome
     return Entry(
-        candidate.id,
-        term_text(candidate.term),
-        candidate.term.size,
+        judged.id,
+        term_text(judged.term),
+        judged.term.size,
         outcome.objectives,
         bool(outcome.feasible),
     )
@@ -91,7 +92,7 @@ def _pictures(oracle: CamOracle) -> Pictures:
     return Pictures(subject.images.name, subject.images.ids, tuple(classes[c] for c in subject.targets.tolist()))
 
 
-def _duplicates(proposals: Proposals, equivalence: Equivalence) -> dict[str, int]:
+def _duplicates(proposals: JournalRows, equivalence: Equivalence) -> dict[str, int]:
     """By what showed it: equal values on the probes, before any map was drawn; equal maps; equal mean scores."""
     keys = {row["id"]: row["key"] for row in proposals}
 

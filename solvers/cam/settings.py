@@ -9,14 +9,11 @@ from typing import Any
 import torch
 
 from solvers.cam.budget import Budget
+from solvers.cam.learners import learner_names
 from sygus.errors import OptionError, guess
 from sygus.language.problem import Problem
 from sygus.oracles.equivalence import Equivalence
-
-STRATEGIES: Mapping[str, str] = {
-    "enumerate": "every term by size, the smallest of each behaviour; complete up to the size it reaches",
-}
-"""The names of the strategies and what they do."""
+from sygus.saliency.networks.families.family import FAMILIES
 
 RACES = ("t", "bound", "off")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -33,12 +30,12 @@ class Settings:
         search_images, held_out_images: how many pictures to search on, and to hold out.
         strict: whether a picture that cannot be read is an error; otherwise it is skipped and named.
         target: explain the class ``predicted``, or the true ``label``.
-        strategy: who proposes.
+        strategy: the learner that proposes; of the user's own ``package.module:Class``.
         budget: what may be spent.
         race: how candidates race.
         equivalence: which terms count as alike.
         metric: scores in place of the one metric that the file declares.
-        seed: of the pictures, their order, the probes and the strategy.
+        seed: of the pictures, their order, the probes and the learner.
         device: where to compute.
     """
 
@@ -58,7 +55,8 @@ class Settings:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        _choice("--strategy", self.strategy, tuple(STRATEGIES))
+        if ":" not in self.strategy:
+            _choice("--strategy", self.strategy, tuple(learner_names()))
         _choice("--race", self.race, RACES)
         _choice("--equivalence", self.equivalence, tuple(Equivalence))
         _choice("--device", self.device, DEVICES)
@@ -120,6 +118,9 @@ def resolve(problem: Problem, given: Mapping[str, Any]) -> tuple[Settings, list[
             continue
         if given.get(name) is not None:
             continue
+        if _imports(keyword, setting.value):
+            hint = f"a file names no module to import; give --{keyword} {setting.value} on the command line"
+            raise OptionError(f"{where}: :{keyword} is '{setting.value}'", hint)
         try:
             chosen[name] = kinds[name](setting.value)
             Settings(**{name: chosen[name]})
@@ -128,6 +129,13 @@ def resolve(problem: Problem, given: Mapping[str, Any]) -> tuple[Settings, list[
         except OptionError as error:
             raise OptionError(f"{where}: {error.message}", error.hint) from None
     return Settings(**(chosen | {name: value for name, value in given.items() if value is not None})), notes
+
+
+def _imports(option: str, value: str) -> bool:
+    """Whether a value names a module of the user's own, whose code would run."""
+    prefix, colon, _ = value.partition("(")[0].partition(":")
+    own_network = option == "network" and all(family.prefix != prefix for family in FAMILIES.values())
+    return bool(colon) and (own_network or option in ("metric", "strategy"))
 
 
 _OTHER_OPTIONS = {"constants"}  # read while the grammar is built

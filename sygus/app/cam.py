@@ -11,7 +11,6 @@ from torch import nn
 
 from solvers.cam.job import Display, Finished, JobOptions, execute
 from solvers.cam.settings import Settings
-from solvers.cam.solve import INTERRUPTED
 from sygus.app.dispatch import Asked
 from sygus.app.explainers import SynthesizedCAM, SynthesizedExtractor
 from sygus.app.statuses import Status
@@ -53,7 +52,7 @@ class Result:
     @property
     def status(self) -> Status:
         """How the search ended."""
-        return status_of(self.record.ending, found=self.found)
+        return status_of(self.record.ended, found=self.found)
 
     @cached_property
     def expression(self) -> Term:
@@ -208,18 +207,18 @@ def run(asked: Asked, note: Callable[[str], None], display: Display) -> Finished
     return execute(asked.problem, settings, JobOptions(**job), note, display)
 
 
-def status_of(ending: str, *, found: bool) -> Status:
+def status_of(ended: str, *, found: bool) -> Status:
     """How a run ended.
 
     Args:
-        ending: why its search ended, in words.
+        ended: why its search ended, as its record says.
         found: whether there is an answer.
 
     Returns:
         The status.
     """
-    if ending == INTERRUPTED:
+    if ended == "interrupted":
         return Status.INTERRUPTED
     if found:
         return Status.SOLVED
-    return Status.SPENT if ending.startswith("the budget") else Status.FAIL
+    return Status.SPENT if ended == "budget" else Status.FAIL

@@ -13,8 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from solvers.cam.run import Candidate, Progress
-from solvers.cam.solve import Solution
+from solvers.cam.archive import Judged
+from solvers.cam.run import Progress
+from solvers.cam.solution import Solution
 from sygus.export.tables import LEFT_OUT, PARTS, Row, Scale, arrow, is_best, value_text
 from sygus.language.text import term_text
 from sygus.saliency.progress import reported_to
@@ -94,7 +95,7 @@ class ProgressDisplay(Display):
         super().__init__(console, quiet)
         self.goals = goals
         self.verbose = verbose
-        self.leader: Candidate | None = None
+        self.leader: Judged | None = None
 
     def __call__(self, progress: Progress) -> None:
         """Show it."""
@@ -112,21 +113,22 @@ class ProgressDisplay(Display):
         limit = spending.budget.time
         clock = f"{seconds:.0f} s" + (f" of {limit:.0f} s, {max(0.0, limit - seconds):.0f} s left" if limit else "")
         judged = ", ".join(f"{count} {fate}" for fate, count in fates.items())
-        size = progress.strategy.status().get("size", 0)
+        size = progress.learner.status().get("size")
+        reached = "" if size is None else f"size {size}: "
         rate = sum(fates.values()) / max(seconds, 1e-9)
-        lines = [f"size {size}: {judged}; {rate:.0f} terms/s, {spending.forwards} passes, {clock}"]
+        lines = [f"{reached}{judged}; {rate:.0f} terms/s, {spending.forwards} passes, {clock}"]
         if progress.leader is not None:
             lines.append(f"best so far: {self._values(progress.leader)}")
         return lines
 
-    def _values(self, candidate: Candidate) -> str:
-        values = zip(self.goals, candidate.outcome.objectives, strict=True)
+    def _values(self, judged: Judged) -> str:
+        values = zip(self.goals, judged.outcome.objectives, strict=True)
         shown = ", ".join(f"{name} {value:.4g}" for name, value in values)
-        return f"{shown}: {term_text(candidate.term)}"
+        return f"{shown}: {term_text(judged.term)}"
 
     def _front(self, progress: Progress) -> list[Text]:
         """The front's members besides the leader, as many as a terminal has room for."""
-        others = [candidate for candidate in progress.front if candidate is not progress.leader]
+        others = [judged for judged in progress.front if judged is not progress.leader]
         if not others:
             return []
         lines = [f"  {self._values(one)}" for one in others[:ROOM]]
@@ -269,8 +271,8 @@ def front_table(solution: Solution) -> Table:
     for goal in goals:
         table.add_column(goal.label, justify="right")
     table.add_column("expression", overflow="fold")
-    for candidate in solution.front:
-        values = (f"{value:.4g}" for value in candidate.outcome.objectives)
-        nodes = [str(candidate.term.size)] if own_column else []
-        table.add_row(*nodes, *values, Text(term_text(candidate.term)))
+    for judged in solution.front:
+        values = (f"{value:.4g}" for value in judged.outcome.objectives)
+        nodes = [str(judged.term.size)] if own_column else []
+        table.add_row(*nodes, *values, Text(term_text(judged.term)))
     return table

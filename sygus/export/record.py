@@ -21,8 +21,11 @@ SOLUTION = "solution.json"
 FOUND = "found expression"
 """The title of the found expression's line of the table."""
 
-SCHEMA = 1
+SCHEMA = 2
 """Of the JSON; a reader refuses others."""
+
+ENDINGS = ("concluded", "satisfied", "budget", "interrupted")
+"""Why a search ends: nothing more is proposed, the constraints are met, a limit is reached, or somebody stops it."""
 
 Value = TypeVar("Value")
 
@@ -96,7 +99,8 @@ class Record:
         front: the best of each size that no smaller one matches, or the Pareto set.
         candidates: every expression scored on all search pictures, in the order of the proposals.
         duplicates: how many proposals were recognised as alike an earlier one, by what showed it.
-        ending, racing: why the search ended, and what racing saved.
+        ended: why the search ended, one of :data:`ENDINGS`.
+        ending, racing: that in words, and what racing saved.
         accounting: what was proposed and spent.
         certificates: what Z3 says of terms pruned as equal to the answer; None where it was not asked.
         objectives, measures: what was asked.
@@ -113,6 +117,7 @@ class Record:
     front: tuple[Entry, ...]
     candidates: tuple[Entry, ...]
     duplicates: Mapping[str, int]
+    ended: str
     ending: str
     racing: str
     accounting: Mapping[str, Any]
@@ -196,6 +201,7 @@ class Record:
             front=top.at("front").items(_entry),
             candidates=top.at("candidates").items(_entry),
             duplicates=top.at("duplicates").mapping(_Node.integer),
+            ended=top.at("ended").among(ENDINGS),
             ending=top.at("ending").text(),
             racing=top.at("racing").text(),
             accounting=top.at("accounting").mapping(_Node.number),
@@ -305,6 +311,13 @@ class _Node:
         if isinstance(self.value, str | bool | None):
             return self.value
         return self.number()
+
+    def among(self, choices: Sequence[str]) -> str:
+        """One of these texts."""
+        found = self.text()
+        if found not in choices:
+            raise self._wrong(f"one of {', '.join(choices)}")
+        return found
 
     def items(self, read: Callable[[_Node], Value]) -> tuple[Value, ...]:
         if not isinstance(self.value, list):

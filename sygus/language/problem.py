@@ -101,14 +101,19 @@ class Derivation:
     production: Production
     children: tuple[Derivation, ...]
 
-    def weight(self, keyword: str, default: int) -> int:
-        """The sum of the productions' weights."""
-        total, stack = 0, [self]
+    @property
+    def productions(self) -> tuple[Production, ...]:
+        """Every production, each before those of what fills its holes, from the left."""
+        found, stack = [], [self]
         while stack:
             node = stack.pop()
-            total += node.production.weights.get(keyword, default)
-            stack.extend(node.children)
-        return total
+            found.append(node.production)
+            stack.extend(reversed(node.children))
+        return tuple(found)
+
+    def weight(self, keyword: str, default: int) -> int:
+        """The sum of the productions' weights."""
+        return sum(production.weights.get(keyword, default) for production in self.productions)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -54,6 +54,11 @@ class Goal:
     def rank(self, value: float) -> float:
         """The value such that smaller is better."""
         return value if self.direction == "min" else -value
+
+
+def ranks(goals: Sequence[Goal], values: Sequence[float]) -> tuple[float, ...]:
+    """The values of objectives such that smaller is better."""
+    return tuple(goal.rank(value) for goal, value in zip(goals, values, strict=True))
 
 
 class CamProblem:

@@ -9,34 +9,41 @@ import pytest
 from rich.console import Console
 
 from cam_terms import read
+from solvers.cam.archive import Judged
 from solvers.cam.budget import Budget, Spending
-from solvers.cam.learner import Fate, Outcome, Proposal, Strategy
-from solvers.cam.run import Candidate, Progress
+from solvers.cam.learner import Fate, Learner, Outcome, Proposal
+from solvers.cam.run import Progress
 from sygus.app.display import ROOM, Display, ProgressDisplay
 from sygus.saliency.progress import track
 
 
-class Still(Strategy):
-    name = "still"
+class Still(Learner):
+    """Proposes nothing, whatever the space."""
+
+    def __init__(self, counts: dict[str, int]) -> None:
+        self.counts = counts
 
     def ask(self, _: int) -> list[Proposal]:
         return []
 
+    def status(self) -> dict[str, int]:
+        return self.counts
 
-def candidate(number: int, text: str, value: float) -> Candidate:
-    return Candidate(number, read(text), Outcome(Fate.SCORED, (value, float(number)), 8, True))
+
+def judged(number: int, text: str, value: float) -> Judged:
+    return Judged(number, read(text), Outcome(Fate.SCORED, (value, float(number)), 8, True))
 
 
-def progress(front: int) -> Progress:
-    members = [candidate(number, f"(gap (* {number} gradient))", 40.0 - number) for number in range(front)]
+def progress(front: int, counts: dict[str, int]) -> Progress:
+    members = [judged(number, f"(gap (* {number} gradient))", 40.0 - number) for number in range(front)]
     spending = Spending(Budget(time=100.0), forwards=7)
-    return Progress(members[-1] if members else None, members, Counter({Fate.SCORED: front}), spending, Still())
+    return Progress(members[-1] if members else None, members, Counter({Fate.SCORED: front}), spending, Still(counts))
 
 
-def shown(terminal: bool, front: int, *, verbose: bool = False, quiet: bool = False) -> str:
+def shown(terminal: bool, front: int, *, verbose: bool = False, quiet: bool = False, **counts: int) -> str:
     console = Console(file=io.StringIO(), force_terminal=terminal, width=100, quiet=quiet, color_system=None)
     with ProgressDisplay(console, ("average-drop", "size"), quiet, verbose) as display:
-        display(progress(front))
+        display(progress(front, counts))
     return console.file.getvalue()
 
 
@@ -58,6 +65,11 @@ def test_elsewhere_a_line_is_shown() -> None:
     assert "3 scored" in line
     assert "best so far" in line
     assert "\x1b" not in line
+
+
+def test_the_size_is_shown_of_learners_that_go_by_size() -> None:
+    assert shown(False, 3, size=4).startswith("size 4: 3 scored;")
+    assert shown(False, 3, drawn=9).startswith("3 scored;")
 
 
 def test_verbose_keeps_each_new_best() -> None:

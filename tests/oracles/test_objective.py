@@ -12,12 +12,14 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from solvers.cam.archive import Archive, Judged
 from solvers.cam.journal import JournalError
 from solvers.cam.learner import Fate, Outcome
 from solvers.cam.race import Racer
-from solvers.cam.run import Archive, Candidate
+from solvers.cam.search import search as solve
 from solvers.cam.settings import Settings
-from solvers.cam.solve import Solution, Subjects, load_subjects, solve
+from solvers.cam.solution import Solution
+from solvers.cam.subjects import Subjects, load_subjects
 from sygus.errors import OptionError, SourceError
 from sygus.language.elaborate import load_problem
 from sygus.oracles.cam import CamOracle
@@ -82,7 +84,7 @@ def test_every_metric_can_be_searched_for(name: str, subjects: Subjects, tmp_pat
     problem = cam(ask, declare("m", CHEAP.get(name, name)))
     solution = search(problem, subjects, tmp_path)
     assert solution.best is not None
-    (scores,) = solution.best.scores.values()
+    (scores,) = solution.best.outcome.scores.values()
     assert solution.best.outcome.objectives[0] == pytest.approx(scores.mean(dtype=np.float64))
     best = min if metric.direction == "min" else max
     values = [c.outcome.objectives[0] for c in solution.front]
@@ -171,7 +173,7 @@ def test_the_archive_keeps_what_nothing_dominates_and_the_first_of_equals() -> N
     points = [(3.0, 0.5), (2.0, 0.4), (3.0, 0.5), (4.0, 0.4), (1.0, 0.1), (2.0, 0.45), (9.0, 0.9)]
     for number, point in enumerate(points):
         outcome = Outcome(Fate.SCORED, point, 16, feasible=number != 6)
-        archive.consider(Candidate(number, read_expression("(gap gradient)"), outcome))
+        archive.consider(Judged(number, read_expression("(gap gradient)"), outcome))
     assert [(c.id, c.outcome.objectives) for c in archive.front()] == [
         (4, (1.0, 0.1)),
         (5, (2.0, 0.45)),

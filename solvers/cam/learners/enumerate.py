@@ -1,54 +1,42 @@
-"""The strategy ``enumerate``: every term by size, the smallest of each behaviour."""
+"""The learner ``enumerate``: every term by size, the smallest of each behaviour."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
 from solvers.bank import Bank, MemoryLimitError
-from solvers.cam.learner import Fate, Outcome, Proposal, Strategy
+from solvers.cam.learner import Fate, Learner, Outcome, Proposal, Space, learner
 from solvers.levels import Ints
 from sygus.language.problem import Grammar
 from sygus.language.terms import Term
 from sygus.oracles.equivalence import Equivalence, Probes, symbolic_key, syntactic_key
-from sygus.oracles.safety import SafetyOracle
 
 
-class Enumerate(Strategy):
-    """Bottom-up by size; complete up to the largest size, up to the equivalence that prunes.
+@learner("enumerate")
+class Enumerate(Learner):
+    """Every term by size, the smallest of each behaviour; complete up to the size it reaches.
 
-    Args:
-        grammar: what to enumerate.
-        probes, safety: the oracles that prune the bank.
-        size: the largest size.
-        equivalence: what makes two terms alike; terms alike are built upon once.
-        second: an independent draw of the probes, on which the pruning by value is repeated at the end; the
-            conclusion says whether it keeps the same terms.
+    Bottom-up, and complete up to the equivalence that prunes: terms alike are built upon once. Where that is by value,
+    the pruning is repeated at the end on the second draw of the probes, and the conclusion says whether it keeps the
+    same terms.
     """
 
-    name = "enumerate"
-
-    def __init__(
-        self,
-        grammar: Grammar,
-        probes: Probes,
-        safety: SafetyOracle,
-        *,
-        size: int,
-        equivalence: Equivalence = Equivalence.MAP,
-        second: Probes | None = None,
-    ) -> None:
-        self.equivalence = equivalence
-        self.largest = size
-        self._safety = safety
-        self.bank = self._new_bank(grammar, probes)
-        self._second = second if equivalence.is_by_value else None
+    def __init__(self, space: Space) -> None:
+        super().__init__(space)
+        self.equivalence = space.equivalence
+        self.largest = space.size
+        self._safety = space.safety
+        self.bank = self._new_bank(space.grammar, space.probes)
+        self._second = space.second if space.equivalence.is_by_value else None
         self._stopped = ""
         self._level: Ints = np.empty(0, np.int64)
         self._position = 0
         self._told = 0
         self._alike: list[int] = []
+        self._discarded: dict[int, list[int]] = {}
 
     def _new_bank(self, grammar: Grammar, probes: Probes) -> Bank:
         return Bank(
@@ -84,7 +72,7 @@ class Enumerate(Strategy):
         """Make the next level; False where there is none."""
         start = self.bank.grammar.start
         if self._alike:
-            self.bank.discard(start, self.bank.size, np.array(self._alike))
+            self._discard(self._alike)
             self._alike = []
         if self._stopped or self.bank.size == self.largest:
             return False
@@ -96,6 +84,11 @@ class Enumerate(Strategy):
         self._level = self.bank.level(start, self.bank.size).keys
         self._position = 0
         return True
+
+    def _discard(self, rows: list[int]) -> None:
+        """Build nothing of these rows of the level."""
+        self._discarded[self.bank.size] = rows
+        self.bank.discard(self.bank.grammar.start, self.bank.size, np.array(rows))
 
     def status(self) -> Mapping[str, int]:
         """The size reached and what became of the combinations."""
@@ -127,12 +120,34 @@ class Enumerate(Strategy):
             return f"a second draw of the probes keeps the same {mine} terms"
         return f"a second draw of the probes tells {theirs} classes apart, the first {mine}"
 
-    def aliases(self, term: Term, probes: Probes) -> Iterator[Term]:
+    def aliases(self, term: Term) -> Iterator[Term]:
         """The terms that were pruned because they behave like this one."""
-        signature = probes.signature(term)
+        signature = self.space.probes.signature(term)
         if signature is None or not self.equivalence.is_by_value:
             return iter(())
         return self.bank.aliases(self.bank.grammar.start, signature)
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far it has come and what it builds nothing of; the bank is made again from that."""
+        return {
+            "size": self.bank.size,
+            "position": self._position,
+            "told": self._told,
+            "alike": list(self._alike),
+            "discarded": [[size, rows] for size, rows in self._discarded.items()],
+            "stopped": self._stopped,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Make the bank again."""
+        discarded = dict(state["discarded"])
+        while self.bank.size < state["size"]:
+            self.bank.grow()
+            self._level = self.bank.level(self.bank.grammar.start, self.bank.size).keys
+            if self.bank.size in discarded:
+                self._discard(discarded[self.bank.size])
+        self._position, self._told = state["position"], state["told"]
+        self._alike, self._stopped = list(state["alike"]), state["stopped"]
 
 
 def _term_key(equivalence: Equivalence) -> Callable[[Term], int] | None:

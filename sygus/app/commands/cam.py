@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from solvers.cam.job import BrokenOffError, Finished
-from solvers.cam.solve import Solution
+from solvers.cam.solution import Solution
 from sygus.app.cam import run, status_of
 from sygus.app.dispatch import Asked
 from sygus.app.display import ProgressDisplay, accounting_line, front_table, score_table
@@ -57,7 +57,7 @@ def run_cam(asked: Asked) -> ExitStatus:
     solution = finished.solution
     _show(finished, console, say, verbose)
     click.echo(_output(finished.record, solution, asked.given.get("form", "sygus")))
-    status = status_of(solution.ending, found=solution.best is not None)
+    status = status_of(finished.record.ended, found=solution.best is not None)
     if status is Status.INTERRUPTED:
         say(f"resume: {resume_command(asked, finished.folder)}")
     return ExitStatus.of(status)
@@ -89,7 +89,7 @@ def _show(finished: Finished, console: Console, say: Callable[[str], None], verb
         console.print(score_table(record.table, record.measures, *counts))
     if solution.best is not None:
         say(f"LaTeX: {weight_equation(solution.best.term)}")
-    say(f"search ended: {solution.ending}")
+    say(f"search ended: {solution.conclusion}")
     if solution.certificates is not None:
         kinds = Counter(certificate.status for _, certificate in solution.certificates)
         found = ", ".join(f"{kinds[status]} {status}" for status in ("proved", "refuted", "open"))

@@ -9,8 +9,9 @@ from typing import Any
 import click
 from rich.console import Console
 
+from solvers.cam.comparison import compare, is_slow
 from solvers.cam.settings import Settings
-from solvers.cam.solve import Subjects, compare, is_slow, load_subjects, subject_notes
+from solvers.cam.subjects import Subjects, load_subjects, subject_notes
 from sygus.app.display import Display, score_table, wide_table
 from sygus.errors import OptionError, known
 from sygus.export.tables import PARTS, Row, table_as_csv, table_as_json, table_as_latex

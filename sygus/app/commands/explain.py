@@ -12,8 +12,8 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
+from solvers.cam.job import prepare
 from solvers.cam.settings import Settings
-from solvers.cam.solve import prepare
 from sygus.app.display import Display
 from sygus.errors import OptionError
 from sygus.export.figures import Style, overlay, rows_of_heat_maps

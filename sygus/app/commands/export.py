@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from solvers.cam.solve import prepare
+from solvers.cam.job import prepare
 from sygus.errors import OptionError, SycamError
 from sygus.export.forms import FORMS, Form, Source
 from sygus.export.record import Record, record_path

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 import click
 
-from solvers.cam.settings import STRATEGIES, resolve
+from solvers.cam.learners import known_learners
+from solvers.cam.settings import resolve
 from solvers.cegis.strategy import known_strategies
 from sygus.app.commands.check import target_lines
 from sygus.errors import OptionError, known
@@ -106,7 +107,7 @@ def run_list(kind: str) -> None:
         "methods": {name: method.title for name, method in methods().items()},
         "features": {name: f"{SORTS[f.rank]}: {f.doc}" for name, f in FEATURES.items()},
         "functions": {f"{f.name}": f"{f.sorts}: {f.doc}" for f in CAM.functions},
-        "strategies": {**{name: f"in CAM: {doc}" for name, doc in STRATEGIES.items()}, **_ordinary_strategies()},
+        "strategies": {**{name: f"in CAM: {doc}" for name, doc in known_learners().items()}, **_ordinary_strategies()},
         "grammars": dict.fromkeys(grammar_names(), ""),
         "exports": {name: form.doc for name, form in FORMS.items()},
     }

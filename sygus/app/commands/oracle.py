@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from solvers.cam.settings import Settings
-from solvers.cam.solve import load_subjects
+from solvers.cam.subjects import load_subjects
 from sygus.errors import OptionError, SourceError
 from sygus.language.terms import Term
 from sygus.language.text import number_text

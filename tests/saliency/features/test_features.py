@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from solvers.cam.settings import Settings
-from solvers.cam.solve import load_subjects
+from solvers.cam.subjects import load_subjects
 from sygus.language.terms import leaf
 from sygus.oracles.cam import feature_variables
 from sygus.oracles.methods import expression_method

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from solvers.cam.settings import Settings
-from solvers.cam.solve import load_subjects
+from solvers.cam.subjects import load_subjects
 from sygus.oracles.expressions import read_expression
 from sygus.oracles.methods import methods
 from sygus.saliency.metrics import find_metric

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from solvers.cam.settings import Settings
-from solvers.cam.solve import load_subjects
+from solvers.cam.subjects import load_subjects
 from sygus.errors import OptionError
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.methods import applicable_methods, methods

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from solvers.cam.settings import Settings
-from solvers.cam.solve import load_subjects
+from solvers.cam.subjects import load_subjects
 from sygus.errors import OptionError
 from sygus.oracles.cam import CamOracle, Saliency, saliency_of
 from sygus.oracles.expressions import read_expression

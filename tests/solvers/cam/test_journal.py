@@ -14,7 +14,7 @@ SCORES = np.array([1, np.nan, 3, 4], np.float32)
 
 def test_what_is_recorded_is_read_back(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.sqlite") as journal:
-        journal.record([ROW], [("key", "average-drop", SCORES)])
+        journal.keep([ROW], [("key", "average-drop", SCORES)])
     with Journal(tmp_path / "journal.sqlite") as journal:
         stored = journal.scores("key", "average-drop")
         assert stored is not None
@@ -26,7 +26,7 @@ def test_what_is_recorded_is_read_back(tmp_path: Path) -> None:
 
 def test_scores_of_another_run_are_found(tmp_path: Path) -> None:
     with Journal(tmp_path / "one.sqlite") as journal:
-        journal.record([], [("key", "average-drop", SCORES)])
+        journal.keep([], [("key", "average-drop", SCORES)])
     with Journal(tmp_path / "two.sqlite", [tmp_path / "one.sqlite"]) as journal:
         assert journal.scores("key", "average-drop") is not None
         assert journal.proposals() == []
@@ -40,20 +40,20 @@ def test_another_run_that_is_none(tmp_path: Path) -> None:
 def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.sqlite") as journal:
         with pytest.raises(JournalError, match="cannot write"):
-            journal.record([ROW, ("too", "short")], [])
+            journal.keep([ROW, ("too", "short")], [])
         assert journal.proposals() == []
-        journal.record([ROW], [])
+        journal.keep([ROW], [])
         assert len(journal.proposals()) == 1
 
 
 def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.sqlite") as journal:
-        journal.record([ROW], [("key", "average-drop", SCORES)])
+        journal.keep([ROW], [("key", "average-drop", SCORES)])
         pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
         journal._connection.execute(f"PRAGMA max_page_count={pages}")  # what SQLite sees of a full disk
         large = np.zeros(100_000, np.float32)
         with pytest.raises(JournalError, match="full"):
-            journal.record([(1, *ROW[1:])], [("more", "average-drop", large)])
+            journal.keep([(1, *ROW[1:])], [("more", "average-drop", large)])
         assert len(journal.proposals()) == 1
     with Journal(tmp_path / "journal.sqlite") as journal:
         assert journal.scores("key", "average-drop") is not None
@@ -68,7 +68,7 @@ def test_two_runs_cannot_write_to_one_journal(tmp_path: Path) -> None:
 
 def test_a_reader_may_look_on(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.sqlite") as journal:
-        journal.record([ROW], [])
+        journal.keep([ROW], [])
         reader = sqlite3.connect(tmp_path / "journal.sqlite")
         assert reader.execute("SELECT count(*) FROM proposals").fetchone() == (1,)
         reader.close()
@@ -99,7 +99,7 @@ def test_the_entries_that_differ_are_named(tmp_path: Path) -> None:
 def test_a_damaged_journal_is_said_and_kept(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "journal.sqlite"
     with Journal(path) as journal:
-        journal.record([ROW], [("key", "average-drop", SCORES)])
+        journal.keep([ROW], [("key", "average-drop", SCORES)])
     content = bytearray(path.read_bytes())
     content[: len(damage)] = damage
     path.write_bytes(bytes(content))

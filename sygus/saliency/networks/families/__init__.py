@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sygus.discovery import import_modules
 from sygus.errors import OptionError, known
-from sygus.saliency.foreign import PATTERN
+from sygus.foreign import PATTERN
 from sygus.saliency.networks.classifier import Classifier
 from sygus.saliency.networks.families import custom
 from sygus.saliency.networks.families.family import FAMILIES

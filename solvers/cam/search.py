@@ -1,0 +1,107 @@
+"""Sets up learner, oracles and race for a problem, runs the search, and says what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+
+from solvers.cam.budget import Spending
+from solvers.cam.checked import started
+from solvers.cam.journal import JOURNAL, Journal
+from solvers.cam.learner import Space
+from solvers.cam.learners import chosen_learner
+from solvers.cam.protocol import describe
+from solvers.cam.race import Mode, Racer
+from solvers.cam.run import Ending, Progress, Run
+from solvers.cam.settings import Settings
+from solvers.cam.solution import Solution
+from solvers.cam.subjects import Subjects
+from sygus.oracles.cam import CamOracle, domains, probes
+from sygus.oracles.certificate import certify
+from sygus.oracles.equivalence import Equivalence
+from sygus.oracles.objective import CamProblem
+from sygus.oracles.safety import SafetyOracle
+
+SECOND_DRAW = 0x5EC0
+"""Added to the seed for the second, independent draw of the probes."""
+
+
+def space_of(problem: CamProblem, settings: Settings, oracle: CamOracle) -> Space:
+    """What a learner may know of a problem, on the network and pictures of an oracle."""
+    target, nonnegative = problem.problem.target, oracle.subject.network.nonnegative
+    first, second = (
+        probes(target.function.parameters, nonnegative=nonnegative, seed=seed)
+        for seed in (settings.seed, settings.seed + SECOND_DRAW)
+    )
+    size = settings.limits.size
+    assert size is not None
+    return Space(
+        grammar=target.grammar,
+        size=size,
+        probes=first,
+        second=second,
+        safety=SafetyOracle(domains(nonnegative)),
+        equivalence=Equivalence(settings.equivalence),
+        goals=problem.goals,
+        ordered=problem.is_ordered,
+        seed=settings.seed,
+        heat_maps=oracle.heat_maps,
+    )
+
+
+def search(
+    problem: CamProblem,
+    settings: Settings,
+    subjects: Subjects,
+    out: Path,
+    report: Callable[[Progress], None] = lambda _: None,
+    reuse: Sequence[Path] = (),
+    certify_aliases: bool = False,
+) -> Solution:
+    """Search for the best term.
+
+    A KeyboardInterrupt ends the search; the solution then holds the best so far and says so.
+
+    Args:
+        problem: what is asked.
+        settings: the options.
+        subjects: from :func:`solvers.cam.subjects.load_subjects`.
+        out: an existing folder, for the journal.
+        report: called after every batch.
+        reuse: folders of other runs whose scores may be used; a score depends on nothing that its key does not hold.
+        certify_aliases: ask Z3 about every term that was pruned because it behaves like the answer.
+
+    Raises:
+        JournalError: the folder holds the journal of another run.
+        OptionError: the learner fails, or proposes what it may not.
+    """
+    oracle = subjects.search
+    space = space_of(problem, settings, oracle)
+    learner = started(chosen_learner(settings.strategy), space, settings.strategy)
+    racer = Racer.of(cast("Mode", settings.race), len(oracle.subject.images), settings.seed)
+    protocol = describe(problem, settings, subjects)
+    spending = Spending(settings.limits)
+    with Journal(out / JOURNAL, [run / JOURNAL for run in reuse]) as journal:
+        journal.begin({name: protocol[name] for name in ("problem", "settings", "fingerprints", "versions")})
+        run = Run(problem, oracle, space, learner, racer, spending, journal, report)
+        try:
+            ending, conclusion = run.execute()
+        except KeyboardInterrupt:
+            ending, conclusion = Ending.INTERRUPTED, Ending.INTERRUPTED.value
+    accounting = {
+        "proposed": sum(run.fates.values()),
+        **{str(fate): count for fate, count in run.fates.items()},
+        **learner.status(),
+        "forwards": spending.forwards,
+        "seconds": round(spending.seconds, 2),
+    }
+    racing = racer.statement(spending.forwards, run.full_passes)
+    leader = run.archive.leader
+    certificates = None
+    if certify_aliases and leader is not None:
+        known = domains(oracle.subject.network.nonnegative)
+        aliases = (alias for alias in learner.aliases(leader.term) if alias is not leader.term)
+        certificates = [(alias, certify(leader.term, alias, known)) for alias in aliases]
+    front = run.archive.front()
+    return Solution(problem, settings, leader, front, ending, conclusion, racing, accounting, protocol, certificates)

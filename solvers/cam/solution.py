@@ -1,0 +1,62 @@
+"""What a run found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from solvers.cam.archive import Judged
+from solvers.cam.run import Ending
+from solvers.cam.settings import Settings
+from sygus.language.terms import Term
+from sygus.language.text import answer_text
+from sygus.oracles.certificate import Certificate
+from sygus.oracles.objective import CamProblem
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """What a run found, and everything needed to repeat it.
+
+    Attributes:
+        problem: what was asked.
+        settings: with which options.
+        best: the answer; None where nothing satisfied the constraints.
+        front: the best of each size that no smaller one matches; without an order of the objectives, the Pareto set.
+        ending: why the search ended.
+        conclusion: that in words: what the learner guarantees, or which limit was reached.
+        racing: what racing saved, and the probability statement it stands on.
+        accounting: proposals by fate, combinations, passes, seconds.
+        protocol: versions, fingerprints and options.
+        certificates: the terms that behave like the answer with what Z3 says of it; None where it was not asked.
+    """
+
+    problem: CamProblem
+    settings: Settings
+    best: Judged | None
+    front: list[Judged]
+    ending: Ending
+    conclusion: str
+    racing: str
+    accounting: Mapping[str, Any]
+    protocol: Mapping[str, Any]
+    certificates: list[tuple[Term, Certificate]] | None = None
+
+    @property
+    def answer(self) -> str:
+        """The standard's answer: values and definition, or ``fail`` where the search found none.
+
+        ``infeasible`` is never claimed: behind a metric no search proves it.
+        """
+        if self.best is None:
+            return "fail"
+        values = self.typed_values if self.problem.goals else None
+        return answer_text(self.problem.problem.target.function, self.best.term, values)
+
+    @property
+    def typed_values(self) -> list[int | float]:
+        """The objectives of the answer, integers where the objective is one."""
+        assert self.best is not None
+        pairs = zip(self.problem.goals, self.best.outcome.objectives, strict=True)
+        return [int(value) if goal.term.sort.name == "Int" else value for goal, value in pairs]
