@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import entry_points
 
 from sygus.errors import OptionError, known
-from sygus.saliency.foreign import named_function
+from sygus.foreign import named_function
 from sygus.saliency.metrics.metric import METRICS, Metric
 from sygus.saliency.options import read_call, split_calls
 

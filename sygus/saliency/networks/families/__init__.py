@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sygus.errors import OptionError, known
-from sygus.saliency.foreign import PATTERN
+from sygus.foreign import PATTERN
 from sygus.saliency.networks.classifier import Classifier
 from sygus.saliency.networks.families import (  # noqa: F401 - they register themselves
     custom,

@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from sygus.errors import OptionError, SycamError
-from sygus.saliency.foreign import failure, named_function
+from sygus.foreign import failure, named_function
 from sygus.saliency.networks.classifier import Classifier
 
 DOC = "your own: the function takes nothing and returns a torch.nn.Module, (module, options) or a Classifier"
