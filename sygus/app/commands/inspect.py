@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import click
 
 from solvers.cam.settings import STRATEGIES, resolve
-from solvers.cegis.strategy import known_strategies
+from solvers.cegis.portfolio import known_strategies
 from sygus.errors import OptionError, known
 from sygus.export.tables import arrow
 from sygus.language.elaborate import load_problem

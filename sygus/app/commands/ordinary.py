@@ -9,13 +9,12 @@ from typing import Any
 
 import click
 
-from solvers.cegis.answer import Answer, Judgement, check
+from solvers.cegis.answer import Answer, Judgement
 from solvers.cegis.limits import Limits, OutOfTimeError
-from solvers.cegis.logic.verifier import interrupted
+from solvers.cegis.logic.verifier import check, interrupted
 from solvers.cegis.modulo import Modulo
-from solvers.cegis.portfolio import AUTO, Portfolio, best_answer
+from solvers.cegis.portfolio import AUTO, Portfolio, best_answer, usable_strategies
 from solvers.cegis.specification import Specification
-from solvers.cegis.strategy import known_strategies
 from sygus.errors import OptionError
 from sygus.language.elaborate import load_answer, load_problem
 from sygus.language.problem import Problem
@@ -224,6 +223,8 @@ def check_ordinary(file: str) -> bool:
     click.echo(", ".join(f"{len(found)} {what}" for what, found in counts.items()))
     if not (problem.objectives or counts["oracles"]):
         specification = Specification(problem)
-        usable = [strategy.name for strategy in known_strategies().values() if strategy.applies(specification)]
-        click.echo(f"strategies: {', '.join(usable) or 'none can do anything'}")
+        parts = [specification.of(functions) for functions in specification.parts]
+        for part in parts:
+            of = f" for {', '.join(function.name for function in part.functions)}" if len(parts) > 1 else ""
+            click.echo(f"strategies{of}: {', '.join(usable_strategies(part)) or 'none can do anything'}")
     return True
