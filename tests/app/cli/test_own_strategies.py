@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 import strangers
+from places import ROOT
 from sygus.app.cli import main
 
+GUIDE = ROOT / "docs" / "how-to" / "ordinary-strategy.md"
 SUM = """(set-logic LIA) (synth-fun f ((x Int) (y Int)) Int) (declare-var a Int) (declare-var b Int)
     (constraint (= (f a b) (+ b a))) (check-synth)"""
 APART = """(set-logic LIA) (synth-fun f ((x Int)) Int) (synth-fun g ((x Int)) Int) (declare-var a Int)
@@ -37,6 +40,18 @@ def test_a_broken_one_is_one_line(name: str, tmp_path: Path) -> None:
     (line,) = result.stderr.splitlines()
     assert line.startswith("error: ")
     assert strangers.BAD.get(name, "the module 'strangers' has no 'Absent'") in line
+
+
+def test_the_strategy_of_the_guide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall("```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "guided.py").write_text(code, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    line = """(set-logic LIA) (synth-fun f ((x Int)) Int) (declare-var a Int) (constraint (= (f a) (+ a a 3)))
+        (check-synth)"""
+    result = run(tmp_path, line, "solve", "--strategy", "guided:Lines")
+    assert result.exit_code == 0, result.output
+    assert "(+ (* 2 x) 3)" in result.stdout
+    assert "lines: 1 accepted, 23 wrong; nothing more to propose" in result.stderr
 
 
 def test_one_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
