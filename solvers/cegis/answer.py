@@ -1,4 +1,4 @@
-"""A candidate becomes an answer only here: derived from the grammar, within the limits, and proved by Z3."""
+"""What becomes of a candidate: the verdict that its strategy is told, and the answer where it is accepted."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from enum import StrEnum
 from functools import reduce
 
 from solvers.cegis.limits import Limits
-from solvers.cegis.logic.verifier import Status, Verdict, verify
-from solvers.cegis.specification import Candidate, Specification
+from solvers.cegis.specification import Bodies, Conjunct, Point, Specification
 from sygus.language.problem import Derivation, Target, is_constant
 from sygus.language.terms import Sort, SynthFunction, Term, fold, term
 from sygus.language.text import definition_text
@@ -18,7 +17,7 @@ from sygus.language.theories import Function, Theory
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """A proved solution.
+    """A solution, derived from the grammars as they are written.
 
     Attributes:
         bodies: of the functions, in the order of declaration.
@@ -26,7 +25,7 @@ class Answer:
         numerals: the sort of numerals in the logic.
     """
 
-    bodies: Candidate
+    bodies: Bodies
     derivations: Mapping[SynthFunction, Derivation]
     numerals: Sort | None
 
@@ -43,7 +42,7 @@ class Answer:
 
 
 class Judgement(StrEnum):
-    """What became of a candidate."""
+    """What a candidate is found to be; the first three are right, and of these the first alone is an answer."""
 
     ACCEPTED = "accepted"
     NOT_DERIVED = "not derived from the grammar"
@@ -53,13 +52,41 @@ class Judgement(StrEnum):
 
 
 @dataclass(frozen=True, eq=False)
-class Checked:
-    """The judgement of a candidate, with the answer that it became or why it did not."""
+class Verdict:
+    """What is known of a candidate.
+
+    Attributes:
+        judgement: Z3 is asked first, then the grammar, then the limits.
+        answer: what an accepted candidate has become.
+        function: of one that is not derived, whose body it is.
+        conjunct: of one that is wrong, which fails; of one that is not decided, which is not.
+        counterexample: of one that is wrong, values of the conjunct's variables where it fails.
+    """
 
     judgement: Judgement
     answer: Answer | None = None
-    verdict: Verdict | None = None
     function: SynthFunction | None = None
+    conjunct: Conjunct | None = None
+    counterexample: Point | None = None
+
+    @property
+    def right(self) -> bool:
+        """Whether Z3 proves every constraint, be it an answer or not."""
+        return self.judgement not in (Judgement.WRONG, Judgement.UNDECIDED)
+
+    def under(self, limits: Limits) -> Verdict:
+        """The same under limits, which an accepted candidate may exceed."""
+        if self.answer is None or within(self.answer.bodies, limits):
+            return self
+        return Verdict(Judgement.TOO_LARGE)
+
+
+def within(bodies: Bodies, limits: Limits) -> bool:
+    """Whether an answer may be so large and so deep."""
+    largest = limits.largest
+    if largest is not None and sum(body.size for body in bodies.values()) > largest:
+        return False
+    return limits.depth is None or all(depth(body) <= limits.depth for body in bodies.values())
 
 
 def depth(root: Term) -> int:
@@ -69,6 +96,18 @@ def depth(root: Term) -> int:
         return 1 + max(arguments, default=0)
 
     return fold(root, visit)
+
+
+def derived(specification: Specification, bodies: Bodies) -> Answer | SynthFunction:
+    """The bodies as an answer; the first function whose body its grammar does not derive, where there is one."""
+    theory = specification.problem.theory
+    derivations: dict[SynthFunction, Derivation] = {}
+    for target in specification.targets:
+        derivation = derivation_of(target, bodies[target.function], theory)
+        if derivation is None:
+            return target.function
+        derivations[target.function] = derivation
+    return Answer({function: bodies[function] for function in specification.functions}, derivations, theory.numerals)
 
 
 def derivation_of(target: Target, body: Term, theory: Theory) -> Derivation | None:
@@ -99,23 +138,3 @@ def in_pairs(root: Term, theory: Theory) -> Term:
         return term(node.head, tuple(arguments), node.sort)
 
     return fold(root, visit)
-
-
-def check(specification: Specification, candidate: Candidate, limits: Limits) -> Checked:
-    """Membership first, then the limits, then Z3."""
-    derivations: dict[SynthFunction, Derivation] = {}
-    for target in specification.targets:
-        derivation = derivation_of(target, candidate[target.function], specification.problem.theory)
-        if derivation is None:
-            return Checked(Judgement.NOT_DERIVED, function=target.function)
-        derivations[target.function] = derivation
-    bodies = {function: candidate[function] for function in specification.functions}
-    answer = Answer(bodies, derivations, specification.problem.theory.numerals)
-    too_large = limits.largest is not None and answer.size > limits.largest
-    if too_large or (limits.depth is not None and any(depth(body) > limits.depth for body in candidate.values())):
-        return Checked(Judgement.TOO_LARGE)
-    verdict = verify(specification, candidate, limits)
-    if not verdict.correct:
-        wrong = verdict.status is Status.WRONG
-        return Checked(Judgement.WRONG if wrong else Judgement.UNDECIDED, verdict=verdict)
-    return Checked(Judgement.ACCEPTED, answer, verdict)

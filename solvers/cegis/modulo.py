@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count, islice, product
 
-from solvers.cegis.answer import Judgement, check
+from solvers.cegis.answer import Judgement
 from solvers.cegis.limits import Limits, OutOfTimeError
-from solvers.cegis.logic.verifier import Status, verify
+from solvers.cegis.logic.verifier import Status, check, verify
 from solvers.cegis.portfolio import AUTO, Found, Portfolio
-from solvers.cegis.specification import Candidate, Point, Specification
+from solvers.cegis.specification import Bodies, Point, Specification
+from solvers.cegis.strategy import Strategy
 from sygus.language.elaborate.defaults import constants_of, has_constants
 from sygus.language.problem import OracleCall, Problem, is_constant
 from sygus.language.terms import (
@@ -75,7 +76,7 @@ class Modulo:
 
     problem: Problem
     limits: Limits
-    strategy: str = AUTO
+    strategy: str | Strategy = AUTO
     infeasible: str | None = None
     out_of_time: bool = False
     instances: list[Term] = field(default_factory=list)
@@ -134,7 +135,7 @@ class Modulo:
         relaxed = replace(self.problem, constraints=plain, assumptions=self._known, oracles={}, calls=())
         return relaxed, list(filter(applications, constraints))
 
-    def _resolved(self, root: Term, candidate: Candidate) -> Term:
+    def _resolved(self, root: Term, candidate: Bodies) -> Term:
         """The term with every oracle application of known arguments replaced by what the oracle says."""
 
         def visit(node: Term, arguments: list[Term]) -> Term:
@@ -150,7 +151,7 @@ class Modulo:
 
         return fold(root, visit)
 
-    def _value(self, argument: Term, candidate: Candidate) -> OracleValue | None:
+    def _value(self, argument: Term, candidate: Bodies) -> OracleValue | None:
         """The value of an argument, None where it depends on what is not known."""
         head = argument.head
         if argument.sort.is_function:
@@ -166,11 +167,11 @@ class Modulo:
         held = representation(root.sort)
         return value_term(held.decode(evaluate(root, {}).item()), root.sort, self.problem.theory)
 
-    def _stands(self, candidate: Candidate, deferred: Sequence[Term]) -> bool:
+    def _stands(self, candidate: Bodies, deferred: Sequence[Term]) -> bool:
         """Whether the candidate satisfies the constraints with what the oracles say; learns where it does not."""
         return all(self._satisfies(candidate, constraint) for constraint in deferred)
 
-    def _satisfies(self, candidate: Candidate, constraint: Term) -> bool:
+    def _satisfies(self, candidate: Bodies, constraint: Term) -> bool:
         resolved = self._resolved(constraint, candidate)
         unknown = {node: leaf(private_variable(node.head.name, next(self._fresh), node.sort))
                    for node in applications(resolved)}  # fmt: skip
@@ -194,7 +195,7 @@ class Modulo:
                 return False
             facts += new
 
-    def _fact(self, node: Term, unknown: dict[Term, Term], point: Point, candidate: Candidate) -> Iterator[Term]:
+    def _fact(self, node: Term, unknown: dict[Term, Term], point: Point, candidate: Bodies) -> Iterator[Term]:
         """What the oracle says of one application at a point, where its arguments are known there."""
         values = self._at(point)
         arguments = [self._value(self._resolved(substitute(a, values), candidate), candidate) for a in node.arguments]
@@ -217,7 +218,7 @@ class Modulo:
         if instance is not constraint and instance not in self.instances:
             self.instances.append(instance)
 
-    def _answered(self, candidate: Candidate) -> bool:
+    def _answered(self, candidate: Bodies) -> bool:
         """Ask what the oracle commands allow about a candidate; whether it stands with all that was answered."""
         before = len(self.instances), len(self.assumptions)
         for index, (call, oracle) in enumerate(self.calls):
@@ -234,7 +235,7 @@ class Modulo:
             if call.inputs and not any(v.sort.is_function for v in call.inputs):
                 self._ask(index, call, oracle, {})
 
-    def _ask(self, index: int, call: OracleCall, oracle: ExternalOracle, candidate: Candidate) -> None:
+    def _ask(self, index: int, call: OracleCall, oracle: ExternalOracle, candidate: Bodies) -> None:
         """Ask one command about a candidate, or at a few points."""
         for question in islice(self._questions(call, candidate), POINTS):
             key = (index, tuple(map(value_text, question)))
@@ -257,7 +258,7 @@ class Modulo:
                 raise OutOfTimeError from None
             raise
 
-    def _questions(self, call: OracleCall, candidate: Candidate) -> Iterator[tuple[OracleValue, ...]]:
+    def _questions(self, call: OracleCall, candidate: Bodies) -> Iterator[tuple[OracleValue, ...]]:
         """Values for the inputs: functions are candidates of their sort, the others a few constants."""
         choices: list[Sequence[OracleValue]] = []
         for variable in call.inputs:
@@ -277,7 +278,7 @@ class Modulo:
         return term(resolved[0], arguments, resolved[1])
 
 
-def _applied(root: Term, candidate: Candidate) -> Term:
+def _applied(root: Term, candidate: Bodies) -> Term:
     """The term with the functions replaced by their bodies."""
 
     def visit(node: Term, arguments: list[Term]) -> Term:

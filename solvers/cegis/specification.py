@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 from sygus.language.problem import Problem, Target
@@ -32,8 +33,8 @@ ASK = "add --allow-external-oracles to have it asked"
 Point = Mapping[Variable, Any]
 """A value, as Python holds it, of each universally quantified variable that matters."""
 
-Candidate = Mapping[SynthFunction, Term]
-"""A body for each function."""
+Bodies = Mapping[SynthFunction, Term]
+"""A body for each function, over its own parameters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,17 +109,16 @@ class Specification:
         )
         formulas = dict.fromkeys(part for constraint in constraints for part in _conjuncts(constraint))
         self.conjuncts = tuple(Conjunct.of(self._under(assumptions, formula)) for formula in formulas)
-        self.verdicts: dict[tuple[Term, ...], Any] = {}
 
     def of(self, functions: Sequence[SynthFunction]) -> Specification:
         """What is asked of some of the functions alone: the conjuncts that mention no others."""
         part = copy.copy(self)
-        for name in ("examples", "literals", "pointwise", "propositional", "single_invocation"):
-            part.__dict__.pop(name, None)
+        for name, value in vars(Specification).items():
+            if isinstance(value, cached_property):
+                part.__dict__.pop(name, None)
         part.functions = tuple(functions)
         part.targets = tuple(target for target in self.targets if target.function in functions)
         part.conjuncts = tuple(c for c in self.conjuncts if all(a.head in functions for a in c.applications))
-        part.verdicts = {}
         return part
 
     def _under(self, assumptions: Sequence[Term], formula: Term) -> Term:
@@ -136,6 +136,24 @@ class Specification:
         if resolved is None:
             raise KeyError(name)
         return term(resolved[0], arguments, resolved[1])
+
+    @cached_property
+    def variables(self) -> tuple[Variable, ...]:
+        """Those of all conjuncts, in the order in which they come."""
+        return tuple(dict.fromkeys(variable for conjunct in self.conjuncts for variable in conjunct.variables))
+
+    @cached_property
+    def parts(self) -> tuple[tuple[SynthFunction, ...], ...]:
+        """The functions, those together that constraints connect, in the order of declaration."""
+        group = {function: {function} for function in self.functions}
+        for conjunct in self.conjuncts:
+            used = [application.head for application in conjunct.applications]
+            for one, other in pairwise(used):
+                if group[one] is not group[other]:
+                    joined = group[one] | group[other]
+                    group |= dict.fromkeys(joined, joined)
+        found = {id(functions): functions for functions in group.values()}
+        return tuple(tuple(f for f in self.functions if f in functions) for functions in found.values())
 
     @cached_property
     def examples(self) -> tuple[Example, ...] | None:
@@ -167,8 +185,7 @@ class Specification:
     @cached_property
     def propositional(self) -> bool:
         """Whether there are only a few Bools, so that all points there are can be looked at."""
-        variables = {variable for conjunct in self.conjuncts for variable in conjunct.variables}
-        return all(variable.sort == BOOL for variable in variables) and len(variables) <= MOST_BOOLS
+        return all(variable.sort == BOOL for variable in self.variables) and len(self.variables) <= MOST_BOOLS
 
     @cached_property
     def single_invocation(self) -> Mapping[SynthFunction, Term] | None:

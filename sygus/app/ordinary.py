@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from solvers.cegis.answer import Answer, Judgement, check
+from solvers.cegis.answer import Answer, Judgement
 from solvers.cegis.limits import Limits, OutOfTimeError
-from solvers.cegis.logic.verifier import interrupted
+from solvers.cegis.logic.verifier import check, interrupted
 from solvers.cegis.modulo import Modulo
 from solvers.cegis.portfolio import AUTO, Found, Portfolio, best_answer
 from solvers.cegis.specification import Specification

@@ -9,7 +9,7 @@ from typing import Any
 import z3
 
 from solvers.cegis.limits import Limits
-from solvers.cegis.logic.verifier import Encoder
+from solvers.cegis.logic.to_z3 import Encoder
 from solvers.cegis.portfolio import Portfolio, best_answer
 from solvers.cegis.specification import Specification
 from sygus.language.elaborate import load_problem

@@ -10,7 +10,8 @@ import z3
 
 from solvers.cegis.limits import Limits, OutOfTimeError
 from solvers.cegis.logic.construction import COMPARISONS, FALSE, Construction
-from solvers.cegis.logic.verifier import Encoder, read_point
+from solvers.cegis.logic.from_z3 import read_point
+from solvers.cegis.logic.to_z3 import Encoder
 from solvers.cegis.search.evaluation import Program, column
 from solvers.cegis.search.unification import Tree, learn_tree
 from solvers.cegis.specification import Point

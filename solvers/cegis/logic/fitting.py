@@ -5,16 +5,18 @@ Nothing here is trusted: what comes out is checked for membership and by Z3 like
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 
+from solvers.cegis.answer import Verdict, within
 from solvers.cegis.limits import Limits, OutOfTimeError
 from solvers.cegis.logic.construction import FALSE, MIRROR, TRUE, Construction, Linear, linear
 from solvers.cegis.logic.lookup import Lookup
 from solvers.cegis.search.grammars import enumerable
-from solvers.cegis.specification import Candidate, Specification, literal_value
+from solvers.cegis.specification import Bodies, Specification, literal_value
+from solvers.cegis.strategy import Candidate
 from sygus.language.problem import Grammar, Production, Target
-from sygus.language.terms import BOOL, INT, REAL, Nonterminal, Sort, Term, expand, term
+from sygus.language.terms import BOOL, INT, REAL, Nonterminal, Sort, SynthFunction, Term, expand, term
 
 DEEPEST = 6
 """Rewriting steps in a row without a production being matched."""
@@ -270,19 +272,31 @@ def _conditionals(root: Term, make: Construction) -> Iterator[Term]:
         )
 
 
-def fit_all(specification: Specification, candidate: Candidate, limits: Limits) -> Iterator[Candidate]:
-    """The candidate with every body fitted to its grammar; nothing where one cannot be, soon enough."""
-    fitted = {}
+def fit_all(specification: Specification, bodies: Bodies, limits: Limits) -> Bodies | None:
+    """Every body fitted to its grammar; None where one cannot be, soon enough.
+
+    Raises:
+        OutOfTimeError: from the limits.
+    """
+    fitted: dict[SynthFunction, Term] = {}
     part = limits.part(SECONDS)
     for target in specification.targets:
         try:
-            found = Fitter(specification, target, part).fit(candidate[target.function])
+            found = Fitter(specification, target, part).fit(bodies[target.function])
         except OutOfTimeError:
             limits.check()
-            return
+            return None
         except RecursionError:  # nested too deeply to be rewritten
-            return
+            return None
         if found is None:
-            return
+            return None
         fitted[target.function] = found
-    yield fitted
+    return fitted
+
+
+def proposed(specification: Specification, bodies: Bodies, limits: Limits) -> Generator[Candidate, Verdict, bool]:
+    """Propose bodies as their grammars write them, unless they are too large then; whether they can be written so."""
+    fitted = fit_all(specification, bodies, limits)
+    if fitted is not None and within(fitted, limits):
+        yield Candidate(fitted)
+    return fitted is not None

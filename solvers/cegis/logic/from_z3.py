@@ -1,14 +1,17 @@
-"""Formulas of Z3 read back as terms of a logic."""
+"""What Z3 says, read back: formulas as terms of a logic, models as points."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any
 
 import z3
 
 from solvers.cegis.logic.construction import FALSE, TRUE, Construction
-from sygus.language.terms import INT, REAL, Literal, Term, bit_vector, leaf
+from solvers.cegis.specification import Point
+from sygus.language.terms import INT, REAL, Literal, Term, Variable, bit_vector, leaf
+from sygus.language.theories.sorts import representation, z3_constant
 
 _NAMES = {
     z3.Z3_OP_IMPLIES: "=>",
@@ -120,3 +123,12 @@ def _node(node: z3.ExprRef, arguments: list[Term], names: Mapping[str, Term], ma
             found = make.apply(_JOINED[kind], found, argument)
         return found
     return make.apply(_NAMES[kind], *arguments)
+
+
+def read_point(variables: tuple[Variable, ...], model: z3.ModelRef) -> Point:
+    """The values of variables in a model; those that it leaves open get any value."""
+    found: dict[Variable, Any] = {}
+    for variable in variables:
+        value = model.eval(z3_constant(variable.name, variable.sort), model_completion=True)
+        found[variable] = representation(variable.sort).read_z3(value)
+    return found

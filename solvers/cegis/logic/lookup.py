@@ -8,7 +8,7 @@ import numpy as np
 import z3
 
 from solvers.cegis.limits import Limits, OutOfTimeError
-from solvers.cegis.logic.verifier import Encoder
+from solvers.cegis.logic.to_z3 import Encoder
 from solvers.cegis.search.enumeration import Enumerator
 from solvers.cegis.search.evaluation import Program, Values, column
 from solvers.cegis.search.samples import Samples, random_points

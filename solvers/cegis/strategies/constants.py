@@ -5,18 +5,21 @@ Abate, David, Kesseli, Kroening, Polgreen: Counterexample Guided Inductive Synth
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import z3
 
+from solvers.cegis.answer import Verdict
 from solvers.cegis.limits import Limits
-from solvers.cegis.logic.verifier import Encoder, Status, read_point, verify
+from solvers.cegis.logic.from_z3 import read_point
+from solvers.cegis.logic.to_z3 import Encoder
 from solvers.cegis.search.enumeration import Enumerator
 from solvers.cegis.search.evaluation import column
 from solvers.cegis.search.grammars import bounded
 from solvers.cegis.search.samples import ArgumentSamples, random_points
 from solvers.cegis.specification import Conjunct, Point, Specification
-from solvers.cegis.strategy import Proposals, Strategy
+from solvers.cegis.strategy import Candidate, Proposals, Strategy
 from sygus.errors import Position
 from sygus.language.elaborate.defaults import has_constants
 from sygus.language.terms import Sort, Term, Variable, leaf, substitute, subterms
@@ -54,8 +57,8 @@ class _Symbols:
         first = [list(variables[: len(part)]) for part, variables in zip(found, self.variables.values(), strict=True)]
         return [v for part in found for v in part] if found == first else []
 
-    def solved(self, term: Term, used: list[Variable]) -> Term | None:
-        """The term with values that Z3 proves, None where it finds none in time."""
+    def solved(self, term: Term, used: list[Variable]) -> Generator[Candidate, Verdict, bool]:
+        """Propose the term with values that serve all points; whether some are right, which is given up in time."""
         (function,) = self.specification.functions
         encode = Encoder({function: term})
         solver = z3.Solver()
@@ -65,22 +68,19 @@ class _Symbols:
             self.limits.check()
             solver.set("timeout", min(int(1000 * SECONDS), self.limits.milliseconds))
             if solver.check() != z3.sat:
-                return None
+                return False
             values = read_point(tuple(used), solver.model())
             theory = self.specification.problem.theory
             try:
                 chosen = {leaf(v): value_term(value, v.sort, theory) for v, value in values.items()}
             except ValueError:  # it cannot be written
-                return None
-            body = substitute(term, chosen)
-            verdict = verify(self.specification, {function: body}, self.limits)
-            if verdict.correct:
-                return body
-            if verdict.status is not Status.WRONG or verdict.conjunct is None or verdict.counterexample is None:
-                return None
+                return False
+            verdict = yield Candidate({function: substitute(term, chosen)})
+            if verdict.conjunct is None or verdict.counterexample is None:
+                return verdict.right
             self.points.append((verdict.conjunct, verdict.counterexample))
             solver.add(_at(encode, *self.points[-1]))
-        return None
+        return False
 
 
 def _at(encode: Encoder, conjunct: Conjunct, point: Point) -> z3.BoolRef:
@@ -88,44 +88,40 @@ def _at(encode: Encoder, conjunct: Conjunct, point: Point) -> z3.BoolRef:
     return z3.substitute(encode(conjunct.formula), *places)
 
 
-def propose(specification: Specification, limits: Limits) -> Proposals:
+class Constants(Strategy):
     """The smallest terms with constants for which Z3 finds values."""
-    (target,) = specification.targets
-    symbols = _Symbols(specification, limits)
-    grammar = target.written.closed(symbols.of)
-    if limits.depth is not None:
-        grammar = bounded(grammar, limits.depth)
-    variables = [*target.function.parameters, *(v for of_sort in symbols.variables.values() for v in of_sort)]
-    points = random_points(variables, POINTS, SEED)
-    samples = ArgumentSamples({v: column([point[v] for point in points], v.sort) for v in variables})
-    enumerator = Enumerator(grammar, samples, limits)
-    while (limits.largest is None or enumerator.size < limits.largest) and enumerator.grow():
-        size = enumerator.size
-        for row in range(len(enumerator.level(grammar.start, size))):
-            limits.check()
-            term = enumerator.term(grammar.start, size, row)
-            used = symbols.used(term)
-            found = symbols.solved(term, used) if used else None
-            if found is not None:
-                yield {target.function: found}
+
+    name = "constants"
+    doc = "terms with symbols for (Constant σ), whose values Z3 finds (CEGIS modulo theories)"
+    share = 0.5
+    turn = 40
+
+    def applies(self, specification: Specification) -> bool:
+        """To a grammar of the file's own: without one, other strategies find constants."""
+        if len(specification.targets) != 1 or specification.targets[0].free:
+            return False
+        grammar = specification.targets[0].written
+        places = [place for productions in grammar.productions.values() for p in productions for place in p.constants]
+        return bool(places) and all(has_constants(place.sort) for place in places)
+
+    def propose(self, specification: Specification, limits: Limits) -> Proposals:
+        """Terms with symbols, smallest first, until one has values that are right."""
+        (target,) = specification.targets
+        symbols = _Symbols(specification, limits)
+        grammar = target.written.closed(symbols.of)
+        if limits.depth is not None:
+            grammar = bounded(grammar, limits.depth)
+        variables = [*target.function.parameters, *(v for of_sort in symbols.variables.values() for v in of_sort)]
+        points = random_points(variables, POINTS, SEED)
+        samples = ArgumentSamples({v: column([point[v] for point in points], v.sort) for v in variables})
+        enumerator = Enumerator(grammar, samples, limits)
+        while (limits.largest is None or enumerator.size < limits.largest) and enumerator.grow():
+            size = enumerator.size
+            for row in range(len(enumerator.level(grammar.start, size))):
+                limits.check()
+                term = enumerator.term(grammar.start, size, row)
+                used = symbols.used(term)
+                if used and (yield from symbols.solved(term, used)):
+                    return
+            if enumerator.exhausted:
                 return
-        if enumerator.exhausted:
-            return
-
-
-def _applies(specification: Specification) -> bool:
-    """To a grammar of the file's own: without one, other strategies find constants."""
-    if len(specification.targets) != 1 or specification.targets[0].free:
-        return False
-    grammar = specification.targets[0].written
-    places = [place for productions in grammar.productions.values() for p in productions for place in p.constants]
-    return bool(places) and all(has_constants(place.sort) for place in places)
-
-
-CONSTANTS = Strategy(
-    name="constants",
-    doc="terms with symbols for (Constant σ), whose values Z3 finds (CEGIS modulo theories)",
-    applies=_applies,
-    propose=propose,
-    share=0.5,
-)

@@ -18,7 +18,7 @@ from solvers.cegis.search.samples import ExampleSamples
 from solvers.cegis.search.smallest import Learner
 from solvers.cegis.search.unification import conditionals
 from solvers.cegis.specification import Example, Specification
-from solvers.cegis.strategy import InfeasibleError, Proposals, Strategy
+from solvers.cegis.strategy import Candidate, InfeasibleError, Proposals, Strategy
 from sygus.language.problem import Production
 from sygus.language.terms import STRING, expand
 from sygus.language.theories.interned import STRINGS
@@ -31,23 +31,34 @@ RELEVANT_SHARE = 0.7
 """Of the time, for the search that leaves out what looks irrelevant."""
 
 
-def propose(specification: Specification, limits: Limits) -> Proposals:
-    """Terms that give every output, each smaller than the one before.
+class Examples(Strategy):
+    """Terms that give every output, each smaller than the one before."""
 
-    Raises:
-        InfeasibleError: two examples contradict each other, or no term of the grammar gives every output.
-    """
-    examples = list(specification.examples or ())
-    contradiction = contradicting(examples)
-    if contradiction is not None:
-        raise InfeasibleError(contradiction)
-    quantify = any if conditionals(specification.targets[0].grammar) else all
-    if relevance(ExampleSamples(specification.functions[0], examples), quantify) is not None:
-        with suppress(OutOfTimeError):
-            part = limits.part(RELEVANT_SHARE * limits.left)
-            yield from _learn(specification, examples, part, lambda samples: relevance(samples, quantify))
-        limits.check()
-    yield from _learn(specification, examples, limits, lambda _: None)
+    name = "examples"
+    doc = "terms and predicates enumerated on the examples, unified by a decision tree"
+    turn = 10
+
+    def applies(self, specification: Specification) -> bool:
+        """To examples alone."""
+        return specification.examples is not None
+
+    def propose(self, specification: Specification, limits: Limits) -> Proposals:
+        """First without what looks irrelevant, then all.
+
+        Raises:
+            InfeasibleError: two examples contradict each other, or no term of the grammar gives every output.
+        """
+        examples = list(specification.examples or ())
+        contradiction = contradicting(examples)
+        if contradiction is not None:
+            raise InfeasibleError(contradiction)
+        quantify = any if conditionals(specification.targets[0].grammar) else all
+        if relevance(ExampleSamples(specification.functions[0], examples), quantify) is not None:
+            with suppress(OutOfTimeError):
+                part = limits.part(RELEVANT_SHARE * limits.left)
+                yield from _learn(specification, examples, part, lambda samples: relevance(samples, quantify))
+            limits.check()
+        yield from _learn(specification, examples, limits, lambda _: None)
 
 
 def _learn(
@@ -76,7 +87,7 @@ def _learn(
             if failing:
                 break
             found = True
-            yield {target.function: term}
+            yield Candidate({target.function: term})
         if not failing:
             if not found and restrict(samples) is None:
                 refute(grammar, target, samples, limits)
@@ -124,11 +135,3 @@ def contradicting(examples: list[Example]) -> str | None:
             first = outputs[example.arguments]
             return f"the examples ask for both {first!r} and {example.output!r} at {example.arguments!r}"
     return None
-
-
-EXAMPLES = Strategy(
-    name="examples",
-    doc="terms and predicates enumerated on the examples, unified by a decision tree",
-    applies=lambda specification: specification.examples is not None,
-    propose=propose,
-)

@@ -8,21 +8,31 @@ which all earlier ones fail.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import z3
 
 from solvers.cegis.limits import Limits
 from solvers.cegis.logic.bounds import terms_for
-from solvers.cegis.logic.conditions import Branches, decision_list, decision_trees, is_cube
+from solvers.cegis.logic.conditions import Branches, Choice, decision_list, decision_trees, is_cube
 from solvers.cegis.logic.construction import Construction
-from solvers.cegis.logic.fitting import fit_all
-from solvers.cegis.logic.verifier import Encoder, read_point, verify
-from solvers.cegis.specification import Candidate, Point, Specification
-from solvers.cegis.strategy import InfeasibleError, Proposals, Strategy
+from solvers.cegis.logic.fitting import proposed
+from solvers.cegis.logic.from_z3 import read_point
+from solvers.cegis.logic.to_z3 import Encoder
+from solvers.cegis.specification import Bodies, Point, Specification
+from solvers.cegis.strategy import Candidate, InfeasibleError, Proposals, Strategy
 from sygus.language.terms import INT, REAL, Literal, SynthFunction, Term, Variable, leaf, substitute, subterms
 from sygus.language.theories.sorts import representation, z3_constant
+
+MOST_CONSTANTS = 50
+"""Points that may be served by a constant, for want of a term."""
+
+PROOF_SECONDS = 0.4
+"""Seconds for a proof that no point is left, before the choices so far are tried."""
+
+TREE_SHARE = 0.4
+"""Of the time, for a decision tree that is tried before a list."""
 
 
 @dataclass(eq=False)
@@ -132,12 +142,12 @@ class _Instantiation:
             return self.make.number(value, unknown.sort)
         return leaf(Literal(value, unknown.sort))
 
-    def candidate(self, bodies: Mapping[Variable, Term]) -> Candidate:
+    def bodies(self, choice: Choice) -> Bodies:
         """Terms for the unknowns as bodies over the functions' own parameters."""
         found: dict[SynthFunction, Term] = {}
         for function, application in self.applications.items():
             names = {a: leaf(p) for a, p in zip(application.arguments, function.parameters, strict=True)}
-            found[function] = substitute(bodies[self.unknowns[function]], names)
+            found[function] = substitute(choice[self.unknowns[function]], names)
         return found
 
 
@@ -145,27 +155,47 @@ class _StuckError(Exception):
     """No term serves a point, and its value alone leads nowhere."""
 
 
-def propose(specification: Specification, limits: Limits) -> Proposals:
-    """The choices of terms joined by conditions: in a list, then in decision trees that get smaller.
+class Instantiation(Strategy):
+    """The choices of terms joined by conditions: in a list, then in decision trees that get smaller."""
 
-    Raises:
-        InfeasibleError: from a point at which no value serves.
-    """
-    make = Construction(specification.problem.theory)
-    run = _Instantiation(specification, limits, make)
-    try:
-        branches = run.branches()
-        while not branches.complete:
-            candidate = run.candidate(decision_list(branches, make, limits))
-            verdict = verify(specification, candidate, limits)
-            if verdict.counterexample is None:
-                yield from fit_all(specification, candidate, limits)
-                break
-            run.serve({v: verdict.counterexample[v] for v in run.variables})
+    name = "instantiation"
+    doc = "single-invocation problems by quantifier instantiation, fitted to the grammar"
+    share = 4.0
+    turn = 20
+
+    def applies(self, specification: Specification) -> bool:
+        """Where one point decides about one value of each function."""
+        applications = specification.single_invocation
+        if applications is None or specification.examples is not None:
+            return False
+        used = {head for application in applications.values() for head in (a.head for a in application.arguments)}
+        each = [{a.head for a in application.arguments} for application in applications.values()]
+        return all(arguments == used for arguments in each) and all(
+            set(conjunct.variables) <= used for conjunct in specification.conjuncts
+        )
+
+    def propose(self, specification: Specification, limits: Limits) -> Proposals:
+        """As long as Z3 does not prove that no point is left, a list of the choices so far: its counterexample is one.
+
+        Raises:
+            InfeasibleError: from a point at which no value serves.
+        """
+        make = Construction(specification.problem.theory)
+        run = _Instantiation(specification, limits, make)
+        try:
             branches = run.branches()
-    except _StuckError:
-        return
-    yield from _joined(run, branches, limits)
+            while not branches.complete:
+                bodies = run.bodies(decision_list(branches, make, limits))
+                verdict = yield Candidate(bodies)
+                if verdict.counterexample is None:
+                    if verdict.answer is None:
+                        yield from proposed(specification, bodies, limits)
+                    break
+                run.serve({v: verdict.counterexample[v] for v in run.variables})
+                branches = run.branches()
+        except _StuckError:
+            return
+        yield from _joined(run, branches, limits)
 
 
 def _joined(run: _Instantiation, branches: Branches, limits: Limits) -> Proposals:
@@ -173,44 +203,12 @@ def _joined(run: _Instantiation, branches: Branches, limits: Limits) -> Proposal
     specification, make = run.specification, run.make
     if not all(is_cube(holds) for _, holds in branches.choices):
         found = False
-        for bodies in decision_trees(branches, make, limits.part(TREE_SHARE * limits.left), None):
-            for candidate in fit_all(specification, run.candidate(bodies), limits):
-                found = True
-                yield candidate
+        for choice in decision_trees(branches, make, limits.part(TREE_SHARE * limits.left), None):
+            found |= yield from proposed(specification, run.bodies(choice), limits)
         if found:
             return
-    bodies = decision_list(branches, make, limits)
-    yield from fit_all(specification, run.candidate(bodies), limits)
-    largest = sum(body.size for body in bodies.values())
-    for bodies in decision_trees(branches, make, limits, largest):
-        yield from fit_all(specification, run.candidate(bodies), limits)
-
-
-MOST_CONSTANTS = 50
-"""Points that may be served by a constant, for want of a term."""
-
-PROOF_SECONDS = 0.4
-"""Seconds for a proof that no point is left, before the choices so far are tried."""
-
-TREE_SHARE = 0.4
-"""Of the time, for a decision tree that is tried before a list."""
-
-
-def _applies(specification: Specification) -> bool:
-    applications = specification.single_invocation
-    if applications is None or specification.examples is not None:
-        return False
-    used = {head for application in applications.values() for head in (a.head for a in application.arguments)}
-    each = [{a.head for a in application.arguments} for application in applications.values()]
-    return all(arguments == used for arguments in each) and all(
-        set(conjunct.variables) <= used for conjunct in specification.conjuncts
-    )
-
-
-INSTANTIATION = Strategy(
-    name="instantiation",
-    doc="single-invocation problems by quantifier instantiation, fitted to the grammar",
-    applies=_applies,
-    propose=propose,
-    share=4.0,
-)
+    choice = decision_list(branches, make, limits)
+    yield from proposed(specification, run.bodies(choice), limits)
+    largest = sum(term.size for term in choice.values())
+    for choice in decision_trees(branches, make, limits, largest):
+        yield from proposed(specification, run.bodies(choice), limits)

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 
 import z3
 
+from solvers.cegis.answer import Judgement
 from solvers.cegis.limits import Limits
 from solvers.cegis.logic.construction import Construction
-from solvers.cegis.logic.fitting import fit_all
+from solvers.cegis.logic.fitting import proposed
 from solvers.cegis.logic.from_z3 import UnreadableError, read
-from solvers.cegis.logic.verifier import Encoder, uninterpreted, verify
-from solvers.cegis.specification import Candidate, Specification
-from solvers.cegis.strategy import InfeasibleError, Proposals, Strategy
+from solvers.cegis.logic.to_z3 import Encoder, uninterpreted
+from solvers.cegis.specification import Bodies, Specification
+from solvers.cegis.strategy import Candidate, InfeasibleError, Proposals, Strategy
 from sygus.language.terms import BOOL, SynthFunction, Term, leaf
 from sygus.language.theories.sorts import z3_constant
 
@@ -29,35 +30,44 @@ CONFIGURATIONS: tuple[dict[str, object], ...] = (
 
 FIRST_SECONDS = 0.8
 
+DECISION_SECONDS = 0.5
+"""For a candidate with less in it; the next is tried where Z3 takes longer."""
 
-def propose(specification: Specification, limits: Limits) -> Proposals:
-    """What the engine proves, fitted to the grammars, then with the conjuncts that are not needed left out.
 
-    Raises:
-        InfeasibleError: the engine refutes the constraints.
-    """
-    make = Construction(specification.problem.theory)
-    seconds, seed = FIRST_SECONDS, 0
-    while True:
-        for options in ({**configuration, "fp.spacer.random_seed": seed} for configuration in CONFIGURATIONS):
-            limits.check()
-            part = limits.part(seconds)
-            proposal = _solve(specification, make, options, part)
-            if proposal is None:
-                continue
-            found = False
-            for candidate in fit_all(specification, proposal, limits):
-                found = True
-                yield candidate
-            if found:
-                yield from _smaller(specification, proposal, make, limits)
-                return
-        seconds, seed = 2 * seconds, seed + 1
+class Invariants(Strategy):
+    """What the engine proves, fitted to the grammars, then with what is not needed left out."""
+
+    name = "invariants"
+    doc = "predicates under Horn constraints by Z3's Horn engine, fitted to the grammar"
+    share = 6.0
+    turn = 30
+
+    def applies(self, specification: Specification) -> bool:
+        """To predicates of which one implies another, or itself elsewhere."""
+        predicates = all(function.sort == BOOL and function.parameters for function in specification.functions)
+        return predicates and any(len(conjunct.applications) > 1 for conjunct in specification.conjuncts)
+
+    def propose(self, specification: Specification, limits: Limits) -> Proposals:
+        """The engine is asked in several configurations for growing times.
+
+        Raises:
+            InfeasibleError: the engine refutes the constraints.
+        """
+        make = Construction(specification.problem.theory)
+        seconds, seed = FIRST_SECONDS, 0
+        while True:
+            for options in ({**configuration, "fp.spacer.random_seed": seed} for configuration in CONFIGURATIONS):
+                limits.check()
+                bodies = _solve(specification, make, options, limits.part(seconds))
+                if bodies is not None and (yield from proposed(specification, bodies, limits)):
+                    yield from _smaller(specification, bodies, make, limits)
+                    return
+            seconds, seed = 2 * seconds, seed + 1
 
 
 def _solve(
     specification: Specification, make: Construction, options: dict[str, object], limits: Limits
-) -> Candidate | None:
+) -> Bodies | None:
     """One run of the engine."""
     solver = z3.SolverFor("HORN")
     solver.set("timeout", limits.milliseconds)
@@ -88,11 +98,9 @@ def _body(function: SynthFunction, model: z3.ModelRef, make: Construction) -> Te
     return make.simplified(read(z3.simplify(value), names, make))
 
 
-def _smaller(
-    specification: Specification, candidate: Candidate, make: Construction, limits: Limits
-) -> Iterator[Candidate]:
+def _smaller(specification: Specification, bodies: Bodies, make: Construction, limits: Limits) -> Proposals:
     """Without conjuncts, and without disjuncts, that the constraints do not need; largest first."""
-    best = candidate
+    best = bodies
     improved = True
     while improved:
         improved = False
@@ -102,12 +110,14 @@ def _smaller(
                     continue
                 limits.check()
                 attempt = {**best, function: body}
-                if verify(specification, attempt, limits.part(0.5)).correct:
-                    for fitted in fit_all(specification, attempt, limits):
-                        yield fitted
-                        best, improved = attempt, True
-                    if improved:
-                        break
+                verdict = yield Candidate(attempt, DECISION_SECONDS)
+                if verdict.judgement is Judgement.NOT_DERIVED:
+                    improved = yield from proposed(specification, attempt, limits)
+                else:
+                    improved = verdict.right
+                if improved:
+                    best = attempt
+                    break
 
 
 def _without_part(body: Term, make: Construction) -> Iterator[Term]:
@@ -134,17 +144,3 @@ def _flat(root: Term, name: str) -> list[Term]:
         else:
             found.append(node)
     return found
-
-
-def _applies(specification: Specification) -> bool:
-    predicates = all(function.sort == BOOL and function.parameters for function in specification.functions)
-    return predicates and any(len(conjunct.applications) > 1 for conjunct in specification.conjuncts)
-
-
-INVARIANTS = Strategy(
-    name="invariants",
-    doc="predicates under Horn constraints by Z3's Horn engine, fitted to the grammar",
-    applies=_applies,
-    propose=propose,
-    share=6.0,
-)

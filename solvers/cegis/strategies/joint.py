@@ -14,29 +14,24 @@ from functools import lru_cache
 import numpy as np
 
 from solvers.cegis.limits import Limits
-from solvers.cegis.logic.verifier import Status, verify
 from solvers.cegis.search.enumeration import Enumerator
 from solvers.cegis.search.evaluation import Program, Values, column
 from solvers.cegis.search.grammars import enumerable
+from solvers.cegis.search.initial import SEED, initial_points
 from solvers.cegis.search.samples import ArgumentSamples, any_value, first_points, opaque, random_points, stand_in
-from solvers.cegis.specification import Candidate, Conjunct, Point, Specification, literal_value
-from solvers.cegis.strategies.separation import components
-from solvers.cegis.strategy import Proposals, Strategy
+from solvers.cegis.specification import Bodies, Conjunct, Point, Specification, literal_value
+from solvers.cegis.strategy import Candidate, Proposals, Strategy
 from sygus.language.problem import Target
 from sygus.language.terms import INT, REGLAN, Sort, SynthFunction, Term, Variable
 from sygus.language.theories.sorts import representation
 
-FIRST = 32
-"""Points that candidates are run on to begin with."""
-
 ARGUMENTS, MOST_ARGUMENTS = 24, 400
 """Arguments of a function that tell its terms apart: random ones to begin with, as many with literals; most of all."""
 
-SEED = 7
 PREPARED = 1 << 14
 """Programs of terms that are kept for the next tuple."""
 
-Bodies = Mapping[SynthFunction, Program]
+Programs = Mapping[SynthFunction, Program]
 
 
 class _Check:
@@ -49,7 +44,7 @@ class _Check:
         ]
         self._formula = Program(opaque(conjunct.formula))
 
-    def holds(self, bodies: Bodies, points: _Points, seen: _Arguments | None = None) -> bool:
+    def holds(self, bodies: Programs, points: _Points, seen: _Arguments | None = None) -> bool:
         """Whether the formula holds of these functions at all points; what they are applied to is noted in ``seen``.
 
         Raises:
@@ -119,9 +114,8 @@ class _Points:
 
     def __init__(self, specification: Specification, limits: Limits) -> None:
         self.limits = limits
-        found = (v for conjunct in specification.conjuncts for v in conjunct.variables)
-        self.variables = tuple(dict.fromkeys(found))
-        self.points: list[Point] = first_points(self.variables, FIRST, SEED)
+        self.variables = specification.variables
+        self.points: list[Point] = initial_points(specification)
         self._arrange()
 
     def add(self, point: Point) -> None:
@@ -178,41 +172,54 @@ class _Terms:
         return term, Program(term)
 
 
-def propose(specification: Specification, limits: Limits) -> Proposals:
-    """Tuples of terms that Z3 proves, by the nodes of all of them together.
+class Joint(Strategy):
+    """Tuples of terms that hold at all points, by the nodes of all of them together."""
 
-    Terms that are alike on the arguments seen so far count as one; when those have doubled, or all terms are tried and
-    there are new ones, everything begins anew.
-    """
-    points, seen = _Points(specification, limits), _Arguments(specification)
-    checks = [_Check(conjunct) for conjunct in specification.conjuncts]
-    while True:
-        pools = [_Terms(specification, target, points, seen, limits) for target in specification.targets]
-        before, total = seen.count, len(pools)
-        while not _is_last(pools, total - 1, limits):
-            limits.check()
-            for candidate in _tuples(pools, checks, points, seen, total):
-                verdict = verify(specification, candidate, limits)
-                if verdict.correct:
-                    yield candidate
-                elif verdict.status is Status.WRONG and verdict.counterexample is not None:
-                    points.add(verdict.counterexample)
-                    _note(candidate, checks, points, seen)
-                if limits.largest is not None and total > limits.largest:  # an answer was smaller
+    name = "joint"
+    doc = "functions that constraints connect or apply to one another: tuples of terms, smallest first"
+    share = 0.25
+    turn = 60
+
+    def applies(self, specification: Specification) -> bool:
+        """To functions that are all connected, or applied to what depends on one, and have random arguments."""
+        several = len(specification.functions) > 1
+        nested = any(conjunct.nested for conjunct in specification.conjuncts)
+        random = all(p.sort != REGLAN for function in specification.functions for p in function.parameters)
+        decided = not any(conjunct.quantified for conjunct in specification.conjuncts)
+        return (several or nested) and random and decided and len(specification.parts) == 1
+
+    def propose(self, specification: Specification, limits: Limits) -> Proposals:
+        """Terms that are alike on the arguments seen so far count as one.
+
+        When those have doubled, or all terms are tried and there are new ones, everything begins anew.
+        """
+        points, seen = _Points(specification, limits), _Arguments(specification)
+        checks = [_Check(conjunct) for conjunct in specification.conjuncts]
+        while True:
+            pools = [_Terms(specification, target, points, seen, limits) for target in specification.targets]
+            before, total = seen.count, len(pools)
+            while not _is_last(pools, total - 1, limits):
+                limits.check()
+                for bodies in _tuples(pools, checks, points, seen, total):
+                    verdict = yield Candidate(bodies)
+                    if verdict.counterexample is not None:
+                        points.add(verdict.counterexample)
+                        _note(bodies, checks, points, seen)
+                    if limits.largest is not None and total > limits.largest:  # an answer was smaller
+                        return
+                if seen.count > 2 * before:
+                    break
+                total += 1
+            else:
+                if seen.count == before:
                     return
-            if seen.count > 2 * before:
-                break
-            total += 1
-        else:
-            if seen.count == before:
-                return
 
 
-def _note(candidate: Candidate, checks: Sequence[_Check], points: _Points, seen: _Arguments) -> None:
+def _note(bodies: Bodies, checks: Sequence[_Check], points: _Points, seen: _Arguments) -> None:
     """Note what a candidate applies the functions to."""
-    bodies = {function: Program(body) for function, body in candidate.items()}
+    programs = {function: Program(body) for function, body in bodies.items()}
     for check in checks:
-        check.holds(bodies, points, seen)
+        check.holds(programs, points, seen)
 
 
 def _is_last(pools: Sequence[_Terms], total: int, limits: Limits) -> bool:
@@ -226,12 +233,10 @@ def _is_last(pools: Sequence[_Terms], total: int, limits: Limits) -> bool:
 
 def _tuples(
     pools: Sequence[_Terms], checks: Sequence[_Check], points: _Points, seen: _Arguments, total: int
-) -> Iterator[Candidate]:
+) -> Iterator[Bodies]:
     """The candidates of a size that hold at all points; a tuple is given up where its first functions fail."""
 
-    def extended(
-        rest: int, terms: dict[SynthFunction, Term], bodies: dict[SynthFunction, Program]
-    ) -> Iterator[Candidate]:
+    def extended(rest: int, terms: dict[SynthFunction, Term], bodies: dict[SynthFunction, Program]) -> Iterator[Bodies]:
         if len(terms) == len(pools):
             yield terms
             return
@@ -246,20 +251,3 @@ def _tuples(
                     yield from extended(rest - size, {**terms, pool.function: term}, ready)
 
     yield from extended(total, {}, {})
-
-
-def _applies(specification: Specification) -> bool:
-    several = len(specification.functions) > 1
-    nested = any(conjunct.nested for conjunct in specification.conjuncts)
-    random = all(p.sort != REGLAN for function in specification.functions for p in function.parameters)
-    decided = not any(conjunct.quantified for conjunct in specification.conjuncts)
-    return (several or nested) and random and decided and len(components(specification)) == 1
-
-
-JOINT = Strategy(
-    name="joint",
-    doc="functions that constraints connect or apply to one another: tuples of terms, smallest first",
-    applies=_applies,
-    propose=propose,
-    share=0.25,
-)

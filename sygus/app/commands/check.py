@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 import click
 
 from solvers.cegis.specification import Specification
-from solvers.cegis.strategy import known_strategies
 from sygus.app.dispatch import file_notes, read, side_of
 from sygus.app.options import Side
 from sygus.language.problem import Grammar, Problem, Target
@@ -65,5 +64,7 @@ def _ordinary_lines(problem: Problem) -> Iterator[str]:
     yield ", ".join(f"{len(found)} {what}" for what, found in counts.items())
     if not (problem.objectives or counts["oracles"]):
         specification = Specification(problem)
-        usable = [strategy.name for strategy in known_strategies().values() if strategy.applies(specification)]
-        yield f"strategies: {', '.join(usable) or 'none can do anything'}"
+        parts = [specification.of(functions) for functions in specification.parts]
+        for part in parts:
+            of = f" for {', '.join(function.name for function in part.functions)}" if len(parts) > 1 else ""
+            yield f"strategies{of}: {', '.join(usable_strategies(part)) or 'none can do anything'}"

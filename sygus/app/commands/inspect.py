@@ -8,7 +8,7 @@ import click
 
 from solvers.cam.learners import known_learners
 from solvers.cam.settings import resolve
-from solvers.cegis.strategy import known_strategies
+from solvers.cegis.portfolio import known_strategies
 from sygus.app.commands.check import target_lines
 from sygus.errors import OptionError, known
 from sygus.export.forms import FORMS

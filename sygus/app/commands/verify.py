@@ -11,9 +11,10 @@ from typing import Any
 import click
 import z3
 
-from solvers.cegis.answer import Answer, Judgement, check
+from solvers.cegis.answer import Answer, Judgement, Verdict, derived
 from solvers.cegis.limits import Limits
-from solvers.cegis.logic.verifier import Encoder
+from solvers.cegis.logic.to_z3 import Encoder
+from solvers.cegis.logic.verifier import check
 from solvers.cegis.specification import Specification
 from sygus.app.dispatch import read, side_of
 from sygus.app.functions import derivation_lines
@@ -95,6 +96,9 @@ def _wrong(specification: Specification, read: ReadAnswer, limits: Limits) -> st
         if target.function in read.binding and not target.free:
             return f"wrong: {_underived(target.function)}, for grammars have no 'let'"
     problem = specification.problem
+    underived = derived(specification, read.bodies)
+    if isinstance(underived, SynthFunction):
+        return f"wrong: {_underived(underived)}"
     checked = check(specification, read.bodies, limits)
     if checked.answer is None:
         found = "not decided" if checked.judgement is Judgement.UNDECIDED else "wrong"
@@ -106,10 +110,8 @@ def _wrong(specification: Specification, read: ReadAnswer, limits: Limits) -> st
     return _wrong_value(problem, checked.answer, read.values)
 
 
-def _why(checked: Any, theory: Theory) -> str:
-    if checked.function is not None:
-        return _underived(checked.function)
-    verdict = checked.verdict
+def _why(verdict: Verdict, theory: Theory) -> str:
+    assert verdict.conjunct is not None
     formula, point = _plain(verdict.conjunct.formula, verdict.counterexample or {})
     constraint = term_text(formula, theory.numerals)
     if verdict.counterexample is None:

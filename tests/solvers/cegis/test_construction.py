@@ -13,7 +13,7 @@ from solvers.cegis.logic.conditions import Branches, decision_list, decision_tre
 from solvers.cegis.logic.construction import Construction, linear
 from solvers.cegis.logic.fitting import Fitter, rewritings
 from solvers.cegis.logic.from_z3 import read
-from solvers.cegis.logic.verifier import Encoder
+from solvers.cegis.logic.to_z3 import Encoder
 from solvers.cegis.search.evaluation import column, evaluate
 from sygus.language.terms import BOOL, INT, REAL, Literal, Sort, Term, Variable, leaf, substitute
 from sygus.language.theories import find_logic

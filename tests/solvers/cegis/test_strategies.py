@@ -5,11 +5,11 @@ import itertools
 import pytest
 
 from ordinary import answer_of, equal_by_z3, specification, syntactic_terms
-from solvers.cegis.answer import Judgement, check, depth
+from solvers.cegis.answer import Judgement, depth
 from solvers.cegis.limits import Limits
-from solvers.cegis.portfolio import Portfolio
+from solvers.cegis.logic.verifier import check
+from solvers.cegis.portfolio import Portfolio, known_strategies
 from solvers.cegis.strategies.stream import rooted
-from solvers.cegis.strategy import known_strategies
 from sygus.errors import OptionError
 from sygus.language.elaborate import load_answer
 from sygus.language.terms import Term, subterms
@@ -423,7 +423,7 @@ def test_an_ambiguous_grammar_has_a_derivation() -> None:
 
 def test_unknown_strategies() -> None:
     spec = specification(maximum(2))
-    with pytest.raises(OptionError, match="there is no 'magic'; known: auto, separation, examples"):
+    with pytest.raises(OptionError, match="there is no 'magic'; known: auto, examples, instantiation"):
         Portfolio.of(spec, Limits(1), "magic")
     with pytest.raises(OptionError, match="'examples' can do nothing for this problem; use auto, instantiation"):
         Portfolio.of(spec, Limits(1), "examples")
