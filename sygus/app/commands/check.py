@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
+from solvers.cegis.portfolio import usable_strategies
 from solvers.cegis.specification import Specification
 from sygus.app.dispatch import file_notes, read, side_of
 from sygus.app.options import Side
