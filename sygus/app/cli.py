@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from sygus.app.kinds import COUNT, PLACES, SECONDS, SWITCH, WHOLE, Kind
-from sygus.app.options import OPTIONS, SUBJECTS, Option, Side, by_flag
+from sygus.app.options import BY_NAME, OPTIONS, SUBJECTS, Option, Side, by_flag
 from sygus.app.statuses import ExitStatus
 from sygus.errors import SycamError, guess
 from sygus.export.forms import FORMS
@@ -245,13 +245,12 @@ def evaluate(methods: str, metrics: str, expression: str | None, form: str, **gi
     )
 )
 @click.argument("images", nargs=-1, required=True, shell_complete=_complete_path)
-@click.option("--network", metavar="N", help="Network to explain (sycam-sygus list networks).")
-@click.option("--layer", metavar="L", help="Layer to explain; by default the last feature map.")
+@_decorated(BY_NAME[name] for name in ("network", "layer"))
 @click.option("--methods", default="gradcam,gradcam++,layercam", show_default=True, help="Names separated by commas.")
 @click.option("--expression", metavar="E", help="An expression to draw too, as evaluate takes it.")
 @click.option("--target", metavar="CLASS", help="Class explained, by name or number; by default the one predicted.")
 @click.option("--out", metavar="DIR", default="explained", show_default=True, help="Folder of the figures.")
-@click.option("--device", metavar="D", help="auto, cpu, cuda or mps.")
+@_decorated([BY_NAME["device"]])
 @click.option("--alpha", type=float, default=0.6, show_default=True, help="Opacity of the maps, from 0 to 1.")
 @click.option(
     "--colours", metavar="C", default="viridis", show_default=True, help="viridis, cividis, inferno, magma or plasma."
