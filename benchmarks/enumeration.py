@@ -3,19 +3,33 @@
 Run ``python benchmarks/enumeration.py``; it takes about a minute. Measured in one run: the bank, a straightforward loop
 over one term at a time with the same pruning, and cvc5's enumerator where the package ``cvc5`` is installed; cvc5 has
 no CAM theory and enumerates an integer grammar.
+
+``python benchmarks/enumeration.py --beside TREE`` times levels of CAM and ordinary grammars here and in another
+checkout instead, in turn, each in a process of its own that runs ``benchmarks/levels.py`` of its checkout. Where the
+other one has no such file, ``--driver FILE`` is run there in its place.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
+from typing import Any
 
 import torch
 from harness import report
+from torch import Tensor
 
 from solvers.bank import Bank
+from solvers.cam.behaviour import probe_bank
 from sygus.language.elaborate import load_problem
 from sygus.language.problem import Grammar
 from sygus.language.terms import REAL, Nonterminal, Term, Variable
@@ -38,6 +52,10 @@ PUBLISHED = {3: 18, 5: 260, 7: 4_048, 9: 69_014}
 PUBLISHED_TOTAL = 90_930
 LARGEST = 9
 
+HERE = Path(__file__).parent
+ROUNDS = 7
+"""How often the levels are timed in each of two checkouts."""
+
 
 def toy_probes(parameters: tuple[Variable, ...], draws: int, seed: int = 0) -> Probes:
     """The domains of the published counts: normal draws on four channels of 2x2, ``ablation`` uniform in (0, 1)."""
@@ -51,13 +69,14 @@ def toy_probes(parameters: tuple[Variable, ...], draws: int, seed: int = 0) -> P
     return Probes({variable: draw(variable) for variable in parameters}, shapes)
 
 
-def grow(grammar: Grammar, draw: Probes, size: int) -> tuple[Bank, list[tuple[int, float]]]:
+def grow(grammar: Grammar, draw: Probes, size: int) -> tuple[Bank[Tensor], list[tuple[int, float]]]:
     """A bank of all terms up to a size, with the combinations and the seconds of each level."""
-    bank = Bank(grammar, draw, SafetyOracle(domains(True)), deepest=size)
+    bank = probe_bank(grammar, draw, SafetyOracle(domains(True)), deepest=size)
     levels = []
     for _ in range(size):
         started = time.perf_counter()
-        levels.append((bank.grow().combined, time.perf_counter() - started))
+        counts = bank.grow()
+        levels.append((counts.combined if counts else 0, time.perf_counter() - started))
     return bank, levels
 
 
@@ -134,8 +153,47 @@ def toy_counts() -> dict[str, object]:
     return facts
 
 
+def levels_in(tree: Path, driver: Path) -> list[dict[str, Any]]:
+    """What the driver measures in a checkout, one thread to a process."""
+    environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, driver], env=environment, check=True, stdout=subprocess.PIPE, text=True)
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def beside(tree: Path, driver: Path) -> None:
+    """The same levels in this checkout and in another, in turn: the medians of the seconds."""
+    drivers = {"here": (HERE.parent, HERE / "levels.py"), "there": (tree, driver)}
+    seconds: dict[tuple[str, str, int], dict[str, list[float]]] = {}
+    for _ in range(ROUNDS):
+        for where, given in drivers.items():
+            for row in levels_in(*given):
+                of_level = seconds.setdefault((row["case"], row["size"], row["terms"]), {})
+                of_level.setdefault(where, []).append(row["seconds"])
+    rows = []
+    for (case, size, terms), measured in seconds.items():
+        if set(measured) != set(drivers):
+            raise SystemExit(f"{case}, sizes {size}: {terms} terms are found only {next(iter(measured))}")
+        here, there = (statistics.median(measured[where]) for where in drivers)
+        figures = {"here, s": here, "there, s": there, "speed": there / here}
+        rows.append({"grammar": case, "sizes": size, "terms": terms, **figures})
+    report("enumeration_beside", "levels here and in another checkout, processor time", rows, rounds=ROUNDS)
+
+
 def main() -> None:
     """Measure and report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--beside", type=Path, metavar="TREE", help="another checkout")
+    parser.add_argument("--driver", type=Path, metavar="FILE", help="what to run there; TREE/benchmarks/levels.py")
+    options = parser.parse_args()
+    if options.beside is None:
+        alone()
+    else:
+        beside(options.beside, options.driver or options.beside / "benchmarks" / "levels.py")
+
+
+def alone() -> None:
+    """The bank, slower ways, and the published counts."""
     plus = load_problem(*reversed(read_problem("gradcam_plus")))
     draw = probes(plus.target.function.parameters, nonnegative=True, seed=0)
 

@@ -10,7 +10,7 @@ import time
 
 from harness import report
 
-from solvers.bank import Bank
+from solvers.cam.behaviour import probe_bank
 from sygus.language.elaborate import load_problem
 from sygus.oracles.cam import domains, probes
 from sygus.oracles.safety import SafetyOracle
@@ -31,7 +31,7 @@ def main() -> None:
     """Measure and report."""
     problem = load_problem(GRAMMAR, "safety")
     draw = probes(problem.target.function.parameters, nonnegative=True, seed=0)
-    bank = Bank(problem.target.grammar, draw, SafetyOracle(domains(True)), deepest=SIZE)
+    bank = probe_bank(problem.target.grammar, draw, SafetyOracle(domains(True)), deepest=SIZE)
     start = bank.grammar.start
     terms = []
     for size in range(1, SIZE + 1):

@@ -1,38 +1,45 @@
-"""Bottom-up enumeration with observational equivalence, a whole level of the bank at a time.
+"""Bottom-up enumeration, a whole size at a time: of each behaviour the first, and smallest, term.
 
-The bank holds, for each nonterminal and size, the terms of that size whose values on the probes are new: which
-production made them, from which rows, and the values themselves. Larger terms are combined from those values by
-batched torch operations; terms are built only when asked for.
+A bank holds, for each nonterminal and size, the terms of that size whose behaviour is new: which production made them,
+from which rows, and what the behaviour holds of them. Larger terms are combined from that, all combinations of a block
+at once; terms are built only when asked for. What terms do is the affair of a :class:`solvers.behaviour.Behaviour`, so
+one bank serves tensors on probes, arrays on samples, and terms that are told apart as they are written.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import Any, Generic
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from solvers.levels import Ints, Rows, blocks, contains, firsts, splits
-from sygus.errors import SycamError
+from solvers.behaviour import Behaviour, Combined, Parts, V
+from solvers.levels import Booleans, Chosen, Ints, Level, Rows, blocks, contains, distinct, rows_of, splits
 from sygus.language.problem import Grammar, Production
-from sygus.language.terms import Hole, Nonterminal, Term, fill, subterms
-from sygus.language.theories import Function
-from sygus.language.theories.evaluate import evaluate
-from sygus.oracles.equivalence import SMALLEST, Probes, signatures
-from sygus.oracles.safety import SafetyOracle
-
-BLOCK = 1 << 17
-"""Numbers computed at a time: small enough for the cache, large enough to hide the cost of a call."""
+from sygus.language.terms import Nonterminal, Term
 
 
-class MemoryLimitError(SycamError):
-    """The next level does not fit into the memory that the bank may take."""
+class Allowance:
+    """What a bank may spend; this one sets no limit.
+
+    Attributes:
+        full: nothing more is to be made; what there is stays.
+    """
+
+    full = False
+
+    def before_level(self, bank: Bank[Any], size: int) -> None:
+        """Raise what refuses a size; the bank stays as it is."""
+
+    def before_block(self) -> None:
+        """Raise what breaks off between two blocks of combinations."""
+
+    def after_block(self, nbytes: int) -> None:
+        """Note the memory that the values kept of a block take."""
 
 
 @dataclass
@@ -51,100 +58,90 @@ class Counts:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class _Rule:
     """A production with what enumeration needs to know of it."""
 
     index: int
     production: Production
-
-    @cached_property
-    def denominators(self) -> tuple[tuple[Term, tuple[int, ...]], ...]:
-        """The sub-templates that must be nonzero, each with the holes in it."""
-        found = (
-            node.arguments[position]
-            for node in subterms(self.production.template)
-            if isinstance(node.head, Function)
-            for position in node.head.nonzero
-        )
-        return tuple(
-            (template, tuple(sorted({n.head.index for n in subterms(template) if isinstance(n.head, Hole)})))
-            for template in found
-        )
+    holes: tuple[Nonterminal, ...]
+    is_chain: bool
+    halved: bool
+    """Whether one order of the two operands is enough."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Block:
-    """Combinations of one production that were evaluated together: those that may be kept, with their keys."""
+@dataclass(frozen=True, eq=False, slots=True)
+class _Block(Generic[V]):
+    """Combinations of one production that were computed together, and which of them may be kept."""
 
-    rule: _Rule
-    sizes: tuple[int, ...]
-    grid: Ints
-    keys: Ints
-    keep: NDArray[np.bool_]
+    parts: Parts[V]
+    combined: Combined[V]
+    keep: Booleans
 
 
-class Bank:
-    """All terms of a grammar up to a size, one representative (the first, a smallest) per behaviour on the probes.
+class Bank(Generic[V]):
+    """All terms of a grammar up to a size, one representative (the first, a smallest) per behaviour.
 
     Args:
-        grammar: what to enumerate.
-        probes: where terms are told apart.
-        safety: decides strict divisions.
-        deepest: the largest size that will be asked for; of it there are only the terms of the start symbol, since
-            nothing is built of that level, and their values are not kept.
-        memory: bytes that values and pending combinations may take.
-        term_key: prune by this key of a term in place of its values: one term at a time, for comparison.
+        grammar: what to enumerate, without ``(Constant σ)``.
+        behaviour: what terms do.
+        deepest: the largest size that will be asked for, where that is known; of it there are only the terms of the
+            start symbol, since nothing is built of that level, and their values are not kept.
         mirrored: also combine the mirror images of commutative productions.
+        all_of: a nonterminal, used in no production, of which terms that behave alike are all kept.
+        most: combinations that are made of each nonterminal and size, the first ones; None for all.
+        allowance: of time and memory.
     """
 
     def __init__(
         self,
         grammar: Grammar,
-        probes: Probes,
-        safety: SafetyOracle,
+        behaviour: Behaviour[V],
         *,
-        deepest: int,
-        memory: int = 4 << 30,
-        term_key: Callable[[Term], int] | None = None,
+        deepest: int | None = None,
         mirrored: bool = False,
+        all_of: Nonterminal | None = None,
+        most: int | None = None,
+        allowance: Allowance | None = None,
     ) -> None:
         self.grammar = grammar
-        self.probes = probes
-        self.safety = safety
+        self.behaviour = behaviour
         self.deepest = deepest
-        self.memory = memory
-        self.term_key = term_key
-        self.mirrored = mirrored
+        self.allowance = allowance or Allowance()
         self.counts = Counts()
         self.size = 0
-        self._rules = {n: tuple(_Rule(i, p) for i, p in enumerate(ps)) for n, ps in grammar.productions.items()}
-        self._width = max((len(p.holes) for ps in grammar.productions.values() for p in ps), default=0)
-        self._levels: dict[tuple[Nonterminal, int], Rows] = {}
-        self._values: dict[tuple[Nonterminal, int], Tensor] = {}
+        self._all_of = all_of
+        self._most = most
+        self._rules = {
+            nonterminal: tuple(
+                _Rule(i, p, p.holes, p.is_chain, p.is_commutative and not mirrored) for i, p in enumerate(productions)
+            )
+            for nonterminal, productions in grammar.productions.items()
+        }
+        self.width = max((len(rule.holes) for rules in self._rules.values() for rule in rules), default=0)
+        self._levels: dict[tuple[Nonterminal, int], Level[V]] = {}
         self._seen: dict[Nonterminal, Ints] = {n: np.empty(0, np.int64) for n in grammar.productions}
         self._terms: dict[tuple[Nonterminal, int, int], Term] = {}
 
-    def grow(self) -> Counts:
-        """Combine the next size for every nonterminal; what happened.
+    # Growing
+
+    def grow(self) -> Counts | None:
+        """Combine the next size for every nonterminal; what happened, None where the allowance is used up.
 
         Raises:
-            MemoryLimitError: it would not fit; the bank is left as it was.
+            Exception: from the allowance; if it refused the size, the bank is left as it was.
         """
+        if self.allowance.full:
+            return None
         size = self.size + 1
-        self._check_memory(size)
+        self.allowance.before_level(self, size)
         counts = Counts()
         wanted = self._wanted(size)
-        for nonterminal, rules in self._rules.items():
-            if nonterminal not in wanted:
-                self._store(nonterminal, size, Rows.join([], self._width))
-                continue
-            parts = [
-                self._fresh(nonterminal, block)
-                for rule in rules
-                for block in self._blocks(nonterminal, rule, size, counts)
-            ]
-            self._store(nonterminal, size, firsts(Rows.join(parts, self._width)))
+        for nonterminal in self._rules:
+            level = self._made(nonterminal, size, counts) if nonterminal in wanted else self._empty(nonterminal)
+            self._levels[nonterminal, size] = level
+            if nonterminal is not self._all_of:
+                self._see(nonterminal, level.keys)
         self._close_chains(size, counts)
         self.size = size
         counts.kept = sum(len(self._levels[nonterminal, size]) for nonterminal in self._rules)
@@ -161,12 +158,120 @@ class Bank:
         """The start symbol, and what becomes it by chains of productions that only rename."""
         found = {self.grammar.start}
         while True:
-            sources = {rule.production.holes[0] for n in found for rule in self._rules[n] if rule.production.is_chain}
+            sources = {rule.holes[0] for n in found for rule in self._rules[n] if rule.is_chain}
             if sources <= found:
                 return frozenset(found)
             found |= sources
 
-    def level(self, nonterminal: Nonterminal, size: int) -> Rows:
+    def _made(self, nonterminal: Nonterminal, size: int, counts: Counts) -> Level[V]:
+        """The level that productions make of smaller terms, without what chains bring in."""
+        chosen: list[Chosen] = []
+        batches: list[V] = []
+        for one, values in self._found(nonterminal, size, counts):
+            chosen.append(one)
+            if size != self.deepest:
+                batches.append(self.behaviour.gather(nonterminal.sort, [values], one.places))
+                self.allowance.after_block(batches[-1].nbytes)
+        if not chosen:
+            return self._empty(nonterminal)
+        if len(chosen) == 1 or nonterminal is self._all_of:
+            first = np.arange(sum(len(one.places) for one in chosen))
+        else:
+            first = np.sort(distinct(np.concatenate([one.keys for one in chosen]))[1])
+        rows = rows_of(chosen, first, self.width)
+        if size == self.deepest:
+            return Level(rows, self._empty(nonterminal).values)
+        return Level(rows, self.behaviour.gather(nonterminal.sort, batches, first))
+
+    def _empty(self, nonterminal: Nonterminal) -> Level[V]:
+        none = np.empty(0, np.int64)
+        return Level(rows_of([], none, self.width), self.behaviour.gather(nonterminal.sort, [], none))
+
+    def _found(self, nonterminal: Nonterminal, size: int, counts: Counts) -> Iterator[tuple[Chosen, V]]:
+        """The combinations of each block that are new to the bank, with the values of the whole block."""
+        made = 0
+        for rule in self._rules[nonterminal]:
+            for block in self._blocks(rule, size):
+                count = len(block.keep)
+                if self._most is not None and made + count > self._most:
+                    count = self._most - made
+                    block.keep[count:] = False
+                made += count
+                counts.combined += count
+                counts.not_finite += block.combined.not_finite
+                counts.unsafe += block.combined.unsafe
+                chosen = self._chosen(nonterminal, rule, block)
+                if len(chosen.places):
+                    yield chosen, block.combined.values
+                    if self.allowance.full:
+                        return
+                if made == self._most:
+                    return
+            if self.allowance.full:
+                return
+
+    def _blocks(self, rule: _Rule, size: int) -> Iterator[_Block[V]]:
+        """Every combination of one production, but for chains, a block at a time."""
+        if rule.is_chain:
+            return
+        room = self.behaviour.room(rule.production)
+        for sizes in splits(rule.production, size, halved=rule.halved):
+            levels = [self._levels[key] for key in zip(rule.holes, sizes, strict=True)]
+            values = tuple(level.values for level in levels)
+            for ranges in blocks([len(level) for level in levels], room):
+                self.allowance.before_block()
+                wanted = _ascending(ranges) if rule.halved and sizes[0] == sizes[1] else None
+                parts = Parts(rule.holes, sizes, ranges, values, wanted, self.term)
+                combined = self.behaviour.combine(rule.production, parts)
+                yield _Block(parts, combined, combined.usable if wanted is None else combined.usable & wanted)
+
+    def _chosen(self, nonterminal: Nonterminal, rule: _Rule, block: _Block[V]) -> Chosen:
+        """The combinations of a block whose key is new to the bank, the first of each."""
+        places = np.flatnonzero(block.keep)
+        if nonterminal is not self._all_of:
+            keys, first = distinct(block.combined.keys[places])
+            places = places[np.sort(first[~contains(self._seen[nonterminal], keys)])]
+        places = self.behaviour.worth_keeping(rule.production, block.combined.values, places)
+        return Chosen(rule.index, block.parts.sizes, block.parts.ranges, places, block.combined.keys[places])
+
+    def _see(self, nonterminal: Nonterminal, keys: Ints) -> None:
+        """Remember new keys; a stable sort merges the two ascending runs in one pass."""
+        if len(keys):
+            joined = np.concatenate([self._seen[nonterminal], np.sort(keys)])
+            joined.sort(kind="stable")
+            self._seen[nonterminal] = joined
+
+    def _close_chains(self, size: int, counts: Counts) -> None:
+        """Take over the terms of this size along productions that only rename, until nothing is new."""
+        wanted = self._wanted(size)
+        chains = [(n, rule) for n, rules in self._rules.items() if n in wanted for rule in rules if rule.is_chain]
+        taken = [0] * len(chains)
+        changed = True
+        while changed:
+            changed = False
+            for i, (nonterminal, rule) in enumerate(chains):
+                source = self._levels[rule.holes[0], size]
+                start, taken[i] = taken[i], len(source)
+                new = start + np.flatnonzero(~contains(self._seen[nonterminal], source.keys[start:]))
+                if len(new):
+                    changed = True
+                    counts.combined += len(new)
+                    self._take_over(nonterminal, rule, size, new)
+
+    def _take_over(self, nonterminal: Nonterminal, rule: _Rule, size: int, new: Ints) -> None:
+        own, source = self._levels[nonterminal, size], self._levels[rule.holes[0], size]
+        rows = own.rows.followed_by(Rows.renamed(rule.index, new, size, source.keys[new], self.width))
+        both = np.concatenate([np.arange(len(own)), len(own) + new])
+        if size == self.deepest:
+            self._levels[nonterminal, size] = Level(rows, own.values)
+        else:
+            values = self.behaviour.gather(nonterminal.sort, [own.values, source.values], both)
+            self._levels[nonterminal, size] = Level(rows, values)
+        self._see(nonterminal, source.keys[new])
+
+    # What there is
+
+    def level(self, nonterminal: Nonterminal, size: int) -> Level[V]:
         """The terms of a size that :meth:`grow` has reached; of the deepest, those of the start symbol."""
         return self._levels[nonterminal, size]
 
@@ -174,11 +279,14 @@ class Bank:
         """Build the term of one row."""
         key = (nonterminal, size, row)
         if key not in self._terms:
-            level = self._levels[nonterminal, size]
-            self._terms[key] = self._build(
-                nonterminal, level.production[row], level.child_sizes[row], level.children[row]
-            )
+            rows = self._levels[nonterminal, size].rows
+            rule = self._rules[nonterminal][rows.production[row]]
+            self._terms[key] = self._build(rule, rows.child_sizes[row], rows.children[row])
         return self._terms[key]
+
+    def _build(self, rule: _Rule, sizes: Ints | tuple[int, ...], rows: Ints) -> Term:
+        children = (self.term(hole, int(sizes[i]), int(rows[i])) for i, hole in enumerate(rule.holes))
+        return rule.production.instantiate(tuple(children))
 
     def aliases(self, nonterminal: Nonterminal, key: int, limit: int = 1000) -> Iterator[Term]:
         """The terms of the sizes reached that were pruned because of a row with this key, and the row itself.
@@ -187,191 +295,67 @@ class Bank:
         """
         found = 0
         for size, rule in product(range(1, self.size + 1), self._rules[nonterminal]):
-            for block in self._blocks(nonterminal, rule, size, Counts()):
-                for row in np.flatnonzero(block.keep & (block.keys == key)):
-                    yield self._build(nonterminal, rule.index, np.array(block.sizes), block.grid[row])
+            for block in self._blocks(rule, size):
+                alike = np.flatnonzero(block.keep & (block.combined.keys == key))
+                for rows in block.parts.rows(alike):
+                    yield self._build(rule, block.parts.sizes, rows)
                     found += 1
                     if found == limit:
                         return
+
+    def differences(self, other: Bank[V]) -> list[tuple[Nonterminal, int]]:
+        """The levels in which another bank of the same grammar keeps other terms."""
+        return [
+            key
+            for key, level in self._levels.items()
+            if key in other._levels and not level.rows.same(other._levels[key].rows)
+        ]
 
     def discard(self, nonterminal: Nonterminal, size: int, rows: Ints) -> None:
         """Forget terms, so that nothing is built of them; later rows of the level move up."""
         level = self._levels[nonterminal, size]
         kept = np.delete(np.arange(len(level)), rows)
-        self._levels[nonterminal, size] = level[kept]
-        if (nonterminal, size) in self._values:
-            self._values[nonterminal, size] = self._values[nonterminal, size][torch.from_numpy(kept)]
+        values = level.values
+        if size != self.deepest:
+            values = self.behaviour.gather(nonterminal.sort, [values], kept)
+        self._levels[nonterminal, size] = Level(level.rows[kept], values)
         for row in range(len(level)):
             self._terms.pop((nonterminal, size, row), None)
 
-    def differences(self, other: Bank) -> list[tuple[Nonterminal, int]]:
-        """The levels in which another bank of the same grammar keeps other terms."""
-        return [
-            key for key, level in self._levels.items() if key in other._levels and not level.same(other._levels[key])
-        ]
+    # What it takes
 
-    def _build(self, nonterminal: Nonterminal, production: int, sizes: Ints, rows: Ints) -> Term:
-        rule = self.grammar.productions[nonterminal][production]
-        children = (self.term(hole, int(sizes[i]), int(rows[i])) for i, hole in enumerate(rule.holes))
-        return rule.instantiate(tuple(children))
+    @property
+    def full(self) -> bool:
+        """Whether the allowance is used up."""
+        return self.allowance.full
 
-    def _blocks(self, nonterminal: Nonterminal, rule: _Rule, size: int, counts: Counts) -> Iterator[_Block]:
-        """Every combination of one production, but for chains, a block at a time."""
-        if rule.production.is_chain:
-            return
-        holes = rule.production.holes
-        shapes = [self.probes.shapes[sort] for sort in (nonterminal.sort, *(hole.sort for hole in holes))]
-        room = max(1, BLOCK // max(int(np.prod(shape)) for shape in shapes))
-        for sizes, terms in self._shares(rule.production, size):
-            for ranges in blocks(terms, room):
-                yield self._evaluate(nonterminal, rule, sizes, ranges, counts)
+    @property
+    def held(self) -> int:
+        """Bytes of the values that are held."""
+        return sum(level.values.nbytes for level in self._levels.values())
 
-    def _shares(self, production: Production, size: int) -> Iterator[tuple[tuple[int, ...], list[int]]]:
-        """The sizes that the holes of a production may have in a term of this size, and how many terms have them."""
-        for sizes in splits(production, size, halved=self._halved(production)):
-            yield sizes, [len(self._levels.get(key, ())) for key in zip(production.holes, sizes, strict=True)]
+    def combinations(self, size: int) -> int:
+        """How many combinations the next size needs."""
+        return sum(
+            math.prod(len(self._levels[key]) for key in zip(rule.holes, sizes, strict=True))
+            for nonterminal in self._wanted(size)
+            for rule in self._rules[nonterminal]
+            if not rule.is_chain
+            for sizes in splits(rule.production, size, halved=rule.halved)
+        )
 
-    def _halved(self, production: Production) -> bool:
-        """Whether one order of the two operands is enough."""
-        return production.is_commutative and not self.mirrored
-
-    def _evaluate(
-        self,
-        nonterminal: Nonterminal,
-        rule: _Rule,
-        sizes: tuple[int, ...],
-        ranges: tuple[range, ...],
-        counts: Counts,
-    ) -> _Block:
-        """Evaluate every combination of these rows: each hole varies along a dimension of its own."""
-        production, holes = rule.production, len(ranges)
-        environment = {}
-        for i, hole in enumerate(production.holes):
-            part = self._values[hole, sizes[i]][ranges[i].start : ranges[i].stop]
-            environment[Hole(i, hole)] = part[(None,) * i + (slice(None),) + (None,) * (holes - 1 - i)]
-        shape = self.probes.shapes[nonterminal.sort]
-        values = evaluate(production.template, {**self.probes.values, **environment})
-        values = values.expand(*(len(r) for r in ranges), *shape).reshape(-1, *shape)
-        keys, finite = signatures(values)
-        grid = _grid(ranges)
-        keep = finite.cpu().numpy()
-        counts.combined += len(keep)
-        counts.not_finite += int((~keep).sum())
-        if self._halved(production) and sizes[0] == sizes[1]:
-            keep = keep & (grid[:, 0] <= grid[:, 1])
-        if rule.denominators:
-            safe = self._safe(rule, sizes, grid, keep)
-            counts.unsafe += int((keep & ~safe).sum())
-            keep = keep & safe
-        chosen = keys.cpu().numpy()
-        if self.term_key is not None:
-            built = (self._build(nonterminal, rule.index, np.array(sizes), row) for row in grid)
-            chosen = np.fromiter((self.term_key(term) for term in built), np.int64, len(grid))
-        return _Block(rule, sizes, grid, chosen, keep)
-
-    def _fresh(self, nonterminal: Nonterminal, block: _Block) -> Rows:
-        """The rows of a block whose key is new to the bank, the first of each."""
-        holes = block.grid.shape[1]
-        chosen = np.flatnonzero(block.keep & ~contains(self._seen[nonterminal], block.keys))
-        children = np.zeros((len(chosen), self._width), np.int64)
-        children[:, :holes] = block.grid[chosen]
-        sizes = np.zeros_like(children)
-        sizes[:, :holes] = block.sizes
-        return firsts(Rows(np.full(len(chosen), block.rule.index), children, sizes, block.keys[chosen]))
-
-    def _safe(self, rule: _Rule, sizes: tuple[int, ...], grid: Ints, keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which combinations have only denominators that are proved nonzero; Z3 is asked once per denominator."""
-        safe = np.ones(len(grid), bool)
-        for denominator, used in rule.denominators:
-            tuples, inverse = np.unique(grid[:, used], axis=0, return_inverse=True)
-            wanted = np.unique(inverse.reshape(-1)[keep])
-            proved = np.zeros(len(tuples), bool)
-            for index in wanted:
-                pairs = zip(used, tuples[index], strict=True)
-                children = {i: self.term(rule.production.holes[i], sizes[i], int(row)) for i, row in pairs}
-                filled = fill(denominator, children)
-                if bool((self.probes.evaluate(filled).abs() >= SMALLEST).all()):
-                    proved[index] = self.safety.nonzero(filled).safe
-            safe &= proved[inverse.reshape(-1)]
-        return safe
-
-    def _store(self, nonterminal: Nonterminal, size: int, rows: Rows) -> None:
-        """Make these rows a level."""
-        self._levels[nonterminal, size] = rows
-        self._seen[nonterminal] = np.sort(np.concatenate([self._seen[nonterminal], rows.keys]), kind="stable")
-        if size < self.deepest:
-            self._values[nonterminal, size] = self._recompute(nonterminal, rows)
-
-    def _recompute(self, nonterminal: Nonterminal, rows: Rows) -> Tensor:
-        """The values of the rows that are kept, gathered by production and sizes."""
-        shape, variables = self.probes.shapes[nonterminal.sort], self.probes.values
-        values: Tensor | None = None
-        groups, inverse = np.unique(np.column_stack([rows.production, rows.child_sizes]), axis=0, return_inverse=True)
-        step = max(1, BLOCK // int(np.prod(shape)))
-        for index, (production, *sizes) in enumerate(groups):
-            rule = self.grammar.productions[nonterminal][production]
-            members = np.flatnonzero(inverse.reshape(-1) == index)
-            for start in range(0, len(members), step):
-                chosen = members[start : start + step]
-                environment = {
-                    Hole(i, hole): self._values[hole, int(sizes[i])][torch.from_numpy(rows.children[chosen, i])]
-                    for i, hole in enumerate(rule.holes)
-                }
-                computed = evaluate(rule.template, {**variables, **environment})
-                if values is None:
-                    values = torch.empty(len(rows), *shape, dtype=computed.dtype, device=computed.device)
-                values[torch.from_numpy(chosen)] = computed
-        return torch.empty(0, *shape) if values is None else values
-
-    def _close_chains(self, size: int, counts: Counts) -> None:
-        """Add what productions that only rename bring in from the same size, until nothing is new."""
-        chains = [(n, r) for n, rules in self._rules.items() for r in rules if r.production.is_chain]
-        changed = True
-        while changed:
-            changed = False
-            for nonterminal, rule in chains:
-                source = rule.production.holes[0]
-                keys = self._levels[source, size].keys
-                if nonterminal not in self._wanted(size):
-                    continue
-                new = np.flatnonzero(~contains(self._seen[nonterminal], keys))
-                if len(new):
-                    changed = True
-                    counts.combined += len(new)
-                    self._append_chain(nonterminal, rule, size, new)
-
-    def _append_chain(self, nonterminal: Nonterminal, rule: _Rule, size: int, new: Ints) -> None:
-        source = (rule.production.holes[0], size)
-        children = np.zeros((len(new), self._width), np.int64)
-        children[:, 0] = new
-        sizes = np.zeros_like(children)
-        sizes[:, 0] = size
-        added = Rows(np.full(len(new), rule.index), children, sizes, self._levels[source].keys[new])
-        self._levels[nonterminal, size] = Rows.join([self._levels[nonterminal, size], added], self._width)
-        self._seen[nonterminal] = np.union1d(self._seen[nonterminal], added.keys)
-        if size < self.deepest:
-            values = [self._values[nonterminal, size], self._values[source][torch.from_numpy(new)]]
-            self._values[nonterminal, size] = torch.cat([v for v in values if len(v)])
-
-    def _check_memory(self, size: int) -> None:
-        """Refuse a level whose combinations cannot be held."""
-        held = sum(values.nbytes for values in self._values.values())
-        combinations = 0
-        wanted = self._wanted(size)
-        for rules in (self._rules[nonterminal] for nonterminal in wanted):
-            for rule in rules:
-                combinations += sum(math.prod(counts) for _, counts in self._shares(rule.production, size))
-        row = 8 * (2 + 2 * self._width)
-        if held + combinations * row > self.memory:
-            raise MemoryLimitError(
-                f"size {size} needs {combinations:,} combinations, more than {self.memory >> 30} GiB of memory hold",
-                "lower the size in --budget",
-            )
+    @property
+    def exhausted(self) -> bool:
+        """Whether no larger term behaves in a new way: some sizes in a row brought nothing."""
+        makers = [rule for rules in self._rules.values() for rule in rules if not rule.is_chain]
+        productive = (s for (n, s), level in self._levels.items() if len(level) and n is not self._all_of)
+        most_holes = max((len(rule.holes) for rule in makers), default=1)
+        largest_gap = max((rule.production.size for rule in makers), default=1)
+        return self.size > most_holes * max(productive, default=0) + largest_gap
 
 
-def _grid(ranges: tuple[range, ...]) -> Ints:
-    """The rows of every combination, (combinations, holes), the last hole varying fastest."""
-    if not ranges:
-        return np.zeros((1, 0), np.int64)
-    starts = np.array([r.start for r in ranges], np.int64)
-    return np.indices([len(r) for r in ranges], np.int64).reshape(len(ranges), -1).T + starts
+def _ascending(ranges: tuple[range, ...]) -> Booleans:
+    """Which combinations of two holes' rows have the first no later than the second."""
+    first, second = (np.arange(rows.start, rows.stop) for rows in ranges)
+    found: Booleans = np.less_equal.outer(first, second).ravel()
+    return found

@@ -1,10 +1,11 @@
-"""Terms as arrays: which production made them, and from which rows."""
+"""Terms as arrays: which production made them, from which rows, and what is known of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from sygus.language.problem import Production
 
 Ints = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +24,8 @@ class Rows:
     Attributes:
         production: index of the production, (n,).
         children: rows of what fills the holes, (n, width); unused columns are 0.
-        child_sizes: their sizes, (n, width).
-        keys: what equivalent terms share, (n,); value signatures unless pruning is by something else.
+        child_sizes: their sizes, (n, width); a chain has its own size there.
+        keys: what equivalent terms share, (n,).
     """
 
     production: Ints
@@ -41,27 +44,98 @@ class Rows:
         mine, theirs = list(vars(self).values())[:3], list(vars(other).values())[:3]
         return all(np.array_equal(a, b) for a, b in zip(mine, theirs, strict=True))
 
+    def followed_by(self, other: Rows) -> Rows:
+        """These, then those."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Rows(*(np.concatenate(pair) for pair in pairs))
+
     @classmethod
-    def join(cls, parts: list[Rows], width: int) -> Rows:
-        """One after the other."""
-        empty = cls(*(np.empty((0, *shape), np.int64) for shape in ((), (width,), (width,), ())))
-        return cls(
-            *(np.concatenate(arrays) for arrays in zip(*(vars(p).values() for p in [empty, *parts]), strict=True))
-        )
+    def renamed(cls, production: int, rows: Ints, size: int, keys: Ints, width: int) -> Rows:
+        """What a chain production makes of these rows of its nonterminal."""
+        children = np.zeros((len(rows), width), np.int64)
+        child_sizes = np.zeros_like(children)
+        children[:, 0], child_sizes[:, 0] = rows, size
+        return cls(np.full(len(rows), production, np.int64), children, child_sizes, keys)
 
 
-def firsts(rows: Rows) -> Rows:
-    """The first row of each key, in their order."""
-    _, first = np.unique(rows.keys, return_index=True)
-    return rows[np.sort(first)]
+@dataclass(frozen=True, eq=False, slots=True)
+class Chosen:
+    """Combinations of one block that are kept.
+
+    Attributes:
+        production: its index.
+        sizes, ranges: of what fills each hole, and which rows.
+        places: of the combinations among all of the block, that of the last hole varying fastest.
+        keys: theirs.
+    """
+
+    production: int
+    sizes: tuple[int, ...]
+    ranges: tuple[range, ...]
+    places: Ints
+    keys: Ints
 
 
-def contains(ordered: Ints, keys: Ints) -> NDArray[np.bool_]:
+def rows_of(blocks: Sequence[Chosen], wanted: Ints, width: int) -> Rows:
+    """The wanted ones, ascending, of the combinations of blocks, one block after the other."""
+    block = np.repeat(np.arange(len(blocks)), [len(one.places) for one in blocks])[wanted]
+    places = _joined([one.places for one in blocks])[wanted]
+    starts, lengths, sizes = (np.empty((len(blocks), width), np.int64) for _ in range(3))
+    for i, one in enumerate(blocks):
+        unused = [0] * (width - len(one.sizes))
+        sizes[i] = [*one.sizes, *unused]
+        starts[i] = [*(r.start for r in one.ranges), *unused]
+        lengths[i] = [*(len(r) for r in one.ranges), *(1 for _ in unused)]
+    children = np.empty((len(block), width), np.int64)
+    for hole in reversed(range(width)):
+        places, children[:, hole] = np.divmod(places, lengths[block, hole])
+        children[:, hole] += starts[block, hole]
+    production = np.array([one.production for one in blocks], np.int64)[block]
+    return Rows(production, children, sizes[block], _joined([one.keys for one in blocks])[wanted])
+
+
+def _joined(arrays: Sequence[Ints]) -> Ints:
+    return np.concatenate([np.empty(0, np.int64), *arrays])
+
+
+@dataclass(frozen=True, eq=False)
+class Level(Generic[V]):
+    """The terms of one nonterminal and size; row r of all arrays is one term.
+
+    Attributes:
+        rows: how they are made.
+        values: what they do, as the behaviour of the bank holds it; empty where nothing will be built of them.
+    """
+
+    rows: Rows
+    values: V
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def keys(self) -> Ints:
+        """What equivalent terms share."""
+        return self.rows.keys
+
+
+def distinct(keys: Ints) -> tuple[Ints, NDArray[np.intp]]:
+    """The different keys, ascending, and where each comes first."""
+    order = keys.argsort()  # vectorised, as a stable sort is not; the first of equal keys is found below
+    ordered = keys[order]
+    starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    if len(starts) + 1 >= len(keys):
+        return ordered, order
+    starts = np.concatenate([[0], starts])
+    return ordered[starts], np.minimum.reduceat(order, starts)
+
+
+def contains(ordered: Ints, keys: Ints) -> Booleans:
     """Which keys occur in an ascending array."""
     if len(ordered) == 0:
         return np.zeros(len(keys), bool)
     at = np.minimum(np.searchsorted(ordered, keys), len(ordered) - 1)
-    found: NDArray[np.bool_] = ordered[at] == keys
+    found: Booleans = ordered[at] == keys
     return found
 
 

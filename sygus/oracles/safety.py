@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice, product
 from typing import Literal as OneOf
 
 import z3
 
-from sygus.language.problem import Grammar, Production
-from sygus.language.terms import Hole, Literal, Nonterminal, Term, Variable, expand, fill, fold, subterms
+from sygus.language.terms import Literal, Term, Variable, expand, fold, subterms
 from sygus.language.theories import Function
 from sygus.language.theories.function import Facts
 from sygus.language.theories.sorts import representation, z3_constant
@@ -128,91 +126,3 @@ class SafetyOracle:
                 witness = {str(symbol): str(encoding.model[symbol]) for symbol in encoding.model.decls()}
             self._verdicts[denominator] = Verdict(result == z3.unsat, denominator, witness)
         return self._verdicts[denominator]
-
-
-@dataclass(frozen=True)
-class Hazard:
-    """What is known of the denominators that a production with a strict division can have.
-
-    Attributes:
-        nonterminal: that the production is of.
-        production: as the file writes it.
-        denominators: how many were tried, the smallest first.
-        unsafe: those that are not proved nonzero, the smallest first, each with the oracle's verdict.
-    """
-
-    nonterminal: Nonterminal
-    production: Production
-    denominators: int
-    unsafe: tuple[Verdict, ...]
-
-
-def hazards(grammar: Grammar, oracle: SafetyOracle, tried: int = 40) -> list[Hazard]:
-    """The productions with strict divisions, with what the smallest terms in their denominators do.
-
-    Args:
-        grammar: without ``(Constant σ)``.
-        oracle: with what is known of the variables.
-        tried: denominators of each division.
-    """
-    small = smallest_terms(grammar, tried)
-    found = []
-    for nonterminal, productions in grammar.productions.items():
-        for production in productions:
-            templates = [
-                node.arguments[position]
-                for node in subterms(expand(production.template))
-                if isinstance(node.head, Function)
-                for position in node.head.nonzero
-            ]
-            if not templates:
-                continue
-            denominators = [d for template in templates for d in islice(_fillings(template, small), tried)]
-            verdicts = (oracle.nonzero(denominator) for denominator in denominators)
-            unsafe = tuple(verdict for verdict in verdicts if not verdict.safe)
-            found.append(Hazard(nonterminal, production, len(denominators), unsafe))
-    return found
-
-
-def _fillings(template: Term, small: Mapping[Nonterminal, list[Term]]) -> Iterator[Term]:
-    """The template with small terms in its holes, the smallest first."""
-    holes = {n.head.index: n.head.nonterminal for n in subterms(template) if isinstance(n.head, Hole)}
-    choices = sorted(product(*(small[n] for n in holes.values())), key=lambda terms: sum(t.size for t in terms))
-    for chosen in choices:
-        yield fill(template, dict(zip(holes, chosen, strict=True)))
-
-
-def smallest_terms(grammar: Grammar, count: int, largest: int = 12) -> Mapping[Nonterminal, list[Term]]:
-    """So many terms of each nonterminal, or all up to a size, the smallest first; divisions may be unsafe."""
-    levels: dict[tuple[Nonterminal, int], dict[Term, None]] = {}
-    found: dict[Nonterminal, dict[Term, None]] = {n: {} for n in grammar.productions}
-    for size in range(1, largest + 1):
-        for nonterminal, productions in grammar.productions.items():
-            made = (t for p in productions if not p.is_chain for t in _of_size(p, size, levels))
-            levels[nonterminal, size] = dict.fromkeys(islice(made, count))
-        for _ in grammar.productions:  # a chain of renamings is no longer than the nonterminals are many
-            for nonterminal, productions in grammar.productions.items():
-                for production in productions:
-                    if production.is_chain:
-                        levels[nonterminal, size].update(levels[production.holes[0], size])
-        for nonterminal, terms in found.items():
-            terms.update(levels[nonterminal, size])
-        if all(len(terms) >= count for terms in found.values()):
-            break
-    return {nonterminal: list(terms)[:count] for nonterminal, terms in found.items()}
-
-
-def _of_size(
-    production: Production, size: int, levels: Mapping[tuple[Nonterminal, int], dict[Term, None]]
-) -> Iterator[Term]:
-    """The terms of a size that a production makes of smaller ones."""
-    rest, holes = size - production.size, production.holes
-    if not holes:
-        if rest == 0:
-            yield production.template
-        return
-    for head in product(range(1, max(1, rest)), repeat=len(holes) - 1):
-        sizes = (*head, rest - sum(head))
-        if sizes[-1] >= 1:
-            for children in product(*(levels.get(key, ()) for key in zip(holes, sizes, strict=True))):
-                yield production.instantiate(children)

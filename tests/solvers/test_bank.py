@@ -6,10 +6,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 from itertools import product
 
+import numpy as np
 import pytest
+from torch import Tensor
 
-from solvers import bank as module
-from solvers.bank import Bank, MemoryLimitError
+from solvers.bank import Bank
+from solvers.cam import behaviour
+from solvers.cam.behaviour import MemoryLimitError, probe_bank
 from sygus.language.elaborate import load_problem
 from sygus.language.problem import Grammar, Problem, Production
 from sygus.language.terms import Nonterminal, Term, expand, subterms
@@ -89,10 +92,10 @@ def world(name: str) -> tuple[Grammar, Probes, int]:
     return target.grammar, probes(target.function.parameters, nonnegative=True, seed=0), GRAMMARS[name][1]
 
 
-def grown(name: str, **options: object) -> Bank:
+def grown(name: str, **options: object) -> Bank[Tensor]:
     """The bank of a grammar to its size, whose levels are all complete: it might grow on."""
     grammar, values, size = world(name)
-    made = Bank(grammar, values, SAFETY, deepest=size + 1, **options)  # type: ignore[arg-type]
+    made = probe_bank(grammar, values, SAFETY, deepest=size + 1, **options)  # type: ignore[arg-type]
     for _ in range(size):
         made.grow()
     return made
@@ -101,7 +104,7 @@ def grown(name: str, **options: object) -> Bank:
 @pytest.mark.parametrize("name", list(GRAMMARS))
 def test_of_the_deepest_level_there_are_the_terms_of_the_start_symbol(name: str) -> None:
     grammar, values, size = world(name)
-    made, whole = Bank(grammar, values, SAFETY, deepest=size), grown(name)
+    made, whole = probe_bank(grammar, values, SAFETY, deepest=size), grown(name)
     for _ in range(size):
         made.grow()
     start = grammar.start
@@ -113,7 +116,7 @@ def test_of_the_deepest_level_there_are_the_terms_of_the_start_symbol(name: str)
     )
 
 
-def contents(made: Bank, nonterminal: Nonterminal) -> list[tuple[int, int, Term]]:
+def contents(made: Bank[Tensor], nonterminal: Nonterminal) -> list[tuple[int, int, Term]]:
     """Size, key and term of everything a bank holds, in its order."""
     found = []
     for size in range(1, made.size + 1):
@@ -242,7 +245,7 @@ def test_mirror_images_change_nothing(name: str) -> None:
 @every_grammar
 def test_the_bank_is_the_same_every_time_and_for_every_block(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     first, again = grown(name), grown(name)
-    monkeypatch.setattr(module, "BLOCK", 500)
+    monkeypatch.setattr(behaviour, "BLOCK", 500)
     blocks = grown(name)
     for nonterminal in first.grammar.productions:
         expected = contents(first, nonterminal)
@@ -285,7 +288,7 @@ def test_a_level_that_is_not_finite_is_left_out() -> None:
     grammar = load_problem(
         "(set-logic CAM) (synth-fun w ((gradient Map)) Map ((M Map)) ((M Map (gradient (exp M))))) (check-synth)", "x"
     ).target.grammar
-    made = Bank(grammar, probes([*world("maps")[1].values], nonnegative=True, seed=0), SAFETY, deepest=9)
+    made = probe_bank(grammar, probes([*world("maps")[1].values], nonnegative=True, seed=0), SAFETY, deepest=9)
     for _ in range(9):
         made.grow()
     held = contents(made, grammar.start)
@@ -310,12 +313,12 @@ def test_aliases_are_the_terms_that_behave_alike(reference: Reference) -> None:
 
 def test_nothing_is_built_of_what_is_discarded() -> None:
     grammar, values, _ = world("maps")
-    made = Bank(grammar, values, SAFETY, deepest=3)
+    made = probe_bank(grammar, values, SAFETY, deepest=3)
     made.grow()
     start = grammar.start
     before = [root for _, _, root in contents(made, start)]
     gone = next(row for row, root in enumerate(before) if root.head.name == "gradient")
-    made.discard(start, 1, module.np.array([gone]))
+    made.discard(start, 1, np.array([gone]))
     assert [root for _, _, root in contents(made, start)] == [r for i, r in enumerate(before) if i != gone]
     for _ in range(2):
         made.grow()
@@ -331,7 +334,7 @@ def test_nothing_is_built_of_what_is_discarded() -> None:
 
 def test_a_level_that_does_not_fit_is_refused_and_the_bank_stays_usable() -> None:
     grammar, values, size = world("maps")
-    made = Bank(grammar, values, SAFETY, deepest=size, memory=60_000)
+    made = probe_bank(grammar, values, SAFETY, deepest=size, memory=60_000)
     with pytest.raises(MemoryLimitError, match=r"size \d needs [\d,]+ combinations"):  # noqa: PT012
         for _ in range(size):
             made.grow()

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+import numpy as np
 import pytest
-import torch
 
 from solvers.bank import Bank
+from solvers.cegis.limits import Limits
+from solvers.cegis.search.behaviour import sample_bank
+from solvers.cegis.search.evaluation import Values, column, evaluate
+from solvers.cegis.search.samples import ArgumentSamples, Samples
 from sygus.language.elaborate import load_problem
 from sygus.language.terms import BOOL, INT, STRING, Sort
 from sygus.language.theories.sorts import representation
-from sygus.oracles.cam import domains
-from sygus.oracles.equivalence import Probes
-from sygus.oracles.safety import SafetyOracle
 
 BYTE = Sort("BitVec", (8,))
 
@@ -142,32 +145,29 @@ def brute_force(world: World) -> dict[str, dict[tuple[Any, ...], int]]:
     return found
 
 
-def grown(world: World) -> Bank:
-    problem = load_problem(f"(set-logic {world.logic})\n{world.text}\n(check-synth)", "ordinary")
-    count = len(next(iter(world.points.values()))[1])
-    values = {}
-    for parameter in problem.target.function.parameters:
-        sort, points = world.points[parameter.name]
-        held = representation(sort)
-        values[parameter] = torch.tensor([held.encode(point) for point in points], dtype=held.dtype)
-    probes = Probes(values, dict.fromkeys((INT, BOOL, STRING, BYTE), (count,)))
-    bank = Bank(problem.target.grammar, probes, SafetyOracle(domains(True)), deepest=world.size + 1)
+def grown(world: World) -> tuple[Bank[Values], Samples]:
+    target = load_problem(f"(set-logic {world.logic})\n{world.text}\n(check-synth)", "ordinary").target
+    samples = ArgumentSamples(
+        {p: column(points, sort) for p in target.function.parameters for sort, points in [world.points[p.name]]}
+    )
+    bank = sample_bank(target.grammar, samples, Limits(600))
     for _ in range(world.size):
         bank.grow()
-    return bank
+    return bank, samples
 
 
 @every_world
 def test_the_bank_keeps_one_smallest_term_of_each_behaviour(name: str) -> None:
     world = WORLDS[name]
-    bank, expected = grown(world), brute_force(world)
+    (bank, samples), expected = grown(world), brute_force(world)
     for nonterminal in bank.grammar.productions:
         held = representation(world.sorts[nonterminal.name])
         found: dict[tuple[Any, ...], int] = {}
         for size in range(1, world.size + 1):
-            for row in range(len(bank.level(nonterminal, size))):
+            level = bank.level(nonterminal, size)
+            for row, numbers in enumerate(level.values.tolist()):
                 term = bank.term(nonterminal, size, row)
-                numbers = bank.probes.evaluate(term).tolist()
+                assert np.broadcast_to(evaluate(term, samples.inputs), samples.points).tolist() == numbers
                 behaviour = tuple(held.decode(number) for number in numbers)
                 assert behaviour not in found, term
                 found[behaviour] = size
@@ -177,6 +177,36 @@ def test_the_bank_keeps_one_smallest_term_of_each_behaviour(name: str) -> None:
 
 @every_world
 def test_there_is_much_to_prune(name: str) -> None:
-    bank = grown(WORLDS[name])
+    bank, _ = grown(WORLDS[name])
     assert bank.counts.kept > 20
     assert bank.counts.duplicate > bank.counts.kept / 2
+
+
+FRESH = """
+import sys
+from importlib import import_module
+from pkgutil import walk_packages
+import solvers.cegis
+for module in walk_packages(solvers.cegis.__path__, "solvers.cegis."):
+    import_module(module.name)
+from solvers.cegis.limits import Limits
+from solvers.cegis.search.behaviour import sample_bank
+from solvers.cegis.search.evaluation import column
+from solvers.cegis.search.samples import ArgumentSamples
+from sygus.language.elaborate import load_problem
+target = load_problem(sys.argv[1], "ordinary").target
+samples = ArgumentSamples({p: column([0, 1, 2], p.sort) for p in target.function.parameters})
+bank = sample_bank(target.grammar, samples, Limits(600))
+for _ in range(4):
+    bank.grow()
+print(bank.counts.kept, *sorted({"torch", "sympy"} & set(sys.modules)))
+"""
+
+
+def test_ordinary_problems_need_neither_torch_nor_sympy() -> None:
+    world = WORLDS["integers"]
+    text = f"(set-logic {world.logic})\n{world.text}\n(check-synth)"
+    done = subprocess.run([sys.executable, "-c", FRESH, text], check=True, capture_output=True, text=True)
+    kept, *heavy = done.stdout.split()
+    assert int(kept) > 10
+    assert heavy == []

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
-from solvers.bank import Bank, MemoryLimitError
+from solvers.bank import Bank
+from solvers.cam.behaviour import MemoryLimitError, probe_bank
 from solvers.cam.learner import Fate, Learner, Outcome, Proposal, Space, learner
 from solvers.levels import Ints
 from sygus.language.problem import Grammar
@@ -38,8 +40,8 @@ class Enumerate(Learner):
         self._alike: list[int] = []
         self._discarded: dict[int, list[int]] = {}
 
-    def _new_bank(self, grammar: Grammar, probes: Probes) -> Bank:
-        return Bank(
+    def _new_bank(self, grammar: Grammar, probes: Probes) -> Bank[Tensor]:
+        return probe_bank(
             grammar,
             probes,
             self._safety,

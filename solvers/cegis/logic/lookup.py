@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import z3
 
+from solvers.bank import Bank
 from solvers.cegis.limits import Limits, OutOfTimeError
 from solvers.cegis.logic.to_z3 import Encoder
-from solvers.cegis.search.enumeration import Enumerator
+from solvers.cegis.search.behaviour import sample_bank
 from solvers.cegis.search.evaluation import Program, Values, column
 from solvers.cegis.search.samples import Samples, random_points
 from sygus.language.problem import Grammar
@@ -52,30 +53,30 @@ class Lookup:
         self.grammar = grammar
         self.limits = limits
         self.samples = _RandomInputs(parameters)
-        self._enumerator: Enumerator | None = None
+        self._bank: Bank[Values] | None = None
         self._reached = 0
 
     def equal_term(self, root: Term, nonterminal: Nonterminal) -> Term | None:
         """A small term of a nonterminal that Z3 proves equal, None where there is none."""
-        if self._enumerator is None:
+        if self._bank is None:
             self._enumerate()
-        assert self._enumerator is not None
+        assert self._bank is not None
         values = np.broadcast_to(Program(root)(self.samples.inputs), POINTS)
         values = values.astype(representation(nonterminal.sort).number)
         for size in range(1, self._reached + 1):
-            level = self._enumerator.level(nonterminal, size)
+            level = self._bank.level(nonterminal, size)
             for row in np.flatnonzero((level.values == values).all(1)):
-                found = self._enumerator.term(nonterminal, size, int(row))
+                found = self._bank.term(nonterminal, size, int(row))
                 if self._equal(found, root):
                     return found
         return None
 
     def _enumerate(self) -> None:
         limits = self.limits.part(SECONDS)
-        self._enumerator = Enumerator(self.grammar, self.samples, limits)
+        self._bank = sample_bank(self.grammar, self.samples, limits)
         try:
-            while self._enumerator.size < LARGEST and self._enumerator.grow():
-                self._reached = self._enumerator.size
+            while self._bank.size < LARGEST and self._bank.grow():
+                self._reached = self._bank.size
         except OutOfTimeError:
             self.limits.check()
 

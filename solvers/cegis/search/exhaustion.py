@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 
 from solvers.cegis.limits import Limits
-from solvers.cegis.search.enumeration import Enumerator
+from solvers.cegis.search.behaviour import sample_bank
 from solvers.cegis.search.samples import Samples
 from solvers.cegis.strategy import InfeasibleError
 from sygus.language.problem import Grammar, Target
@@ -53,17 +53,17 @@ def refute(grammar: Grammar, target: Target, samples: Samples, limits: Limits, f
         or limits.depth is not None
     ):
         return
-    enumerator = Enumerator(grammar, samples, limits, exact=True)
+    bank = sample_bank(grammar, samples, limits, exact=True)
     count = 0
-    while not enumerator.exhausted:
-        if not enumerator.grow():
+    while not bank.exhausted:
+        if not bank.grow():
             return
         for nonterminal in grammar.productions:
-            level = enumerator.level(nonterminal, enumerator.size)
+            level = bank.level(nonterminal, bank.size)
             count += len(level)
             if nonterminal.sort == INT and len(level) and np.abs(level.values).max() >= SAFE:
                 return
-        level = enumerator.level(grammar.start, enumerator.size)
+        level = bank.level(grammar.start, bank.size)
         if len(level) and samples.judge(level.values).all(1).any():
             return
     raise InfeasibleError(

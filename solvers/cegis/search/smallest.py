@@ -1,4 +1,4 @@
-"""The enumerative learner: the smallest term, or conditional of terms, that holds on the samples."""
+"""The smallest term, or conditional of terms, that holds on the samples."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.cegis.limits import Limits
-from solvers.cegis.search.enumeration import Enumerator, Level, Relevance
-from solvers.cegis.search.evaluation import Program
+from solvers.cegis.search.behaviour import Relevance, sample_bank
+from solvers.cegis.search.evaluation import Program, Values
 from solvers.cegis.search.samples import Samples
 from solvers.cegis.search.unification import Conditional, Tree, condition_values, conditionals, learn_tree
+from solvers.levels import Level
 from sygus.language.problem import Grammar
 from sygus.language.terms import Nonterminal, Term
 
@@ -21,7 +22,7 @@ LARGEST_STEP = 40_000
 
 
 @dataclass(eq=False)
-class _Bank:
+class _Pool:
     """The terms of one nonterminal so far, with what is known of them on the samples."""
 
     keys: list[tuple[Nonterminal, int, int]]
@@ -29,7 +30,7 @@ class _Bank:
     sizes: list[int]
 
     @classmethod
-    def empty(cls) -> _Bank:
+    def empty(cls) -> _Pool:
         return cls([], [], [])
 
     def add(self, nonterminal: Nonterminal, size: int, count: int, found: NDArray[np.bool_]) -> None:
@@ -41,7 +42,7 @@ class _Bank:
         return np.concatenate([np.empty((0, instances), bool), *self.arrays])
 
 
-class Learner:
+class SmallestTerms:
     """Proposes terms that hold on all samples, smallest first; conditionals once the parts for one are there.
 
     Args:
@@ -67,9 +68,10 @@ class Learner:
         found = conditionals(grammar) if unify and samples.separate else []
         self.conditional: Conditional | None = found[0] if found else None
         left_out = {c.production for c in found}
-        self.enumerator = Enumerator(grammar, samples, limits, lambda p: p in left_out, relevant=relevant)
-        self.terms = _Bank.empty()
-        self.predicates = _Bank.empty()
+        parts = {n: tuple(p for p in ps if p not in left_out) for n, ps in grammar.productions.items()}
+        self.bank = sample_bank(Grammar(parts), samples, limits, relevant=relevant)
+        self.terms = _Pool.empty()
+        self.predicates = _Pool.empty()
         self.instances = 0
         self._uncovered: NDArray[np.bool_] | None = None
         self._program = Program(self.conditional.condition) if self.conditional else None
@@ -86,10 +88,10 @@ class Learner:
             OutOfTimeError: from the limits.
         """
         best: int | None = None
-        while self.limits.largest is None or self.enumerator.size < self.limits.largest:
-            if not self.enumerator.grow():
+        while self.limits.largest is None or self.bank.size < self.limits.largest:
+            if not self.bank.grow():
                 return
-            size = self.enumerator.size
+            size = self.bank.size
             yield from ((term, size) for term in self._whole(size))
             if self.conditional is not None:
                 found = self._conditional(best)
@@ -98,15 +100,15 @@ class Learner:
                     yield found, size
                 if best is not None and size >= best:
                     return
-            if self.enumerator.exhausted:
+            if self.bank.exhausted:
                 return
 
     def _whole(self, size: int) -> Iterator[Term]:
-        level = self.enumerator.level(self.root, size)
+        level = self.bank.level(self.root, size)
         verdict = self._judge(level)
         self.instances = verdict.shape[1]
         for row in np.flatnonzero(verdict.all(1)):
-            yield self.enumerator.term(self.root, size, int(row))
+            yield self.bank.term(self.root, size, int(row))
         if self.conditional is None:
             return
         useful = np.flatnonzero(verdict.any(1))
@@ -117,7 +119,7 @@ class Learner:
         self._uncovered = missed if self._uncovered is None else np.logical_and(self._uncovered, missed)
         self._add_predicates(size)
 
-    def _judge(self, level: Level) -> NDArray[np.bool_]:
+    def _judge(self, level: Level[Values]) -> NDArray[np.bool_]:
         step = max(1, (1 << 22) // self.samples.points)
         parts = [self.samples.judge(level.values[at : at + step]) for at in range(0, max(len(level), 1), step)]
         return np.concatenate(parts)
@@ -129,7 +131,7 @@ class Learner:
         if len(self.conditional.inputs) != 1 or len(self.predicates.keys) > LARGEST_STEP:
             return
         hole = self.conditional.inputs[0].nonterminal
-        level = self.enumerator.level(hole, size)
+        level = self.bank.level(hole, size)
         if len(level):
             holds = condition_values(self.conditional, self._program, self.samples, [level.values])
             self.predicates.add(hole, size, len(level), holds)
@@ -156,7 +158,7 @@ class Learner:
     def _build(self, tree: Tree) -> Term:
         assert self.conditional is not None
         if tree.branches is None:
-            return self.enumerator.term(*self.terms.keys[tree.index])
+            return self.bank.term(*self.terms.keys[tree.index])
         then, other = (self._build(branch) for branch in tree.branches)
-        test = self.enumerator.term(*self.predicates.keys[tree.index])
+        test = self.bank.term(*self.predicates.keys[tree.index])
         return self.conditional.instantiate((test,), then, other)

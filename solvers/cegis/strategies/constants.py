@@ -14,7 +14,7 @@ from solvers.cegis.answer import Verdict
 from solvers.cegis.limits import Limits
 from solvers.cegis.logic.from_z3 import read_point
 from solvers.cegis.logic.to_z3 import Encoder
-from solvers.cegis.search.enumeration import Enumerator
+from solvers.cegis.search.behaviour import sample_bank
 from solvers.cegis.search.evaluation import column
 from solvers.cegis.search.grammars import bounded
 from solvers.cegis.search.samples import ArgumentSamples, random_points
@@ -114,14 +114,14 @@ class Constants(Strategy):
         variables = [*target.function.parameters, *(v for of_sort in symbols.variables.values() for v in of_sort)]
         points = random_points(variables, POINTS, SEED)
         samples = ArgumentSamples({v: column([point[v] for point in points], v.sort) for v in variables})
-        enumerator = Enumerator(grammar, samples, limits)
-        while (limits.largest is None or enumerator.size < limits.largest) and enumerator.grow():
-            size = enumerator.size
-            for row in range(len(enumerator.level(grammar.start, size))):
+        bank = sample_bank(grammar, samples, limits)
+        while (limits.largest is None or bank.size < limits.largest) and bank.grow():
+            size = bank.size
+            for row in range(len(bank.level(grammar.start, size))):
                 limits.check()
-                term = enumerator.term(grammar.start, size, row)
+                term = bank.term(grammar.start, size, row)
                 used = symbols.used(term)
                 if used and (yield from symbols.solved(term, used)):
                     return
-            if enumerator.exhausted:
+            if bank.exhausted:
                 return

@@ -1,4 +1,4 @@
-"""Programming by example: the learner on inputs and outputs, a few of many at first."""
+"""Programming by example: the smallest terms on inputs and outputs, a few of many at first."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvers.cegis.limits import Limits, OutOfTimeError
-from solvers.cegis.search.enumeration import Relevance
+from solvers.cegis.search.behaviour import Relevance
 from solvers.cegis.search.evaluation import Program, Values
 from solvers.cegis.search.exhaustion import refute
 from solvers.cegis.search.grammars import enumerable
 from solvers.cegis.search.open_values import looked_at
 from solvers.cegis.search.samples import ExampleSamples
-from solvers.cegis.search.smallest import Learner
+from solvers.cegis.search.smallest import SmallestTerms
 from solvers.cegis.search.unification import conditionals
 from solvers.cegis.specification import Example, Specification
 from solvers.cegis.strategy import Candidate, InfeasibleError, Proposals, Strategy
@@ -67,7 +67,7 @@ def _learn(
     limits: Limits,
     restrict: Callable[[ExampleSamples], Relevance | None],
 ) -> Proposals:
-    """The learner on more and more of the examples."""
+    """The smallest terms on more and more of the examples."""
     (target,) = specification.targets
     grammar = enumerable(specification, target, limits.depth)
     everything = ExampleSamples(target.function, examples)
@@ -80,7 +80,7 @@ def _learn(
         failing: list[int] = []
         seen = looked_at(samples, grammar)
         relevant = restrict(samples) if seen is samples else None
-        for term, _ in Learner(grammar, seen, limits, relevant=relevant).propose():
+        for term, _ in SmallestTerms(grammar, seen, limits, relevant=relevant).propose():
             values = Program(term)(everything.inputs)
             right = everything.judge(np.broadcast_to(values, (1, len(examples))))[0]
             failing = np.flatnonzero(~right)[:more].tolist()

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from solvers.cegis.limits import Limits
-from solvers.cegis.search.enumeration import Enumerator
+from solvers.cegis.search.behaviour import sample_bank
 from solvers.cegis.search.evaluation import Program, Values, column
 from solvers.cegis.search.grammars import enumerable
 from solvers.cegis.search.initial import SEED, initial_points
@@ -138,7 +138,7 @@ class _Terms:
     ) -> None:
         self.function = target.function
         self.grammar = enumerable(specification, target, limits.depth)
-        self._enumerator = Enumerator(self.grammar, ArgumentSamples(seen.of(target.function)), limits)
+        self._bank = sample_bank(self.grammar, ArgumentSamples(seen.of(target.function)), limits)
         self._points = points
         self._alone = [c for c in map(_Check, specification.conjuncts) if c.functions == {target.function}]
         self._rows: list[list[int]] = [[]]
@@ -157,10 +157,10 @@ class _Terms:
             OutOfTimeError: from the limits.
         """
         while len(self._rows) <= size and not self.ended:
-            self.ended = not self._enumerator.grow() or self._enumerator.exhausted
-            reached = self._enumerator.size
+            self.ended = not self._bank.grow() or self._bank.exhausted
+            reached = self._bank.size
             if reached == len(self._rows):
-                count = len(self._enumerator.level(self.grammar.start, reached))
+                count = len(self._bank.level(self.grammar.start, reached))
                 self._rows.append([row for row in range(count) if self._is_kept(reached, row)])
         return self._rows[size] if size < len(self._rows) else []
 
@@ -168,7 +168,7 @@ class _Terms:
         return all(c.holds({self.function: self.prepared(size, row)[1]}, self._points) for c in self._alone)
 
     def _prepared(self, size: int, row: int) -> tuple[Term, Program]:
-        term = self._enumerator.term(self.grammar.start, size, row)
+        term = self._bank.term(self.grammar.start, size, row)
         return term, Program(term)
 
 

@@ -1,4 +1,4 @@
-"""Counterexample-guided refinement of the learner: what Z3 refutes becomes a sample."""
+"""Counterexample-guided refinement of the smallest terms: what Z3 refutes becomes a sample."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from solvers.cegis.search.exhaustion import refute
 from solvers.cegis.search.grammars import enumerable
 from solvers.cegis.search.initial import initial_instances
 from solvers.cegis.search.open_values import looked_at
-from solvers.cegis.search.smallest import Learner
+from solvers.cegis.search.smallest import SmallestTerms
 from solvers.cegis.specification import Specification
 from solvers.cegis.strategy import Candidate, Proposals, Strategy
 from sygus.language.terms import Term
@@ -39,7 +39,7 @@ class Refinement(Strategy):
         wrong: set[Term] = set()
         while True:
             refuted = False
-            for term, _ in Learner(grammar, looked_at(samples, grammar, formulas), limits).propose():
+            for term, _ in SmallestTerms(grammar, looked_at(samples, grammar, formulas), limits).propose():
                 if term in wrong:  # the samples cannot tell: reals are rounded there, and integers have 64 bits
                     continue
                 verdict = yield Candidate({target.function: term})

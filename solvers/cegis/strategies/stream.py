@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from solvers.cegis.limits import Limits
-from solvers.cegis.search.enumeration import Enumerator
+from solvers.cegis.search.behaviour import sample_bank
 from solvers.cegis.search.grammars import enumerable
 from solvers.cegis.search.initial import initial_samples
 from solvers.cegis.search.samples import InstanceSamples
@@ -39,14 +39,14 @@ class Stream(Strategy):
         samples = initial_samples(specification)
         while True:
             refuted = False
-            enumerator = Enumerator(grammar, samples, limits, all_of=grammar.start)
-            while not refuted and enumerator.grow():
-                if (limits.largest is not None and enumerator.size > limits.largest) or enumerator.exhausted:
+            bank = sample_bank(grammar, samples, limits, all_of=grammar.start)
+            while not refuted and bank.grow():
+                if (limits.largest is not None and bank.size > limits.largest) or bank.exhausted:
                     return
-                level = enumerator.level(grammar.start, enumerator.size)
+                level = bank.level(grammar.start, bank.size)
                 holds = samples.judge(level.values).all(1) if len(level) else np.zeros(0, bool)
                 for row in np.flatnonzero(holds):
-                    term = enumerator.term(grammar.start, enumerator.size, int(row))
+                    term = bank.term(grammar.start, bank.size, int(row))
                     verdict = yield Candidate({target.function: term})
                     if verdict.counterexample is not None and isinstance(samples, InstanceSamples):
                         refuted = samples.add(verdict.counterexample, verdict.conjunct)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import click
 
+from solvers.cam.hazards import hazards
 from solvers.cam.learners import known_learners
 from solvers.cam.settings import resolve
 from solvers.cegis.portfolio import known_strategies
@@ -20,7 +21,7 @@ from sygus.oracles.cam import SORTS, domains, probes
 from sygus.oracles.equivalence import SMALLEST
 from sygus.oracles.methods import methods
 from sygus.oracles.objective import CamProblem
-from sygus.oracles.safety import SafetyOracle, hazards
+from sygus.oracles.safety import SafetyOracle
 from sygus.resources import grammar_names
 from sygus.saliency.features import FEATURES
 from sygus.saliency.images import IMAGE_SETS

@@ -7,10 +7,6 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from sygus.app.cli import main
-from sygus.language.elaborate import load_problem
-from sygus.language.text import term_text
-from sygus.oracles.cam import domains
-from sygus.oracles.safety import SafetyOracle, hazards, smallest_terms
 
 CAM = """(set-logic CAM)
 (set-feature :oracles true)
@@ -52,20 +48,6 @@ def test_safe_grammars_say_so_and_those_without_division_nothing(tmp_path: Path)
     assert "strict division: 0 of 2 productions are unsafe" in check(safe, tmp_path)[0]
     without = safe.replace("(/ W (+ 1 (gap activation)))", "").replace("(/ M (exp M))", "")
     assert "division" not in check(without, tmp_path)[0]
-
-
-def test_unsafe_denominators_are_those_that_z3_does_not_prove() -> None:
-    grammar = load_problem(CAM, "test.sy").target.grammar
-    oracle = SafetyOracle(domains(nonnegative=True))
-    found = {repr(hazard.production.template): hazard for hazard in hazards(grammar, oracle, tried=12)}
-    divided = found["(/ W W)"]
-    small = smallest_terms(grammar, 12)[divided.nonterminal]
-    assert divided.denominators == len(small) == 12
-    assert [t.size for t in small] == sorted(t.size for t in small)
-    assert all(grammar.derive(t) is not None for t in small)
-    assert [v.denominator for v in divided.unsafe] == [t for t in small if not oracle.nonzero(t).safe]
-    assert term_text(small[0]) == "(gap activation)"
-    assert not found["(/ M (exp M))"].unsafe
 
 
 def test_a_problem_of_another_logic(tmp_path: Path) -> None:

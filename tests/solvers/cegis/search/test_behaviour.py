@@ -1,4 +1,4 @@
-"""The enumerator against all terms of small grammars, written out by the definition of derivation."""
+"""The bank on samples against all terms of small grammars, written out by the definition of derivation."""
 
 from collections import defaultdict
 
@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 
 from ordinary import specification, syntactic_terms
-from solvers.cegis.limits import Limits
-from solvers.cegis.search.enumeration import Enumerator, signatures
+from solvers.bank import Bank
+from solvers.cegis.limits import Limits, OutOfTimeError
+from solvers.cegis.search.behaviour import sample_bank, signatures
 from solvers.cegis.search.evaluation import Program, Values, column
 from solvers.cegis.search.samples import Samples
+from solvers.levels import Booleans
+from sygus.language.problem import Production
 from sygus.language.terms import BOOL, INT, STRING, Sort, Term, bit_vector
+from sygus.language.text import term_text
 
 LARGEST = 6
 
@@ -46,46 +50,47 @@ class Inputs(Samples):
         return np.ones(values.shape, bool)
 
 
+Case = tuple[Bank[Values], Inputs]
+
+
 @pytest.fixture(params=sorted(GRAMMARS))
-def case(request: pytest.FixtureRequest) -> tuple[Enumerator, Inputs]:
+def case(request: pytest.FixtureRequest) -> Case:
     target = specification(GRAMMARS[request.param]).targets[0]
     shift = {p: i for i, p in enumerate(target.function.parameters)}
     inputs = Inputs({p: column(np.roll(VALUES[p.sort], i).tolist(), p.sort) for p, i in shift.items()})
-    return Enumerator(target.grammar, inputs, Limits(60)), inputs
+    return sample_bank(target.grammar, inputs, Limits(60)), inputs
 
 
 def behaviour(term: Term, inputs: Inputs) -> bytes:
     return np.broadcast_to(Program(term)(inputs.inputs), inputs.points).tobytes()
 
 
-def test_every_behaviour_once_by_its_smallest_size(case: tuple[Enumerator, Inputs]) -> None:
-    enumerator, inputs = case
+def test_every_behaviour_once_by_its_smallest_size(case: Case) -> None:
+    bank, inputs = case
     smallest: dict[object, dict[bytes, int]] = defaultdict(dict)
-    grammar = enumerator.productions
-    given = type("G", (), {"productions": grammar})
+    grammar = bank.grammar
     for size in range(1, LARGEST + 1):
-        enumerator.grow()
-        for nonterminal in grammar:
-            expected = {behaviour(t, inputs) for t in syntactic_terms(given, nonterminal, size)}  # type: ignore[arg-type]
+        bank.grow()
+        for nonterminal in grammar.productions:
+            expected = {behaviour(t, inputs) for t in syntactic_terms(grammar, nonterminal, size)}
             new = expected - smallest[nonterminal].keys()
             smallest[nonterminal].update(dict.fromkeys(new, size))
-            level = enumerator.level(nonterminal, size)
-            terms = [enumerator.term(nonterminal, size, row) for row in range(len(level))]
+            level = bank.level(nonterminal, size)
+            terms = [bank.term(nonterminal, size, row) for row in range(len(level))]
             assert [behaviour(term, inputs) for term in terms] == [row.tobytes() for row in level.values]
             assert {behaviour(term, inputs) for term in terms} == new
             assert len(terms) == len(new)
             assert all(term.size == size for term in terms)
 
 
-def test_telling_values_apart_exactly_changes_nothing(case: tuple[Enumerator, Inputs]) -> None:
-    enumerator, inputs = case
-    grammar = type("G", (), {"productions": enumerator.productions})
-    exact = Enumerator(grammar, inputs, Limits(60), exact=True)  # type: ignore[arg-type]
+def test_telling_values_apart_exactly_changes_nothing(case: Case) -> None:
+    bank, inputs = case
+    exact = sample_bank(bank.grammar, inputs, Limits(60), exact=True)
     for size in range(1, LARGEST + 1):
-        enumerator.grow()
+        bank.grow()
         exact.grow()
-        for nonterminal in enumerator.productions:
-            assert len(enumerator.level(nonterminal, size)) == len(exact.level(nonterminal, size))
+        for nonterminal in bank.grammar.productions:
+            assert bank.level(nonterminal, size).rows.same(exact.level(nonterminal, size).rows)
 
 
 def test_a_nonterminal_may_keep_all_its_terms() -> None:
@@ -95,15 +100,15 @@ def test_a_nonterminal_may_keep_all_its_terms() -> None:
     ).targets[0]
     start, other = target.grammar.productions
     inputs = Inputs({p: column([0, 1, 2], INT) for p in target.function.parameters})
-    enumerator = Enumerator(target.grammar, inputs, Limits(60), all_of=start)
-    distinct = Enumerator(target.grammar, inputs, Limits(60))
+    bank = sample_bank(target.grammar, inputs, Limits(60), all_of=start)
+    distinct = sample_bank(target.grammar, inputs, Limits(60))
     for size in range(1, 6):
-        enumerator.grow()
+        bank.grow()
         distinct.grow()
         parts = {s: [distinct.term(other, s, r) for r in range(len(distinct.level(other, s)))] for s in range(1, size)}
         pairs = [(a, b) for s in range(1, size - 1) for a in parts[s] for b in parts[size - 1 - s]]
         sums = {frozenset((a, b)) for a, b in pairs}
-        made = [enumerator.term(start, size, row) for row in range(len(enumerator.level(start, size)))]
+        made = [bank.term(start, size, row) for row in range(len(bank.level(start, size)))]
         assert len(made) == len(set(made)) == (size == 1) + len(sums) + len(pairs)
 
 
@@ -113,20 +118,27 @@ def test_exhausted_when_no_size_brings_anything_new() -> None:
     ).targets[0]
     columns = ([False, False, True, True], [False, True, False, True])
     pairs = zip(target.function.parameters, columns, strict=True)
-    enumerator = Enumerator(target.grammar, Inputs({p: column(c, BOOL) for p, c in pairs}), Limits(60))
-    while not enumerator.exhausted:
-        enumerator.grow()
-    found = sum(len(enumerator.level(target.grammar.start, s)) for s in range(1, enumerator.size + 1))
+    bank = sample_bank(target.grammar, Inputs({p: column(c, BOOL) for p, c in pairs}), Limits(60))
+    while not bank.exhausted:
+        bank.grow()
+    found = sum(len(bank.level(target.grammar.start, s)) for s in range(1, bank.size + 1))
     assert found == 16  # every function of two Bools
 
 
 def test_memory_is_limited() -> None:
     target = specification(GRAMMARS["Int"]).targets[0]
     inputs = Inputs({p: column([1, 2, 3, 4], INT) for p in target.function.parameters})
-    enumerator = Enumerator(target.grammar, inputs, Limits(60, memory=10_000))
-    while enumerator.grow():
-        assert enumerator.size < 20
-    assert enumerator.full
+    bank = sample_bank(target.grammar, inputs, Limits(60, memory=10_000))
+    while bank.grow():
+        assert bank.size < 20
+    assert bank.full
+    reached, whole = bank.size, sample_bank(target.grammar, inputs, Limits(60))
+    for size in range(1, reached + 1):
+        whole.grow()
+        for nonterminal in target.grammar.productions:
+            part, all_ = (b.level(nonterminal, size) for b in (bank, whole))
+            assert part.keys.tolist() == all_.keys[: len(part)].tolist()
+            assert len(part) == len(all_) or size == reached
 
 
 @pytest.mark.parametrize("points", [1, 40, 63, 64, 200])
@@ -143,3 +155,26 @@ def test_what_is_not_finite_is_not_usable() -> None:
     keys, usable = signatures(np.array([[0.0, 1.0], [-0.0, 1.0], [np.inf, 1.0], [np.nan, 1.0]]))
     assert keys[0] == keys[1]
     assert usable.tolist() == [True, True, False, False]
+
+
+def test_the_clock_is_asked_between_blocks() -> None:
+    target = specification(GRAMMARS["Int"]).targets[0]
+    inputs = Inputs({p: column([1, 2, 3, 4], INT) for p in target.function.parameters})
+    with pytest.raises(OutOfTimeError):
+        sample_bank(target.grammar, inputs, Limits(0)).grow()
+
+
+def test_only_what_is_relevant_is_kept_and_built_upon() -> None:
+    target = specification(
+        "(set-logic LIA) (synth-fun f ((x Int)) Int ((I Int)) ((I Int (x 1 (+ I I) (* 2 I)))))"
+    ).targets[0]
+    inputs = Inputs({p: column([1, 2, 3], INT) for p in target.function.parameters})
+
+    def small(production: Production, values: Values) -> Booleans:
+        return (values < 5).all(1) if len(production.holes) == 2 else np.ones(len(values), bool)
+
+    bank = sample_bank(target.grammar, inputs, Limits(60), relevant=small)
+    for _ in range(3):
+        bank.grow()
+    found = [bank.term(target.grammar.start, 3, row) for row in range(len(bank.level(target.grammar.start, 3)))]
+    assert [term_text(term, INT) for term in found] == ["(+ x 1)", "(+ 1 1)", "(* 2 x)"]
