@@ -93,7 +93,7 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     """Whether torch, if it is loaded at all, says so; leaving click is a RuntimeError too."""
     if "torch" not in sys.modules:
         return False
-    from sygus.saliency.networks.chunks import is_out_of_memory
+    from sygus.saliency.devices import is_out_of_memory
 
     return is_out_of_memory(error)
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from sygus.errors import OptionError, SycamError
 from sygus.foreign import failure
+from sygus.saliency.devices import is_out_of_memory
 
 ALWAYS = "it must classify any number of pictures at any time"
 """What a network must do."""
@@ -24,8 +25,6 @@ def blamed(what: str, hint: str) -> Iterator[None]:
     except SycamError:
         raise
     except (Exception, SystemExit) as error:
-        from sygus.saliency.networks.chunks import is_out_of_memory  # networks import this module
-
         if is_out_of_memory(error):
             raise
         raise OptionError(f"{what}: {failure(error)}", hint) from error

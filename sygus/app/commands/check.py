@@ -8,9 +8,10 @@ import click
 
 from solvers.cegis.portfolio import usable_strategies
 from solvers.cegis.specification import Specification
+from sygus.app.commands.targets import target_lines
 from sygus.app.dispatch import file_notes, read, side_of
 from sygus.app.options import Side
-from sygus.language.problem import Grammar, Problem, Target
+from sygus.language.problem import Problem
 
 
 def run_check(file: str) -> None:
@@ -34,22 +35,6 @@ def run_check(file: str) -> None:
     click.echo(f"{problem.file}: well-formed, logic {problem.logic}")
     for line in lines:
         click.echo(line)
-
-
-def target_lines(target: Target, grammar: Grammar) -> Iterator[str]:
-    """What is to be synthesised.
-
-    Args:
-        target: a function.
-        grammar: of it, to be described.
-
-    Yields:
-        Lines: the function, and each nonterminal.
-    """
-    parameters = ", ".join(f"{p.name} {p.sort}" for p in target.function.parameters) or "nothing"
-    yield f"synthesise {target.function.name} : {target.function.sort} from {parameters}"
-    for nonterminal, productions in grammar.productions.items():
-        yield f"  {nonterminal.name} {nonterminal.sort}: {len(productions)} productions"
 
 
 def _ordinary_lines(problem: Problem) -> Iterator[str]:

@@ -10,7 +10,7 @@ from solvers.cam.hazards import hazards
 from solvers.cam.learners import known_learners
 from solvers.cam.settings import resolve
 from solvers.cegis.portfolio import known_strategies
-from sygus.app.commands.check import target_lines
+from sygus.app.commands.targets import target_lines
 from sygus.errors import OptionError, known
 from sygus.export.forms import FORMS
 from sygus.export.tables import arrow

@@ -8,22 +8,13 @@ from collections.abc import Callable, Sequence
 import torch
 
 from sygus.errors import SycamError
+from sygus.saliency.devices import is_out_of_memory
 
 TIMED = (8, 16, 32, 64, 128, 256, 512)
 """What is tried on a GPU."""
 
 _GAIN = 0.95
 """A larger chunk must take less than this share of the time per picture."""
-
-
-_ALLOCATION_FAILED = ("CUDA out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the memory of the device did not suffice; libraries that torch calls say it in their own words."""
-    if isinstance(error, torch.cuda.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _ALLOCATION_FAILED)
 
 
 class Chunk:

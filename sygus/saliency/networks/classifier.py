@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from sygus.errors import OptionError
+from sygus.saliency.devices import is_out_of_memory
 from sygus.saliency.foreign import blamed
 from sygus.saliency.images.geometry import Preprocessing
-from sygus.saliency.networks.chunks import is_out_of_memory
 
 Triple: TypeAlias = tuple[float, float, float]
 

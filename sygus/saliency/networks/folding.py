@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 from torch.nn.utils import parametrize
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from sygus.saliency.networks.chunks import is_out_of_memory
+from sygus.saliency.devices import is_out_of_memory
 from sygus.saliency.networks.classifier import Leaf
 from sygus.saliency.networks.split import deviation
 from sygus.saliency.networks.tracing import forgotten_with

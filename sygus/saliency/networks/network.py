@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from sygus.errors import OptionError
+from sygus.saliency.devices import is_out_of_memory
 from sygus.saliency.foreign import ALWAYS, blamed
 from sygus.saliency.images.geometry import Preprocessing
-from sygus.saliency.networks.chunks import Chunk, chunk_for, enough, is_out_of_memory
+from sygus.saliency.networks.chunks import Chunk, chunk_for, enough
 from sygus.saliency.networks.classifier import Classifier, pipeline, probe_pictures
 from sygus.saliency.networks.folding import folded
 from sygus.saliency.networks.layers import find_layer

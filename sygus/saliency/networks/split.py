@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sygus.errors import OptionError
-from sygus.saliency.networks.chunks import is_out_of_memory
+from sygus.saliency.devices import is_out_of_memory
 from sygus.saliency.networks.classifier import probe_pictures
 from sygus.saliency.networks.hooking import HookedTail, HookedTrunk
 from sygus.saliency.networks.layers import Layer, plain_attention

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from sygus.errors import SycamError
-from sygus.saliency.networks.chunks import TIMED, Chunk, _timed, by_rule, chunk_for, chunk_for_few, is_out_of_memory
+from sygus.saliency.devices import is_out_of_memory
+from sygus.saliency.networks.chunks import TIMED, Chunk, _timed, by_rule, chunk_for, chunk_for_few
 from toy_models import EXAMPLES, network_of
 
 
