@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import Any
 
+from sygus.app.commands.inspect import strategies
 from sygus.app.options import Side, by_flag
 from sygus.app.statuses import ExitStatus
 from sygus.export.forms import FORMS
@@ -82,6 +83,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "networks": lambda: _names("network", NETWORKS),
     "images": lambda: _names("pictures", IMAGE_SETS),
     "exports": lambda: _names("form", {name: form.doc for name, form in FORMS.items()}),
+    "strategies": lambda: _names("strategy", strategies()),
     "options": _options,
     "statuses": _statuses,
 }

@@ -37,6 +37,8 @@ FILES = {
     "network family": 1,
     "image layout": 1,
     "export": 1,
+    "learner": 1,
+    "strategy": 1,
 }
 """How many files an addition of each kind touches."""
 
@@ -277,6 +279,71 @@ def check_export(answers: Answers) -> None:
     assert "own-size: how large the expression is" in " ".join(answers[1]["stdout"].split())
 
 
+LEARNER = '''
+    """Every term once, the largest first."""
+
+    from solvers.cam.learner import Learner, Proposal, Space, learner
+    from solvers.cam.learners.enumerate import Enumerate
+
+
+    @learner("own-backwards")
+    class Backwards(Learner):
+        """The terms of the smallest size, in the other order."""
+
+        def __init__(self, space: Space) -> None:
+            super().__init__(space)
+            self.left = Enumerate(space).ask(100)
+
+        def ask(self, count: int) -> list[Proposal]:
+            return [self.left.pop() for _ in range(min(count, len(self.left)))]
+
+        def conclusion(self) -> str:
+            return "looked at backwards"
+'''
+
+
+def check_learner(answers: Answers) -> None:
+    assert "search ended: looked at backwards" in answers[0]["stderr"]
+    assert re.search(r"define-fun w .* \((gap|gmp) gradient\)", answers[0]["stdout"])
+
+
+STRATEGY = '''
+    """One answer to everything."""
+
+    from solvers.cegis.limits import Limits
+    from solvers.cegis.specification import Specification
+    from solvers.cegis.strategy import Candidate, Proposals, Strategy
+    from sygus.language.terms import leaf
+
+
+    class First(Strategy):
+        """Proposes the first parameter."""
+
+        name = "own-first"
+        doc = "the first parameter"
+
+        def applies(self, specification: Specification) -> bool:
+            return all(function.parameters for function in specification.functions)
+
+        def propose(self, specification: Specification, limits: Limits) -> Proposals:
+            yield Candidate({function: leaf(function.parameters[0]) for function in specification.functions})
+'''
+
+IDENTITY = """
+    (set-logic LIA)
+    (synth-fun f ((x Int) (y Int)) Int)
+    (declare-var x Int)
+    (declare-var y Int)
+    (constraint (= (f x y) x))
+    (check-synth)
+"""
+
+
+def check_strategy(answers: Answers) -> None:
+    assert answers[0]["stdout"] == "((define-fun f ((x Int) (y Int)) Int x))\n"
+    assert answers[0]["stderr"].startswith("own-first: 1 nodes after")
+
+
 QUOTIENT = "(gap (/ (own-cube gradient) (own-cube probability)))"
 
 # One for each kind that there is; a further kind takes an addition here, and its number of files above.
@@ -375,6 +442,27 @@ ADDITIONS = (
         table="exports",
         commands=[("export", "RUN", "--to", "own-size"), ("export", "--help")],
         check=check_export,
+    ),
+    Addition(
+        kind="learner",
+        name="own-backwards",
+        doc="in CAM: the terms of the smallest size, in the other order",
+        files={"solvers/cam/learners/backwards.py": LEARNER},
+        listed="strategies",
+        table="strategies",
+        commands=[("gradcam", "--strategy", "own-backwards", "--out", "FOLDER/run", *FEW)],
+        check=check_learner,
+    ),
+    Addition(
+        kind="strategy",
+        name="own-first",
+        doc="in other logics: the first parameter",
+        files={"solvers/cegis/strategies/first.py": STRATEGY},
+        listed="strategies",
+        table="strategies",
+        commands=[("FOLDER/identity.sl", "--strategy", "own-first", "--time", "10")],
+        check=check_strategy,
+        beside={"identity.sl": IDENTITY},
     ),
 )
 

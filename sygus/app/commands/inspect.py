@@ -88,8 +88,10 @@ SHOWN = 3
 """Unsafe denominators that are shown of each production."""
 
 
-def _ordinary_strategies() -> Mapping[str, str]:
-    return {name: f"in other logics: {strategy.doc}" for name, strategy in known_strategies().items()}
+def strategies() -> Mapping[str, str]:
+    """What ``--strategy`` may name: the learners of the logic CAM, and the strategies of every other."""
+    learners = {name: f"in CAM: {doc}" for name, doc in known_learners().items()}
+    return learners | {name: f"in other logics: {strategy.doc}" for name, strategy in known_strategies().items()}
 
 
 def run_list(kind: str) -> None:
@@ -108,7 +110,7 @@ def run_list(kind: str) -> None:
         "methods": {name: method.title for name, method in methods().items()},
         "features": {name: f"{SORTS[f.rank]}: {f.doc}" for name, f in FEATURES.items()},
         "functions": {f"{f.name}": f"{f.sorts}: {f.doc}" for f in CAM.functions},
-        "strategies": {**{name: f"in CAM: {doc}" for name, doc in known_learners().items()}, **_ordinary_strategies()},
+        "strategies": strategies(),
         "grammars": dict.fromkeys(grammar_names(), ""),
         "exports": {name: form.doc for name, form in FORMS.items()},
     }
