@@ -41,7 +41,7 @@ def _arity(function: Function) -> int:
 
 def _functions() -> str:
     rows = []
-    for function in CAM.functions:
+    for function in CAM.symbols:
         shown = function.latex(*(Latex(letter) for letter in "abc"[: _arity(function)]))
         rows.append((f"`{function.name}`", f"`{function.sorts}`", _formula(shown.text), function.doc))
     return _table(("function", "sorts", "formula", "what it computes"), rows)

@@ -24,8 +24,9 @@ from sygus.errors import OptionError, SycamError
 from sygus.export.record import Record
 from sygus.export.torch_module import torch_source
 from sygus.language.terms import Term
-from sygus.language.theories.cam import CAM, MAP, WEIGHT
+from sygus.language.theories.cam import CAM
 from sygus.language.theories.evaluate import evaluate
+from sygus.language.theories.ranks import MAP, WEIGHT
 from sygus.oracles.cam import CamOracle, feature_variables, features_of
 from sygus.oracles.expressions import parse_expression
 from sygus.saliency.features import FEATURES, Measurements, derive, draw

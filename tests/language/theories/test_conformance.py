@@ -17,8 +17,10 @@ import z3
 
 from sygus.language.terms import BOOL, INT, REAL, Sort
 from sygus.language.theories import Function
-from sygus.language.theories.cam import CAM, GUARD, MAP, WEIGHT
+from sygus.language.theories.cam import CAM
 from sygus.language.theories.function import ATOM, CONNECTIVE, POWER, PRODUCT, RELATION, SUM, Latex
+from sygus.language.theories.guards import GUARD
+from sygus.language.theories.ranks import MAP, WEIGHT
 
 N, K, H, W = 5, 4, 3, 2
 SHAPES = {MAP: (N, K, H, W), WEIGHT: (N, K, 1, 1)}
