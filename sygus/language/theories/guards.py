@@ -27,9 +27,12 @@ def unit(a: Tensor) -> Tensor:
 
 
 def positive_power(a: Tensor, b: Tensor) -> Tensor:
-    """``a`` to the power ``b`` where a > 0, else 0; the arguments broadcast."""
+    """``a`` to the power ``b`` where a > 0, else 0; the arguments broadcast.
+
+    By logarithm and exponential, whose last bits do not depend on where a number stands in memory.
+    """
     positive = a > 0
-    return torch.where(positive, torch.where(positive, a, 1.0) ** b, 0.0)
+    return torch.where(positive, torch.exp(b * torch.log(torch.where(positive, a, 1.0))), 0.0)
 
 
 def blur(a: Tensor, width: Tensor) -> Tensor:

@@ -188,7 +188,7 @@ AMONG_PIXELS = (
         doc="How far above the mean over the pixels, else 0.",
         kernel=lambda a: torch.relu(a - a.mean((-2, -1), keepdim=True)),
         z3=bounded("above-mean", lambda value: value >= 0),
-        sympy=opaque("above_mean"),
+        sympy=opaque("above-mean"),
         latex=lambda a: Latex(rf"\left({a.within(PRODUCT)} - \overline{{{a.text}}}\right)_+"),
         source=code("torch.relu({0} - {0}.mean((-2, -1), keepdim=True))"),
     ),
