@@ -53,7 +53,7 @@ FILES = {
     "an option": f'(set-logic CAM)\n(set-option :network "x{EVIL}")\n(check-synth)',
     "an unknown option": f'(set-logic CAM)\n(set-option :|a{EVIL}| "x")\n(check-synth)',
     "a logic": f"(set-logic |{EVIL}|)\n(check-synth)",
-    "an oracle": f"(set-logic CAM)\n(set-feature :oracles true)\n(declare-oracle-fun m ((-> Map Weight)) Real {ORACLE})",
+    "an oracle": f"(set-logic CAM)(set-feature :oracles true)\n(declare-oracle-fun m ((-> Map Weight)) Real {ORACLE})",
     "a string": f'(set-logic SLIA)\n(synth-fun f () String)\n(constraint (= (f 1) "{EVIL}"))\n(check-synth)',
 }
 
