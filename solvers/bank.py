@@ -91,6 +91,8 @@ class Bank(Generic[V]):
         all_of: a nonterminal, used in no production, of which terms that behave alike are all kept.
         most: combinations that are made of each nonterminal and size, the first ones; None for all.
         allowance: of time and memory.
+        buffer: bytes of values that a level in the making gathers before it is rid of duplicates; None to do so at
+            its end.
     """
 
     def __init__(
@@ -103,6 +105,7 @@ class Bank(Generic[V]):
         all_of: Nonterminal | None = None,
         most: int | None = None,
         allowance: Allowance | None = None,
+        buffer: int | None = None,
     ) -> None:
         self.grammar = grammar
         self.behaviour = behaviour
@@ -112,6 +115,7 @@ class Bank(Generic[V]):
         self.size = 0
         self._all_of = all_of
         self._most = most
+        self._buffer = buffer
         self._rules = {
             nonterminal: tuple(
                 _Rule(i, p, p.holes, p.is_chain, p.is_commutative and not mirrored) for i, p in enumerate(productions)
@@ -138,10 +142,9 @@ class Bank(Generic[V]):
         counts = Counts()
         wanted = self._wanted(size)
         for nonterminal in self._rules:
-            level = self._made(nonterminal, size, counts) if nonterminal in wanted else self._empty(nonterminal)
+            used = nonterminal in wanted
+            level = self._made(nonterminal, size, counts) if used else self._firsts(nonterminal, [], [])
             self._levels[nonterminal, size] = level
-            if nonterminal is not self._all_of:
-                self._see(nonterminal, level.keys)
         self._close_chains(size, counts)
         self.size = size
         counts.kept = sum(len(self._levels[nonterminal, size]) for nonterminal in self._rules)
@@ -165,27 +168,38 @@ class Bank(Generic[V]):
 
     def _made(self, nonterminal: Nonterminal, size: int, counts: Counts) -> Level[V]:
         """The level that productions make of smaller terms, without what chains bring in."""
+        pieces: list[Level[V]] = []
         chosen: list[Chosen] = []
         batches: list[V] = []
+        held = 0
         for one, values in self._found(nonterminal, size, counts):
             chosen.append(one)
             if size != self.deepest:
                 batches.append(self.behaviour.gather(nonterminal.sort, [values], one.places))
+                held += batches[-1].nbytes
                 self.allowance.after_block(batches[-1].nbytes)
-        if not chosen:
-            return self._empty(nonterminal)
-        if len(chosen) == 1 or nonterminal is self._all_of:
+            if self._buffer is not None and held > self._buffer:
+                pieces.append(self._firsts(nonterminal, chosen, batches))
+                chosen, batches, held = [], [], 0
+        pieces.append(self._firsts(nonterminal, chosen, batches))
+        return pieces[0] if len(pieces) == 1 else self._joined(nonterminal, pieces)
+
+    def _firsts(self, nonterminal: Nonterminal, chosen: list[Chosen], batches: list[V]) -> Level[V]:
+        """The first of each key, which the bank then knows, with their values where there are any."""
+        if len(chosen) <= 1 or nonterminal is self._all_of:
             first = np.arange(sum(len(one.places) for one in chosen))
         else:
             first = np.sort(distinct(np.concatenate([one.keys for one in chosen]))[1])
         rows = rows_of(chosen, first, self.width)
-        if size == self.deepest:
-            return Level(rows, self._empty(nonterminal).values)
-        return Level(rows, self.behaviour.gather(nonterminal.sort, batches, first))
+        if nonterminal is not self._all_of:
+            self._see(nonterminal, rows.keys)
+        return Level(rows, self.behaviour.gather(nonterminal.sort, batches, first if batches else first[:0]))
 
-    def _empty(self, nonterminal: Nonterminal) -> Level[V]:
-        none = np.empty(0, np.int64)
-        return Level(rows_of([], none, self.width), self.behaviour.gather(nonterminal.sort, [], none))
+    def _joined(self, nonterminal: Nonterminal, pieces: list[Level[V]]) -> Level[V]:
+        """One level; the list is emptied, so that each piece can go when it is copied."""
+        rows, values = Rows.join([piece.rows for piece in pieces]), [piece.values for piece in pieces]
+        pieces.clear()
+        return Level(rows, self.behaviour.gather(nonterminal.sort, values, np.arange(len(rows))))
 
     def _found(self, nonterminal: Nonterminal, size: int, counts: Counts) -> Iterator[tuple[Chosen, V]]:
         """The combinations of each block that are new to the bank, with the values of the whole block."""
@@ -260,7 +274,7 @@ class Bank(Generic[V]):
 
     def _take_over(self, nonterminal: Nonterminal, rule: _Rule, size: int, new: Ints) -> None:
         own, source = self._levels[nonterminal, size], self._levels[rule.holes[0], size]
-        rows = own.rows.followed_by(Rows.renamed(rule.index, new, size, source.keys[new], self.width))
+        rows = Rows.join([own.rows, Rows.renamed(rule.index, new, size, source.keys[new], self.width)])
         both = np.concatenate([np.arange(len(own)), len(own) + new])
         if size == self.deepest:
             self._levels[nonterminal, size] = Level(rows, own.values)

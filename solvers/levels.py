@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Generic, TypeVar
@@ -44,10 +44,10 @@ class Rows:
         mine, theirs = list(vars(self).values())[:3], list(vars(other).values())[:3]
         return all(np.array_equal(a, b) for a, b in zip(mine, theirs, strict=True))
 
-    def followed_by(self, other: Rows) -> Rows:
-        """These, then those."""
-        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return Rows(*(np.concatenate(pair) for pair in pairs))
+    @classmethod
+    def join(cls, parts: Iterable[Rows]) -> Rows:
+        """One after the other; at least one."""
+        return cls(*map(np.concatenate, zip(*(vars(part).values() for part in parts), strict=True)))
 
     @classmethod
     def renamed(cls, production: int, rows: Ints, size: int, keys: Ints, width: int) -> Rows:

@@ -340,7 +340,7 @@ IDENTITY = """
 
 
 def check_strategy(answers: Answers) -> None:
-    assert answers[0]["stdout"] == "((define-fun f ((x Int) (y Int)) Int x))\n"
+    assert "(define-fun f ((x Int) (y Int)) Int x)" in answers[0]["stdout"].splitlines()
     assert answers[0]["stderr"].startswith("own-first: 1 nodes after")
 
 

@@ -138,5 +138,5 @@ def test_commands_of_the_pages_exist(page: str) -> None:
             words = line.split()
             if words[:1] == ["sycam-sygus"]:
                 command = main.commands.get(words[1], main.commands["solve"])
-                known = {option for parameter in command.params for option in parameter.opts}
+                known = {option for p in command.params for option in (*p.opts, *p.secondary_opts)}
                 assert {word for word in words if word.startswith("--")} <= known, line

@@ -25,6 +25,11 @@ BLOCK = 1 << 17
 """Numbers computed at a time: small enough for the cache, large enough to hide the cost of a call."""
 
 
+BUFFER = 1 << 26
+"""Bytes of values that are gathered before duplicates go. The system takes tensors so large back when they are let go,
+so that a level in the making takes little more memory than when it is made."""
+
+
 class MemoryLimitError(SycamError):
     """The next level does not fit into the memory that the bank may take."""
 
@@ -101,14 +106,16 @@ class OnProbes(Behaviour[Tensor]):
         if not filled:
             return torch.empty(0, *self.probes.shapes[sort])
         if len(filled) == 1:
-            return filled[0] if len(rows) == len(filled[0]) else filled[0][torch.from_numpy(rows)]
+            whole = len(rows) == len(filled[0])
+            return filled[0].contiguous() if whole else filled[0][torch.from_numpy(rows)]
         found = filled[0].new_empty(len(rows), *filled[0].shape[1:])
         start, total = 0, 0
         filled.reverse()
         while filled:
             batch = filled.pop()
             end = int(np.searchsorted(rows, total + len(batch)))
-            found[start:end] = batch[torch.from_numpy(rows[start:end] - total)]
+            whole = end - start == len(batch)
+            found[start:end] = batch if whole else batch[torch.from_numpy(rows[start:end] - total)]
             start, total = end, total + len(batch)
         return found
 
@@ -175,4 +182,4 @@ def probe_bank(
         mirrored: also combine the mirror images of commutative productions.
     """
     behaviour = OnProbes(probes, safety, term_key)
-    return Bank(grammar, behaviour, deepest=deepest, mirrored=mirrored, allowance=Memory(memory))
+    return Bank(grammar, behaviour, deepest=deepest, mirrored=mirrored, allowance=Memory(memory), buffer=BUFFER)

@@ -40,6 +40,7 @@ class JobOptions:
         reuse: folders of other runs whose scores are used too.
         listing: a file for every distinct expression.
         certify: ask Z3 about what was pruned as equal to the answer.
+        allow_file_options: the file's own options may name modules, folders and hubs.
     """
 
     out: str | None = None
@@ -47,6 +48,7 @@ class JobOptions:
     reuse: Sequence[str] = ()
     listing: str | None = None
     certify: bool = False
+    allow_file_options: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +95,7 @@ def execute(
         BrokenOffError: the run fails after it has begun.
         SycamError: bad input; it says which.
     """
-    settings, notes = resolve(stated, given)
+    settings, notes = resolve(stated, given, allowed=options.allow_file_options)
     problem = CamProblem(stated, settings.metric)
     for line in notes:
         note(line)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import torch
 
 from solvers.cam.budget import Budget
+from solvers.cam.file_options import stated_value
 from solvers.cam.learners import learner_names
 from sygus.errors import OptionError, guess
 from sygus.language.problem import Problem
 from sygus.oracles.equivalence import Equivalence
-from sygus.saliency.networks.families.family import FAMILIES
 
 RACES = ("t", "bound", "off")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -94,8 +94,13 @@ LARGEST_SIZE = 25
 """The size at which a search without a ``size`` in its budget ends."""
 
 
-def resolve(problem: Problem, given: Mapping[str, Any]) -> tuple[Settings, list[str]]:
-    """Join what the command line gives (None where it does not) with what the file sets.
+def resolve(problem: Problem, given: Mapping[str, Any], *, allowed: bool = False) -> tuple[Settings, list[str]]:
+    """Join what a person gives (None where they do not) with what the file sets.
+
+    Args:
+        problem: whose options are the file's; what they may choose is the affair of :mod:`solvers.cam.file_options`.
+        given: the person's.
+        allowed: whether the person allows the file's options to choose like their own.
 
     Returns:
         The settings, and a note for each option of the file that means nothing here.
@@ -103,7 +108,7 @@ def resolve(problem: Problem, given: Mapping[str, Any]) -> tuple[Settings, list[
     Raises:
         OptionError: a bad value; of the file's, with its position.
     """
-    kinds: dict[str, Callable[[str], Any]] = {f.name: _READERS.get(str(f.type), str) for f in fields(Settings)}
+    kinds = {field.name: str(field.type) for field in fields(Settings)}
     chosen: dict[str, Any] = {}
     notes = []
     for keyword, setting in problem.options.items():
@@ -118,44 +123,15 @@ def resolve(problem: Problem, given: Mapping[str, Any]) -> tuple[Settings, list[
             continue
         if given.get(name) is not None:
             continue
-        if _imports(keyword, setting.value):
-            hint = f"a file names no module to import; give --{keyword} {setting.value} on the command line"
-            raise OptionError(f"{where}: :{keyword} is '{setting.value}'", hint)
         try:
-            chosen[name] = kinds[name](setting.value)
+            chosen[name] = stated_value(keyword, setting, kinds[name], allowed=allowed)
             Settings(**{name: chosen[name]})
-        except ValueError as error:
-            raise OptionError(f"{where}: :{keyword} is '{setting.value}'", str(error)) from None
         except OptionError as error:
             raise OptionError(f"{where}: {error.message}", error.hint) from None
     return Settings(**(chosen | {name: value for name, value in given.items() if value is not None})), notes
 
 
-def _imports(option: str, value: str) -> bool:
-    """Whether a value names a module of the user's own, whose code would run."""
-    prefix, colon, _ = value.partition("(")[0].partition(":")
-    own_network = option == "network" and all(family.prefix != prefix for family in FAMILIES.values())
-    return bool(colon) and (own_network or option in ("metric", "strategy"))
-
-
 _OTHER_OPTIONS = {"constants"}  # read while the grammar is built
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError("give a whole number") from None
-
-
-def _truth(text: str) -> bool:
-    if text not in ("true", "false"):
-        raise ValueError("give true or false")
-    return text == "true"
-
-
-_READERS: Mapping[str, Callable[[str], Any]] = {"int": _whole, "bool": _truth}
-"""Of option values that are no text, by the type they are read as."""
 
 
 def _choice(option: str, value: str, allowed: tuple[str, ...]) -> None:

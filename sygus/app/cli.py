@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 from sygus.app.kinds import COUNT, PLACES, SECONDS, SWITCH, WHOLE, Kind
 from sygus.app.options import BY_NAME, OPTIONS, SUBJECTS, Option, Side, by_flag
 from sygus.app.statuses import ExitStatus
+from sygus.app.terminal import echo
 from sygus.errors import SycamError, guess
 from sygus.export.forms import FORMS
 
@@ -64,7 +65,7 @@ class _Commands(click.Group):
             return
         meant = guess([*self.commands, *names], word)
         if meant:
-            click.echo(f"error: there is no command, file or shipped grammar '{word}'; {meant.strip()}", err=True)
+            echo(f"error: there is no command, file or shipped grammar '{word}'; {meant.strip()}", err=True)
             ctx.exit(ExitStatus.BAD_INPUT)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -75,13 +76,13 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except SycamError as error:
-            click.echo(f"error: {error}", err=True)
+            echo(f"error: {error}", err=True)
             ctx.exit(ExitStatus.BAD_INPUT)
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
-            click.echo(f"error: {OUT_OF_MEMORY} ({reason}); {LESS_MEMORY}", err=True)
+            echo(f"error: {OUT_OF_MEMORY} ({reason}); {LESS_MEMORY}", err=True)
             ctx.exit(ExitStatus.BAD_INPUT)
 
 
@@ -342,4 +343,4 @@ def completion(shell: str) -> None:
     program = "sycam-sygus"
     script = get_completion_class(shell)
     assert script is not None
-    click.echo(script(main, {}, program, f"_{program.replace('-', '_').upper()}_COMPLETE").source())
+    echo(script(main, {}, program, f"_{program.replace('-', '_').upper()}_COMPLETE").source())

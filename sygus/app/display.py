@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,6 +16,7 @@ from rich.text import Text
 from solvers.cam.archive import Judged
 from solvers.cam.run import Progress
 from solvers.cam.solution import Solution
+from sygus.app.terminal import printable
 from sygus.export.tables import LEFT_OUT, PARTS, Row, Scale, arrow, is_best, value_text
 from sygus.language.text import term_text
 from sygus.saliency.progress import reported_to
@@ -75,10 +76,10 @@ class Display:
         if self.quiet:
             return
         if self.live is not None:
-            self.live.update(Group(*(Text(line, overflow="ellipsis", no_wrap=True) for line in lines), *below))
+            self.live.update(Group(*(_text(line, overflow="ellipsis", no_wrap=True) for line in lines), *below))
         elif time.monotonic() - self.last >= PLAIN_INTERVAL:
             self.last = time.monotonic()
-            self.console.print(" | ".join(lines), soft_wrap=True, markup=False, highlight=False)
+            self.console.print(printable(" | ".join(lines)), soft_wrap=True, markup=False, highlight=False)
 
 
 class ProgressDisplay(Display):
@@ -104,7 +105,7 @@ class ProgressDisplay(Display):
         if self.verbose and progress.leader is not None and progress.leader is not self.leader:
             self.leader = progress.leader
             line = f"{progress.spending.seconds:.1f} s: new best: {self._values(progress.leader)}"
-            self.console.print(line, soft_wrap=True, markup=False, highlight=False)
+            self.console.print(printable(line), soft_wrap=True, markup=False, highlight=False)
         self.show(self._lines(progress), self._front(progress))
 
     def _lines(self, progress: Progress) -> list[str]:
@@ -134,7 +135,7 @@ class ProgressDisplay(Display):
         lines = [f"  {self._values(one)}" for one in others[:ROOM]]
         if len(others) > ROOM:
             lines.append(f"  and {len(others) - ROOM} more")
-        return [Text(line, overflow="ellipsis", no_wrap=True, style="dim") for line in ["on the front too:", *lines]]
+        return [_text(line, overflow="ellipsis", no_wrap=True, style="dim") for line in ["on the front too:", *lines]]
 
 
 @contextmanager
@@ -184,8 +185,8 @@ def score_table(rows: Sequence[Row], metrics: Sequence[Scale], search: str, held
             for part in PARTS:
                 mean = row.mean(part, metric)
                 text = LEFT_OUT if mean is None else f"{mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}]"
-                cells.append(Text(text, style="bold" if is_best(row, rows, part, metric) else ""))
-        table.add_row(Text(row.title), *cells)
+                cells.append(_text(text, style="bold" if is_best(row, rows, part, metric) else ""))
+        table.add_row(_text(row.title), *cells)
     return table
 
 
@@ -236,8 +237,8 @@ def _block(
         cells = []
         for index in block:
             best = is_best(row, rows, "held_out", metrics[index])
-            cells.append(Text(columns[index][1][place], style="bold" if best else "", no_wrap=True))
-        table.add_row(Text(row.title), *cells)
+            cells.append(_text(columns[index][1][place], style="bold" if best else "", no_wrap=True))
+        table.add_row(_text(row.title), *cells)
     return table
 
 
@@ -274,5 +275,10 @@ def front_table(solution: Solution) -> Table:
     for judged in solution.front:
         values = (f"{value:.4g}" for value in judged.outcome.objectives)
         nodes = [str(judged.term.size)] if own_column else []
-        table.add_row(*nodes, *values, Text(term_text(judged.term)))
+        table.add_row(*nodes, *values, _text(term_text(judged.term)))
     return table
+
+
+def _text(shown: str, **options: Any) -> Text:
+    """A text of rich, which a terminal does not act on."""
+    return Text(printable(shown), **options)

@@ -224,6 +224,12 @@ OPTIONS = (
         instead={"budget": "size=7"},
     ),
     Option(
+        name="allow_file_options",
+        kind=SWITCH,
+        side=Side.CAM,
+        help="Options that FILE sets may name modules to import, folders and hubs.",
+    ),
+    Option(
         name="allow_external_oracles",
         kind=SWITCH,
         side=Side.ORDINARY,

@@ -8,6 +8,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
 from solvers.bank import Bank
@@ -247,13 +248,16 @@ def test_the_bank_is_the_same_every_time_and_for_every_block(name: str, monkeypa
     first, again = grown(name), grown(name)
     monkeypatch.setattr(behaviour, "BLOCK", 500)
     blocks = grown(name)
-    for nonterminal in first.grammar.productions:
-        expected = contents(first, nonterminal)
-        assert contents(again, nonterminal) == expected
-        assert contents(blocks, nonterminal) == expected
-    assert first.differences(again) == []
-    assert first.differences(blocks) == []
-    assert vars(first.counts) == vars(again.counts) == vars(blocks.counts)
+    monkeypatch.setattr(behaviour, "BUFFER", 10_000)
+    pieces = grown(name)
+    for other in (again, blocks, pieces):
+        for nonterminal in first.grammar.productions:
+            assert contents(other, nonterminal) == contents(first, nonterminal)
+            for size in range(1, other.size + 1):
+                values = (made.level(nonterminal, size).values for made in (first, other))
+                assert torch.equal(*values)
+        assert first.differences(other) == []
+        assert vars(other.counts) == vars(first.counts)
 
 
 @every_grammar

@@ -326,7 +326,7 @@ class StrategyConformance:
             assert portfolio.infeasible is None or not example.solvable, name
             assert found is None or example.solvable, name
             if found is not None:
-                read = load_answer(problem.problem.text, problem.problem.file, found.answer.text, "the answer")
+                read = load_answer(problem.problem, found.answer.text, "the answer")
                 again = check(specification(example.text), read, Limits(ENOUGH))
                 assert again.judgement is Judgement.ACCEPTED, name
 

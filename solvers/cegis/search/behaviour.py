@@ -72,8 +72,7 @@ class OnSamples(Behaviour[Values]):
             (values,) = batches
         else:
             values = np.concatenate([np.empty((0, self._points), held), *batches])
-        chosen = values if len(rows) == len(values) else values[rows]
-        return chosen.astype(held, copy=False)
+        return np.ascontiguousarray(values if len(rows) == len(values) else values[rows], held)
 
     def worth_keeping(self, production: Production, values: Values, rows: Ints) -> Ints:
         """Those that are relevant."""

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import click
 from rich.console import Console
 
 from solvers.cam.job import BrokenOffError, Finished
@@ -18,6 +17,7 @@ from sygus.app.dispatch import Asked
 from sygus.app.display import ProgressDisplay, accounting_line, front_table, score_table
 from sygus.app.options import BY_NAME, OPTIONS
 from sygus.app.statuses import ExitStatus, Status
+from sygus.app.terminal import echo, printable
 from sygus.export.latex import weight_equation
 from sygus.export.latex_document import bare_formula
 from sygus.export.record import Record
@@ -39,7 +39,7 @@ def run_cam(asked: Asked) -> ExitStatus:
     console = Console(stderr=True, quiet=quiet)
 
     def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     try:
         finished = run(
@@ -49,14 +49,14 @@ def run_cam(asked: Asked) -> ExitStatus:
         )
     except BrokenOffError as error:
         if error.solution is not None:
-            click.echo(error.solution.answer)
-        click.echo(f"error: {error}", err=True)
-        click.echo(f"resume: {resume_command(asked, error.folder)}", err=True)
+            echo(error.solution.answer)
+        echo(f"error: {error}", err=True)
+        echo(f"resume: {resume_command(asked, error.folder)}", err=True)
         interrupted = isinstance(error.__cause__, KeyboardInterrupt)
         return ExitStatus.INTERRUPTED if interrupted else ExitStatus.BAD_INPUT
     solution = finished.solution
     _show(finished, console, say, verbose)
-    click.echo(_output(finished.record, solution, asked.given.get("form", "sygus")))
+    echo(_output(finished.record, solution, asked.given.get("form", "sygus")))
     status = status_of(finished.record.ended, found=solution.best is not None)
     if status is Status.INTERRUPTED:
         say(f"resume: {resume_command(asked, finished.folder)}")

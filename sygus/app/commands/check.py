@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import click
-
 from solvers.cegis.portfolio import usable_strategies
 from solvers.cegis.specification import Specification
 from sygus.app.commands.targets import target_lines
 from sygus.app.dispatch import file_notes, read, side_of
 from sygus.app.options import Side
+from sygus.app.terminal import echo
 from sygus.language.problem import Problem
 
 
@@ -25,16 +24,16 @@ def run_check(file: str) -> None:
     """
     problem = read(file)
     for note in file_notes(problem):
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
     if side_of(problem) is Side.CAM:
         from sygus.app.commands.inspect import cam_lines
 
-        lines: Iterable[str] = cam_lines(problem, lambda note: click.echo(f"note: {note}", err=True))
+        lines: Iterable[str] = cam_lines(problem, lambda note: echo(f"note: {note}", err=True))
     else:
         lines = _ordinary_lines(problem)
-    click.echo(f"{problem.file}: well-formed, logic {problem.logic}")
+    echo(f"{problem.file}: well-formed, logic {problem.logic}")
     for line in lines:
-        click.echo(line)
+        echo(line)
 
 
 def _ordinary_lines(problem: Problem) -> Iterator[str]:

@@ -6,13 +6,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import click
 from rich.console import Console
 
 from solvers.cam.comparison import compare, is_slow
 from solvers.cam.settings import Settings
 from solvers.cam.subjects import Subjects, load_subjects, subject_notes
 from sygus.app.display import Display, score_table, wide_table
+from sygus.app.terminal import echo
 from sygus.errors import OptionError, known
 from sygus.export.tables import PARTS, Row, table_as_csv, table_as_json, table_as_latex
 from sygus.language.text import number_text
@@ -43,8 +43,8 @@ def run_evaluate(names: str, metric_names: str, expression: str | None, form: st
     own = [] if expression is None else [expression_method("expression", "expression", read_expression(expression))]
     subjects = load_subjects(settings)
     for note in subject_notes(subjects):
-        click.echo(f"note: {note}", err=True)
-    chosen = applicable_methods(names, subjects.search, lambda text: click.echo(f"note: {text}", err=True)) + own
+        echo(f"note: {note}", err=True)
+    chosen = applicable_methods(names, subjects.search, lambda text: echo(f"note: {text}", err=True)) + own
     metrics = _applicable(subjects) if wanted is None else wanted
     for metric in metrics:
         _require(metric, subjects)
@@ -59,17 +59,17 @@ def run_evaluate(names: str, metric_names: str, expression: str | None, form: st
     _report_black_maps(rows)
     match form:
         case "json":
-            click.echo(json.dumps(table_as_json(rows), indent=1))
+            echo(json.dumps(table_as_json(rows), indent=1))
         case "csv":
-            click.echo(table_as_csv(rows, metrics), nl=False)
+            echo(table_as_csv(rows, metrics), nl=False)
         case "latex":
-            click.echo(table_as_latex(rows, metrics), nl=False)
+            echo(table_as_latex(rows, metrics), nl=False)
         case _:
             _print_table(rows, metrics, subjects)
             if expression is not None:
                 for metric in metrics:
                     value = number_text(rows[-1].search[metric.name].value)
-                    click.echo(f"{metric.name} on the search pictures: {value}")
+                    echo(f"{metric.name} on the search pictures: {value}")
 
 
 def _report_skipped(chosen: list[Method], metrics: list[Metric], skip: Callable[[Method, Metric], bool]) -> None:
@@ -77,7 +77,7 @@ def _report_skipped(chosen: list[Method], metrics: list[Metric], skip: Callable[
         left_out = [metric.name for metric in metrics if skip(method, metric)]
         if left_out:
             reason = "each explains many times; name method and metric to compute it"
-            click.echo(f"note: {method.title} is not scored by {', '.join(left_out)}: {reason}", err=True)
+            echo(f"note: {method.title} is not scored by {', '.join(left_out)}: {reason}", err=True)
 
 
 def _print_table(rows: list[Row], metrics: list[Metric], subjects: Subjects) -> None:
@@ -105,7 +105,7 @@ def _applicable(subjects: Subjects) -> list[Metric]:
     for metric in known_metrics().values():
         lacking = metric.lacking(subjects.search.subject) or metric.lacking(subjects.held_out.subject)
         if lacking:
-            click.echo(f"note: {metric.name} is left out: it {lacking}", err=True)
+            echo(f"note: {metric.name} is left out: it {lacking}", err=True)
         else:
             found.append(metric)
     return found
@@ -133,4 +133,4 @@ def _report_black_maps(rows: list[Row]) -> None:
     for row in rows:
         counts = [f"{black} {called}" for black, called in zip(row.black, PARTS.values(), strict=True) if black]
         if counts:
-            click.echo(f"note: {row.title}: constant maps scored as black: {', '.join(counts)}", err=True)
+            echo(f"note: {row.title}: constant maps scored as black: {', '.join(counts)}", err=True)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import torch
 from rich.console import Console
 from torch import Tensor
@@ -15,6 +14,7 @@ from torch import Tensor
 from solvers.cam.job import prepare
 from solvers.cam.settings import Settings
 from sygus.app.display import Display
+from sygus.app.terminal import echo
 from sygus.errors import OptionError
 from sygus.export.figures import Style, overlay, rows_of_heat_maps
 from sygus.oracles.cam import CamOracle
@@ -64,7 +64,7 @@ def run_explain(options: ExplainOptions) -> None:
     if options.expression is not None:
         own.append(expression_method("expression", "expression", read_expression(options.expression)))
     network = load_network(settings.network, settings.torch_device(), settings.layer).for_few(len(options.images))
-    click.echo(f"note: {network.name}: {'; '.join(network.notes)}", err=True)
+    echo(f"note: {network.name}: {'; '.join(network.notes)}", err=True)
     target = None if options.target is None else _class_of(network, options.target)
     images = read_pictures(options.images, network.preprocessing)
     probabilities = torch.softmax(network.logits(images.pictures).float(), 1)
@@ -73,12 +73,12 @@ def run_explain(options: ExplainOptions) -> None:
     explained = probabilities.gather(1, targets[:, None])[:, 0]
     _report(network, images.ids, probabilities, targets)
     oracle = CamOracle(Subject(network, images, targets, explained))
-    rows = applicable_methods(options.methods, oracle, lambda text: click.echo(f"note: {text}", err=True)) + own
+    rows = applicable_methods(options.methods, oracle, lambda text: echo(f"note: {text}", err=True)) + own
     with Display(Console(stderr=True)):
         evaluations = [row.evaluation(oracle) for row in track(rows, len(rows), "methods drawn")]
     for row, evaluation in zip(rows, evaluations, strict=True):
         for index in evaluation.empty.nonzero()[:, 0].tolist():
-            click.echo(f"note: {row.title}: the map of {images.ids[index]} is constant, drawn as black", err=True)
+            echo(f"note: {row.title}: the map of {images.ids[index]} is constant, drawn as black", err=True)
     folder = prepare(Path(options.out))
     if options.grid:
         rows_of_heat_maps(
@@ -89,13 +89,13 @@ def run_explain(options: ExplainOptions) -> None:
             folder / FIGURE,
             style,
         )
-        click.echo(f"heat maps: {folder / FIGURE}", err=True)
+        echo(f"heat maps: {folder / FIGURE}", err=True)
         return
     for index, name in enumerate(images.ids):
         for row, evaluation in zip(rows, evaluations, strict=True):
             path = folder / f"{index + 1:03d}-{_file_name(name)}-{_file_name(row.name)}.png"
             overlay(images.pictures[index], evaluation.saliency[index], style).save(path)
-    click.echo(f"heat maps: {len(images.ids) * len(rows)} pictures in {folder}", err=True)
+    echo(f"heat maps: {len(images.ids) * len(rows)} pictures in {folder}", err=True)
 
 
 def _file_name(text: str) -> str:
@@ -114,7 +114,7 @@ def _report(network: Network, names: Sequence[str], probabilities: Tensor, targe
         line = f"{name}: {network.classes[best]} ({float(row[best]):.4f})"
         if target != best:
             line += f"; explained: {network.classes[target]} ({float(row[target]):.4f})"
-        click.echo(line)
+        echo(line)
 
 
 def _class_of(network: Network, text: str) -> int:

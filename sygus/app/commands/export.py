@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from solvers.cam.job import prepare
+from sygus.app.terminal import echo
 from sygus.errors import OptionError, SycamError
 from sygus.export.forms import FORMS, Form, Source
 from sygus.export.record import Record, record_path
@@ -29,7 +28,7 @@ def run_export(run: str, form: str, out: str | None) -> None:
         return
     text = chosen.text(_source(run)).rstrip("\n") + "\n"
     if out is None:
-        click.echo(text, nl=False)
+        echo(text, nl=False)
         return
     try:
         Path(out).write_text(text, encoding="utf-8")
@@ -42,8 +41,8 @@ def _export_files(run: str, form: Form, out: str | None) -> None:
     if out is None:
         raise OptionError(f"--out: {form.name} are files", "name a folder for them")
     source = _source(run)
-    for path in form.files(source, prepare(Path(out)), lambda text: click.echo(f"note: {text}", err=True)):
-        click.echo(str(path))
+    for path in form.files(source, prepare(Path(out)), lambda text: echo(f"note: {text}", err=True)):
+        echo(str(path))
 
 
 def _source(run: str) -> Source:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import click
-
 from solvers.cam.hazards import hazards
 from solvers.cam.learners import known_learners
 from solvers.cam.settings import resolve
 from solvers.cegis.portfolio import known_strategies
 from sygus.app.commands.targets import target_lines
+from sygus.app.terminal import echo
 from sygus.errors import OptionError, known
 from sygus.export.forms import FORMS
 from sygus.export.tables import arrow
@@ -118,4 +117,4 @@ def run_list(kind: str) -> None:
         raise OptionError(f"list: unknown kind '{kind}'", known(kinds, kind, "known kinds"))
     width = max(len(name) for name in kinds[kind])
     for name, doc in kinds[kind].items():
-        click.echo(f"{name:{width}}  {doc}".rstrip())
+        echo(f"{name:{width}}  {doc}".rstrip())

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-
 from solvers.cam.settings import Settings
 from solvers.cam.subjects import load_subjects
+from sygus.app.terminal import echo
 from sygus.errors import OptionError, SourceError
 from sygus.language.terms import Term
 from sygus.language.text import number_text
@@ -40,7 +39,7 @@ def run_oracle(name: str, question: Sequence[str], given: Mapping[str, Any]) -> 
     oracle = load_subjects(settings).search
     metric.require(oracle.subject)
     scores = expression_method("asked", "asked", expression).score(oracle, metric)
-    click.echo(f"({number_text(Mean.of(scores).value)})")
+    echo(f"({number_text(Mean.of(scores).value)})")
 
 
 def asked_about(question: Sequence[str]) -> Term:

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from dataclasses import fields
 from itertools import islice
 
-import click
-
 from sygus.app.dispatch import Asked
 from sygus.app.ordinary import OrdinaryAnswer, OrdinaryOptions, further_answers, solve_ordinary
 from sygus.app.statuses import ExitStatus, Status
+from sygus.app.terminal import echo
 
 
 def run_ordinary(asked: Asked) -> ExitStatus:
@@ -32,14 +31,14 @@ def run_ordinary(asked: Asked) -> ExitStatus:
         return _print_several(asked, options, None if "every" in given else given["next"], quiet=quiet)
     result = solve_ordinary(asked.problem, options)
     if result.best is not None and result.status is Status.SOLVED and not quiet:
-        click.echo(f"{result.strategy}: {result.size} nodes after {result.seconds:.2f} s", err=True)
+        echo(f"{result.strategy}: {result.size} nodes after {result.seconds:.2f} s", err=True)
     _say(result.warnings)
     if result.best is not None:
         _print(result.best, quiet=quiet)
     if not quiet:
         _say(result.notes)
     if not result.found and result.status is not Status.INTERRUPTED:
-        click.echo(result.answer)
+        echo(result.answer)
     return ExitStatus.of(result.status)
 
 
@@ -56,16 +55,16 @@ def _print_several(asked: Asked, options: OrdinaryOptions, count: int | None, *,
     if not quiet:
         _say(answers.notes)
     if not answers.count:
-        click.echo("infeasible" if answers.status is Status.INFEASIBLE else "fail")
+        echo("infeasible" if answers.status is Status.INFEASIBLE else "fail")
     return ExitStatus.of(answers.status)
 
 
 def _print(answer: OrdinaryAnswer, *, quiet: bool) -> None:
     if answer.certified and not quiet:
-        click.echo("certified: read back, derived from the grammar, and proved by Z3", err=True)
-    click.echo(answer.answer)
+        echo("certified: read back, derived from the grammar, and proved by Z3", err=True)
+    echo(answer.answer)
 
 
 def _say(lines: Iterable[str]) -> None:
     for line in lines:
-        click.echo(line, err=True)
+        echo(line, err=True)

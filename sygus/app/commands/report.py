@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
+from sygus.app.terminal import echo
 from sygus.errors import SycamError
 from sygus.export.gallery import Gallery
 from sygus.export.record import Record, record_path
@@ -31,4 +30,4 @@ def run_report(run: str, out: str | None) -> None:
         path.write_text(page, encoding="utf-8")
     except OSError as error:
         raise SycamError(f"--out: cannot write '{path}' ({error.strerror})", "give a file you may write") from None
-    click.echo(str(path))
+    echo(str(path))

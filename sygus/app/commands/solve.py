@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import click
-
 from sygus.app.dispatch import asked, read
 from sygus.app.statuses import ExitStatus
+from sygus.app.terminal import echo
 
 
 def run_solve(file: str, given: Mapping[str, Any]) -> ExitStatus:
@@ -27,7 +26,7 @@ def run_solve(file: str, given: Mapping[str, Any]) -> ExitStatus:
     chosen = asked(read(file), given)
     if "quiet" not in chosen.given:
         for note in chosen.notes:
-            click.echo(f"note: {note}", err=True)
+            echo(f"note: {note}", err=True)
     if chosen.is_cam:
         from sygus.app.commands.cam import run_cam
 

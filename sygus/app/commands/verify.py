@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
 import z3
 
 from solvers.cegis.answer import Answer, Judgement, Verdict, derived
@@ -20,6 +19,7 @@ from sygus.app.dispatch import read, side_of
 from sygus.app.functions import derivation_lines
 from sygus.app.options import Side
 from sygus.app.statuses import ExitStatus
+from sygus.app.terminal import echo
 from sygus.errors import OptionError, SourceError
 from sygus.language.elaborate import ReadAnswer, read_answer
 from sygus.language.problem import Problem
@@ -81,12 +81,12 @@ def run_verify(file: str, answer_file: str, seconds: float) -> ExitStatus:
     except SourceError as error:
         raise error.located(answer_file, answer) from None
     if wrong is not None:
-        click.echo(wrong)
+        echo(wrong)
         return ExitStatus.NOT_VERIFIED
-    click.echo("correct: in the grammar, and every constraint is proved by Z3")
+    echo("correct: in the grammar, and every constraint is proved by Z3")
     if specification.problem.objectives:
         about = "the values are right" if given.values else "the answer gives no values"
-        click.echo(f"note: {about}; whether others are better is not checked")
+        echo(f"note: {about}; whether others are better is not checked")
     return ExitStatus.DONE
 
 
@@ -104,9 +104,9 @@ def _wrong(specification: Specification, read: ReadAnswer, limits: Limits) -> st
         found = "not decided" if checked.judgement is Judgement.UNDECIDED else "wrong"
         return f"{found}: {_why(checked, problem.theory)}"
     for function, derivation in checked.answer.derivations.items():
-        click.echo(f"{function.name} is derived by")
+        echo(f"{function.name} is derived by")
         for line in derivation_lines(derivation, problem.theory.numerals):
-            click.echo(f"  {line}")
+            echo(f"  {line}")
     return _wrong_value(problem, checked.answer, read.values)
 
 

@@ -42,11 +42,10 @@ class Given(Strategy):
 
     def propose(self, specification: Specification, limits: Limits) -> Proposals:
         limits.check()
-        problem = specification.problem
         try:
             for text in self.texts:
                 answer = f"((define-fun f ((x Int)) {specification.functions[0].sort} {text}))"
-                bodies = load_answer(problem.text, problem.file, answer, "given")
+                bodies = load_answer(specification.problem, answer, "given")
                 verdict = yield Candidate(bodies, self.seconds)
                 self.told.append(verdict)
         finally:
