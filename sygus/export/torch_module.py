@@ -59,8 +59,7 @@ def torch_source(expression: Term) -> str:
     parts = [
         '"""Heat maps by a synthesised expression; needs torch and numpy alone.\n\n'
         f'{"H" if expression.sort == HEATMAP else "w"} = {_plain(term_text(expand(expression)))}\n"""\n',
-        f"{imports}\n",
-        guarding,
+        f"{imports}\n{guarding.strip()}\n",
         inspect.getsource(alpha),
         maps,
         explainers.rstrip()
