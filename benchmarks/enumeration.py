@@ -33,7 +33,7 @@ from solvers.cam.behaviour import probe_bank
 from sygus.language.elaborate import load_problem
 from sygus.language.problem import Grammar
 from sygus.language.terms import REAL, Nonterminal, Term, Variable
-from sygus.language.theories.cam import MAP, WEIGHT
+from sygus.language.theories.ranks import MAP, WEIGHT
 from sygus.oracles.cam import domains, probes
 from sygus.oracles.equivalence import Probes, signatures
 from sygus.oracles.safety import SafetyOracle

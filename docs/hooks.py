@@ -10,9 +10,10 @@ from sygus.app.commands.inspect import strategies
 from sygus.app.options import Side, by_flag
 from sygus.app.statuses import ExitStatus
 from sygus.export.forms import FORMS
+from sygus.export.latex import latex
 from sygus.export.tables import arrow
 from sygus.language.theories.cam import CAM
-from sygus.language.theories.function import Function, Latex
+from sygus.language.theories.function import Function, Latex, Macro
 from sygus.oracles.cam import SORTS
 from sygus.oracles.methods import methods
 from sygus.saliency.features import FEATURES
@@ -34,16 +35,17 @@ def _formula(latex: str) -> str:
     return str(convert(latex))
 
 
-def _arity(function: Function) -> int:
-    """The fewest arguments that it takes."""
-    return next(n for n in (1, 2, 3) if any(function.signature(sorts) for sorts in product(CAM.sorts, repeat=n)))
+def _shown(entry: Function | Macro) -> Latex:
+    """Applied to letters, as few as it takes; a macro as what it means."""
+    every = (sorts for n in (1, 2, 3) for sorts in product(CAM.sorts, repeat=n))
+    head, sorts = next((found[0], sorts) for sorts in every if (found := entry.resolve(sorts)) is not None)
+    if isinstance(head, Function):
+        return head.latex(*(Latex(letter) for letter in "abc"[: len(sorts)]))
+    return Latex(latex(head.body).replace(rf"\mathrm{{{head.parameters[0].name}}}", "a_k"))
 
 
 def _functions() -> str:
-    rows = []
-    for function in CAM.functions:
-        shown = function.latex(*(Latex(letter) for letter in "abc"[: _arity(function)]))
-        rows.append((f"`{function.name}`", f"`{function.sorts}`", _formula(shown.text), function.doc))
+    rows = ((f"`{f.name}`", f"`{f.sorts}`", _formula(_shown(f).text), f.doc) for f in CAM.symbols)
     return _table(("function", "sorts", "formula", "what it computes"), rows)
 
 

@@ -19,6 +19,7 @@ from sygus.export.hooked import MEASURED, Expression, ExpressionCAM, ExpressionE
 from sygus.export.record import Record
 from sygus.language.terms import Term
 from sygus.language.theories.evaluate import evaluate
+from sygus.language.theories.ranks import HEATMAP
 from sygus.oracles.cam import feature_variables, features_of
 from sygus.oracles.expressions import parse_expression
 from sygus.saliency.features import Measurements
@@ -62,8 +63,9 @@ class _Synthesized(Expression):
     def _take(self, expression: Term) -> None:
         self.expression = expression
         self.names = features_of(expression)
+        self.is_whole = expression.sort == HEATMAP
 
-    def weights(self, features: Mapping[str, Tensor]) -> Tensor:
+    def values(self, features: Mapping[str, Tensor]) -> Tensor:
         variables = feature_variables()
         names = dict.fromkeys(("activation", *self.names))
         return evaluate(self.expression, {variables[name]: features[name] for name in names})

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sygus.saliency.features import alpha
-from sygus.saliency.heatmap import combine, saliency, unit_range
+from sygus.saliency.heatmap import combine, saliency, unit_range, whole
 
 Self = TypeVar("Self")
 
@@ -49,16 +49,18 @@ class Reached:
 
 
 class Expression:
-    """The weights w of heat maps L = ReLU(Σ_k w_k A_k), as an expression over named features.
+    """The weights w of heat maps L = ReLU(Σ_k w_k A_k), or the heat maps H of L = ReLU(H), from named features.
 
     Attributes:
         names: the features.
+        is_whole: whether the values are heat maps.
     """
 
     names: Sequence[str] = ()
+    is_whole: bool = False
 
-    def weights(self, features: Mapping[str, Tensor]) -> Tensor:
-        """w, (N, K, 1, 1) or (N, K, h, w) or of fewer channels or none, from the features.
+    def values(self, features: Mapping[str, Tensor]) -> Tensor:
+        """w, (N, K, 1, 1) or (N, K, h, w) or of fewer channels or none; or H, (N, 1, h, w).
 
         Maps have shape (N, K, h, w), weights (N, K, 1, 1), numbers per picture (N, 1, 1, 1).
         """
@@ -81,7 +83,9 @@ class Expression:
     def heat_map(self, reached: Reached) -> Tensor:
         """L, (N, h, w)."""
         with torch.no_grad():
-            weights = torch.as_tensor(self.weights(self.measured(reached)))
+            weights = torch.as_tensor(self.values(self.measured(reached)))
+            if self.is_whole:
+                return whole(weights)
             weights = weights.reshape(1, 1, 1) if weights.dim() == 0 else weights
             return combine(weights.expand(len(reached.activation), *weights.shape[-3:]), reached.activation)
 

@@ -50,7 +50,7 @@ def latex(root: Term) -> str:
 
 
 def weight_equation(root: Term) -> str:
-    """``w_k^c = …``, or ``w_{ij}^{kc} = …`` where the weight is a map, in one line."""
+    """``w_k^c = …``, ``w_{ij}^{kc} = …`` of a map, ``H_{ij}^c = …`` of a whole heat map, in one line."""
     return f"{_left(root)} = {latex(root)}"
 
 
@@ -86,12 +86,18 @@ def weight_equations(root: Term, line: float = LINE) -> Equations:
     return Equations(_left(root), right, tuple(parts))
 
 
-_PARTS = {"Map": r"M^{(%d)k}_{ij}", "Weight": r"V^{(%d)}_k", "Real": r"s^{(%d)}", "Bool": r"b^{(%d)}"}
+_PARTS = {
+    "Map": r"M^{(%d)k}_{ij}",
+    "Heatmap": r"H^{(%d)}_{ij}",
+    "Weight": r"V^{(%d)}_k",
+    "Real": r"s^{(%d)}",
+    "Bool": r"b^{(%d)}",
+}
 _SYMBOL_WIDTH = 5.0
 
 
 def _left(root: Term) -> str:
-    return "w^{kc}_{ij}" if root.sort.name == "Map" else "w^c_k"
+    return {"Map": "w^{kc}_{ij}", "Heatmap": "H^c_{ij}"}.get(root.sort.name, "w^c_k")
 
 
 def _rendered(node: Term, arguments: list[Latex]) -> Latex:

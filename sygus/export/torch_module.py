@@ -14,8 +14,8 @@ from sygus.export import hooked
 from sygus.export.hooked import MEASURED
 from sygus.language.terms import Literal, Term, Variable, expand, fold
 from sygus.language.text import term_text
-from sygus.language.theories import Function
-from sygus.language.theories.cam import GUARD, guarded_division
+from sygus.language.theories import Function, guards
+from sygus.language.theories.ranks import HEATMAP
 from sygus.oracles.cam import features_of
 from sygus.saliency import heatmap
 from sygus.saliency.features import alpha
@@ -26,9 +26,10 @@ class _Found(Expression):
     """The expression that was found."""
 
     names = ({names})
+    is_whole = {whole}
 
-    def weights(self, features: Mapping[str, Tensor]) -> Tensor:
-        """w."""
+    def values(self, features: Mapping[str, Tensor]) -> Tensor:
+        """The weights w, or where the expression is a whole heat map, H."""
 {body}
 
 
@@ -54,15 +55,16 @@ def torch_source(expression: Term) -> str:
             f"--to torch: {', '.join(others)} cannot be measured by a file that stands alone",
             "use sygus.SynthesizedCAM.load(RUN), which measures every feature",
         )
-    imports, (maps, explainers) = _taken(heatmap, hooked)
+    imports, (guarding, maps, explainers) = _taken(guards, heatmap, hooked)
     parts = [
         '"""Heat maps by a synthesised expression; needs torch and numpy alone.\n\n'
-        f'w = {_plain(term_text(expand(expression)))}\n"""\n',
-        f"{imports}\nGUARD = {GUARD}\n",
-        inspect.getsource(guarded_division),
+        f'{"H" if expression.sort == HEATMAP else "w"} = {_plain(term_text(expand(expression)))}\n"""\n',
+        f"{imports}\n{guarding.strip()}\n",
         inspect.getsource(alpha),
         maps,
-        explainers.rstrip() + "\n" + _CLASSES.format(names=_listed(names), body=_body(expression)),
+        explainers.rstrip()
+        + "\n"
+        + _CLASSES.format(names=_listed(names), whole=expression.sort == HEATMAP, body=_body(expression)),
     ]
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)
 

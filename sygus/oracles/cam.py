@@ -15,13 +15,14 @@ from torch import Tensor
 
 from sygus.errors import OptionError, Position, SycamError, TypeCheckError, guess, known
 from sygus.language.terms import BOOL, REAL, Definition, Sort, Term, Variable, expand, leaf, subterms, term
-from sygus.language.theories.cam import MAP, WEIGHT
+from sygus.language.theories.cam import ACTIVATION
 from sygus.language.theories.evaluate import evaluate
+from sygus.language.theories.ranks import AXES, HEATMAP, MAP, WEIGHT
 from sygus.oracles.equivalence import Probes
 from sygus.oracles.safety import Domain
 from sygus.saliency.features import FEATURES, Feature, Measurements, derive, draw
 from sygus.saliency.features.cache import Cache
-from sygus.saliency.heatmap import combine, degenerate, saliency, unit_range
+from sygus.saliency.heatmap import combine, degenerate, saliency, unit_range, whole
 from sygus.saliency.metrics import Change, Evaluation, Metric, Subject
 
 Scores = NDArray[np.float32]
@@ -71,10 +72,12 @@ def probes(parameters: Iterable[Variable], *, nonnegative: bool, seed: int) -> P
     """Random values of the parameters that respect the features' domains and definitions."""
     draws, channels, height, width = PROBE_SHAPE
     measured = draw(PROBE_SHAPE, torch.Generator().manual_seed(seed), nonnegative=nonnegative)
-    wanted = {parameter.name: parameter for parameter in parameters}
+    wanted = {parameter.name: parameter for parameter in (*parameters, ACTIVATION)}  # which ``cam`` reads unnamed
     values = derive(measured, wanted)
-    image = (draws, 1, 1, 1)
-    shapes = {MAP: (draws, channels, height, width), WEIGHT: (draws, channels, 1, 1), REAL: image, BOOL: image}
+    shapes = {
+        sort: (draws, channels if by_channel else 1, *((height, width) if by_pixel else (1, 1)))
+        for sort, (by_channel, by_pixel) in {**AXES, BOOL: AXES[REAL]}.items()
+    }
     return Probes({wanted[name]: value for name, value in values.items()}, shapes)
 
 
@@ -168,14 +171,19 @@ class CamOracle:
         variables = feature_variables()
         with torch.no_grad():
             features = {variables[name]: self.measured[name] for name in names}
-            return [replace(self.combined(evaluate(term, features, memo)), term=term) for term in terms]
+            drawn = ((term, self._drawn(term.sort, evaluate(term, features, memo))) for term in terms)
+            return [replace(self.keyed(maps), term=term) for term, maps in drawn]
 
-    def combined(self, weights: Tensor) -> HeatMaps:
-        """The heat maps of weights (N, K, 1, 1), or (N, K, h, w) pointwise."""
+    def _drawn(self, sort: Sort, values: Tensor) -> Tensor:
+        """L, (N, h, w), of the values of a term of a sort."""
         activation = self.measured["activation"]
-        if weights.dim() == 0:  # a constant
-            weights = weights.reshape(1, 1, 1)
-        maps = combine(weights.expand(len(activation), *weights.shape[-3:]), activation)
+        if values.dim() == 0:  # a constant
+            values = values.reshape(1, 1, 1)
+        values = values.expand(len(activation), *values.shape[-3:])
+        return whole(values) if sort == HEATMAP else combine(values, activation)
+
+    def keyed(self, maps: Tensor) -> HeatMaps:
+        """Heat maps L (N, h, w) with the key of what is scored alike."""
         rounded = (unit_range(maps) * 1e5).round().to(torch.int32).flatten()
         facts = torch.stack([degenerate(maps).sum(), maps.isfinite().all()]).to(torch.int32)
         found = torch.cat([rounded, facts]).cpu().numpy()  # a GPU is waited for once

@@ -20,8 +20,8 @@ import z3
 
 from sygus.language.terms import Literal, Term, Variable, expand, fold
 from sygus.language.theories import Function
-from sygus.language.theories.cam import MAP, RANKS, WEIGHT
 from sygus.language.theories.evaluate import evaluate
+from sygus.language.theories.ranks import AXES
 from sygus.oracles.safety import Domain, state_domain
 from sygus.saliency.features import FEATURES
 
@@ -30,7 +30,7 @@ EFFORT = 1_000_000
 """Z3's units of work (``rlimit``) for one pair of terms, about two seconds of a quiet core."""
 
 Cells = dict[tuple[int, int], Any]
-"""A value's Z3 form by channel and pixel; a Weight is the same at every pixel, a Real everywhere."""
+"""A value's Z3 form by channel and pixel; along an axis that its sort lacks it is the same."""
 
 EVERYWHERE = tuple(product(range(CHANNELS), range(PIXELS)))
 
@@ -82,8 +82,8 @@ class _Writing:
             if isinstance(head, Literal):
                 return dict.fromkeys(EVERYWHERE, z3.RealVal(str(head.value)))
             assert isinstance(head, Function)
-            if _looks_around(node):
-                return self.spread(head, node.arguments[0], arguments[0])
+            if head.axis:
+                return self.spread(node, arguments)
             known: dict[tuple[int, ...], Any] = {}
             cells = {}
             for cell in EVERYWHERE:  # equal arguments share one value, so that a Weight is one number per channel
@@ -104,23 +104,22 @@ class _Writing:
             self.cells[variable] = cells
         return self.cells[variable]
 
-    def spread(self, function: Function, argument: Term, cells: Cells) -> Cells:
-        """A function of one argument that looks at several of its cells."""
-        shape = (CHANNELS, 1, PIXELS) if argument.sort == MAP else (CHANNELS, 1, 1)
-        sources = [cell for cell in EVERYWHERE if argument.sort == MAP or cell[1] == 0]
-        matrix = _linear(function, shape)
+    def spread(self, node: Term, arguments: list[Cells]) -> Cells:
+        """A function that looks at several cells of its first argument; the others are numbers of the picture."""
+        function, cells = node.head, arguments[0]
+        kept, (by_channel, by_pixel) = AXES[node.sort], AXES[node.arguments[0].sort]
+        shape = (CHANNELS if by_channel else 1, 1, PIXELS if by_pixel else 1)
+        sources = [cell for cell in EVERYWHERE if cell == _within(cell, shape)]
+        matrix = _linear(function, shape) if len(arguments) == 1 else None
+        others = [argument[0, 0] for argument in arguments[1:]]
         result = {}
         for cell in EVERYWHERE:
             if matrix is not None:
-                row = matrix[:, cell[0], 0, min(cell[1], matrix.shape[-1] - 1)]
+                row = matrix[:, min(cell[0], matrix.shape[1] - 1), 0, min(cell[1], matrix.shape[-1] - 1)]
                 terms = [float(c) * cells[s] for c, s in zip(row, sources, strict=True) if float(c) != 0]
                 result[cell] = z3.Sum(terms) if terms else z3.RealVal(0)
-            elif argument.sort == MAP:  # of the pixels of its own channel
-                seen = [cells[cell[0], pixel] for pixel in range(PIXELS)]
-                result[cell] = z3.Function(function.name, *[z3.RealSort()] * (PIXELS + 1))(*seen)
-            else:  # of its own channel and of all channels
-                seen = [cells[cell[0], 0], *(cells[channel, 0] for channel in range(CHANNELS))]
-                result[cell] = z3.Function(function.name, *[z3.RealSort()] * (CHANNELS + 2))(*seen)
+            else:
+                result[cell] = _opaque(function, [*_seen(function, cell, kept, shape, cells), *others])
         return result
 
 
@@ -151,8 +150,8 @@ def _confirmed(left: Term, right: Term, writing: _Writing) -> Certificate:
         grid = torch.zeros(1, CHANNELS, 1, PIXELS, dtype=torch.float64)
         for (channel, pixel), symbol in cells.items():
             grid[0, channel, 0, pixel] = named[str(symbol)] = _number(model.eval(symbol, model_completion=True))
-        keep = (CHANNELS, PIXELS) if variable.sort == MAP else (CHANNELS, 1) if variable.sort == WEIGHT else (1, 1)
-        environment[variable] = grid[:, : keep[0], :, : keep[1]]
+        by_channel, by_pixel = AXES[variable.sort]
+        environment[variable] = grid[:, : CHANNELS if by_channel else 1, :, : PIXELS if by_pixel else 1]
     if any(FEATURES[variable.name].needs for variable in environment):
         return Certificate("open")  # the model need not meet a derived feature's definition
     shape = (1, CHANNELS, 1, PIXELS)
@@ -164,14 +163,28 @@ def _confirmed(left: Term, right: Term, writing: _Writing) -> Certificate:
     return Certificate("open")
 
 
-def _looks_around(node: Term) -> bool:
-    """Whether the function looks at more than one pixel or channel: it takes one sort alone, a Map or a Weight."""
-    signature = node.head.signature
-    return len(node.arguments) == 1 and sum(signature((sort,)) is not None for sort in RANKS) == 1
+def _within(cell: tuple[int, int], shape: tuple[int, int, int]) -> tuple[int, int]:
+    """The cell of a value of this shape that stands at a cell of a Map."""
+    return min(cell[0], shape[0] - 1), min(cell[1], shape[-1] - 1)
+
+
+def _seen(
+    function: Function, cell: tuple[int, int], kept: tuple[bool, bool], shape: tuple[int, int, int], cells: Cells
+) -> list[z3.ArithRef]:
+    """All that a function looks at for its value at a cell: along its axis; first its own place, where that counts."""
+    own = _within(cell, shape)
+    if function.axis == "pixels":
+        return [*([cells[own]] if kept[1] else []), *(cells[own[0], pixel] for pixel in range(PIXELS))]
+    return [*([cells[own]] if kept[0] else []), *(cells[channel, own[1]] for channel in range(CHANNELS))]
+
+
+def _opaque(function: Function, seen: list[z3.ArithRef]) -> z3.ArithRef:
+    """An uninterpreted function of all that is looked at."""
+    return z3.Function(f"{function.name}/{len(seen)}", *[z3.RealSort()] * (len(seen) + 1))(*seen)
 
 
 def _index(variable: Variable, cell: tuple[int, int]) -> tuple[int, ...]:
-    return cell if variable.sort == MAP else cell[:1] if variable.sort == WEIGHT else ()
+    return tuple(place for place, there in zip(cell, AXES[variable.sort], strict=True) if there)
 
 
 def _linear(function: Function, shape: tuple[int, int, int]) -> torch.Tensor | None:

@@ -9,8 +9,9 @@ from sygus.language.scope import Scope
 from sygus.language.scope import check_parameters as parameters_of
 from sygus.language.syntax import script as ast
 from sygus.language.syntax.parser import parse_answer, parse_term, parse_values
-from sygus.language.terms import REAL, Term, leaf
-from sygus.language.theories.cam import CAM, MAP, WEIGHT
+from sygus.language.terms import Term, leaf
+from sygus.language.theories.cam import CAM
+from sygus.language.theories.ranks import RANKS
 from sygus.language.typecheck import check_definition, check_term
 from sygus.oracles.cam import body_of, check_parameters, feature_variables
 
@@ -66,8 +67,10 @@ def function_expression(text: str, where: str) -> Term:
         found = check_term(value.body, scope.binding({p.name: leaf(p) for p in parameters}))
     else:
         found = check_term(value, scope)
-    if found.sort not in (WEIGHT, MAP, REAL):
-        raise TypeCheckError(f"the function gives {found.sort}", value.position, "it must give a Weight or a Map")
+    if found.sort not in RANKS:
+        raise TypeCheckError(
+            f"the function gives {found.sort}", value.position, "it must give a Weight, a Map or a Heatmap"
+        )
     return found
 
 
@@ -85,6 +88,6 @@ def _read(text: str, where: str) -> Term:
         expression: ast.TermExpression = parse_term(text, where)
         found = check_term(expression, scope.binding({name: leaf(v) for name, v in variables.items()}))
         position = expression.position
-    if found.sort not in (WEIGHT, MAP, REAL):
-        raise TypeCheckError(f"the expression is {found.sort}", position, "it must be a Weight or a Map")
+    if found.sort not in RANKS:
+        raise TypeCheckError(f"the expression is {found.sort}", position, "it must be a Weight, a Map or a Heatmap")
     return found

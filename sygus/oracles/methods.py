@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,8 +15,8 @@ from sygus.language.elaborate import definitions_of
 from sygus.language.scope import fail
 from sygus.language.syntax import parse
 from sygus.language.syntax import script as ast
-from sygus.language.terms import REAL, Definition, Term
-from sygus.language.theories.cam import MAP, WEIGHT
+from sygus.language.terms import Definition, Term
+from sygus.language.theories.ranks import RANKS
 from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, check_parameters, features_of, saliency_of
 from sygus.resources import grammar_folder
 from sygus.saliency.features import sources_of
@@ -88,11 +89,16 @@ def methods() -> Mapping[str, Method]:
     return found
 
 
+NAME = re.compile(r"[a-z0-9+-]+")
+"""What options may call a method."""
+
+
 def read_methods(text: str, file: str) -> dict[str, Method]:
     """The methods that a file defines, by name, one ``define-fun`` over features each.
 
-    A body may be annotated: ``:title "…"`` is how papers and tables write the method, by default its name;
-    ``:control true`` says that it explains nothing and only shows what a metric rewards.
+    A body may be annotated: ``:name "…"`` is how options name the method where the function may not be called so,
+    ``:title "…"`` how papers and tables write it, by default by its name; ``:control true`` says that it explains
+    nothing and only shows what a metric rewards.
 
     Raises:
         SourceError: with the position of what is wrong.
@@ -113,15 +119,15 @@ def read_methods(text: str, file: str) -> dict[str, Method]:
 
 def _defined(command: ast.DefineFun, definition: Definition) -> Method:
     check_parameters(definition.parameters, [parameter.position for parameter in command.parameters])
-    if definition.sort not in (WEIGHT, MAP, REAL):
-        fail(f"the method is {definition.sort}", command.position, "it must be a Weight or a Map")
-    title, control = _annotations(command)
-    return replace(expression_method(command.name, title, body_of(definition)), control=control)
+    if definition.sort not in RANKS:
+        fail(f"the method is {definition.sort}", command.position, "it must be a Weight, a Map or a Heatmap")
+    name, title, control = _annotations(command)
+    return replace(expression_method(name, title, body_of(definition)), control=control)
 
 
-def _annotations(command: ast.DefineFun) -> tuple[str, bool]:
-    """The title of a defined method, and whether it is a control."""
-    title, control, seen = command.name, False, set()
+def _annotations(command: ast.DefineFun) -> tuple[str, str, bool]:
+    """The name and the title of a defined method, and whether it is a control."""
+    name, title, control, seen = command.name, "", False, set()
     for attribute in command.body.attributes if isinstance(command.body, ast.Annotated) else ():
         if attribute.keyword in seen:
             fail(f"':{attribute.keyword}' is given twice", attribute.position, "keep one")
@@ -129,14 +135,17 @@ def _annotations(command: ast.DefineFun) -> tuple[str, bool]:
         match attribute:
             case ast.Attribute("title", ast.LiteralExpression("string", text)) if text.strip():
                 title = text
+            case ast.Attribute("name", ast.LiteralExpression("string", text)) if NAME.fullmatch(text):
+                name = text
             case ast.Attribute("control", ast.LiteralExpression("boolean", flag)):
                 control = flag == "true"
-            case ast.Attribute("title" | "control"):
-                hint = 'write :title "…"' if attribute.keyword == "title" else "write :control true"
+            case ast.Attribute("title" | "name" | "control"):
+                written = {"title": ':title "…"', "name": ':name "letters-and-digits"', "control": ":control true"}
+                hint = f"write {written[attribute.keyword]}"
                 fail(f"':{attribute.keyword}' has no such value", attribute.position, hint)
             case _:
-                fail(f"unknown attribute ':{attribute.keyword}'", attribute.position, "known: :title, :control")
-    return title, control
+                fail(f"unknown attribute ':{attribute.keyword}'", attribute.position, "known: :title, :name, :control")
+    return name, title or name, control
 
 
 def _check_new(method: Method, command: ast.DefineFun, others: Iterable[Method | MapMethod]) -> None:

@@ -26,7 +26,7 @@ from sygus.language.terms import (
     term,
 )
 from sygus.language.theories import Function
-from sygus.language.theories.cam import MAP, WEIGHT
+from sygus.language.theories.ranks import RANKS
 from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, check_parameters, feature_variables, saliency_of
 from sygus.oracles.methods import methods
 from sygus.saliency.metrics import Metric, chosen_metric, find_metric, known_metrics
@@ -110,7 +110,7 @@ class CamProblem:
         found = {name: method.saliency for name, method in methods().items()}
         features = set(feature_variables().values())
         for definition in self.problem.definitions:
-            if features.issuperset(definition.parameters) and definition.sort in (MAP, WEIGHT, REAL):
+            if features.issuperset(definition.parameters) and definition.sort in RANKS:
                 found[definition.name] = saliency_of(body_of(definition))
         return found
 

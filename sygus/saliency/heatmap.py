@@ -1,4 +1,4 @@
-"""From weights to a saliency map (METHODS: L = ReLU(Σ_k w_k A_k), S = n(up(L)))."""
+"""From weights or a whole heat map to a saliency map: L = ReLU(Σ_k w_k A_k) or ReLU(H), S = n(up(L))."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def combine(weights: Tensor, activation: Tensor) -> Tensor:
     else:
         summed = (weights * activation).sum(1)
     return summed.relu()
+
+
+def whole(maps: Tensor) -> Tensor:
+    """L = ReLU(H) of heat maps H (N, 1, h, w) that are explained with as they are: (N, h, w)."""
+    return maps[:, 0].relu()
 
 
 def unit_range(maps: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from cam_terms import apply, read, terms
 from sygus.export.latex import latex, weight_equation, weight_equations, width
 from sygus.language.elaborate import load_definitions
 from sygus.language.terms import REAL, Term, Variable, leaf
-from sygus.language.theories.cam import MAP, WEIGHT
+from sygus.language.theories.ranks import MAP, WEIGHT
 from sygus.oracles.cam import body_of
 from sygus.resources import read_problem
 

@@ -14,7 +14,8 @@ from sygus.language.syntax.parser import parse_answer, parse_term
 from sygus.language.terms import BOOL, REAL, Definition, Literal, SynthFunction, Term, Variable, fold, leaf, term
 from sygus.language.text import answer_text, definition_text, number_text, term_text
 from sygus.language.theories import LOGICS, find_logic
-from sygus.language.theories.cam import CAM, MAP, WEIGHT
+from sygus.language.theories.cam import CAM
+from sygus.language.theories.ranks import MAP, WEIGHT
 from sygus.language.theories.values import value_term
 from sygus.language.typecheck import Scope, check_definition, check_term
 

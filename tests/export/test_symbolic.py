@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from cam_terms import FEATURES, read, terms
 from sygus.export.symbolic import symbolic, symbolic_text
 from sygus.language.terms import Term
-from sygus.language.theories.cam import MAP
 from sygus.language.theories.evaluate import evaluate
+from sygus.language.theories.ranks import MAP
 
 POINTS = torch.tensor([[0.0, -1.5], [0.5, 2.0], [3.0, 0.25]], dtype=torch.float64)
 

@@ -24,8 +24,9 @@ from sygus.errors import OptionError, SycamError
 from sygus.export.record import Record
 from sygus.export.torch_module import torch_source
 from sygus.language.terms import Term
-from sygus.language.theories.cam import CAM, MAP, WEIGHT
+from sygus.language.theories.cam import CAM
 from sygus.language.theories.evaluate import evaluate
+from sygus.language.theories.ranks import HEATMAP, MAP, WEIGHT
 from sygus.oracles.cam import CamOracle, feature_variables, features_of
 from sygus.oracles.expressions import parse_expression
 from sygus.saliency.features import FEATURES, Measurements, derive, draw
@@ -42,6 +43,9 @@ EXPRESSIONS = (
     "(gap (* alpha (relu gradient)))",
     "(* logit (+ probability 1))",
     "2",
+    "(cam (gap gradient))",
+    "(* (power (cam (relu gradient)) 0.5) (channel-mean activation))",
+    "(above-mean (blur (cam alpha) 1))",
 )
 
 
@@ -79,8 +83,8 @@ def expected(expression: Term, model: nn.Sequential, layer: int, x: Tensor, clas
     variables = feature_variables()
     names = dict.fromkeys(("activation", *features_of(expression)))
     values = derive(known, names)
-    weights = evaluate(expression, {variables[name]: values[name] for name in names})
-    return (weights * activation).sum(1).relu()
+    found = evaluate(expression, {variables[name]: values[name] for name in names})
+    return found[:, 0].relu() if expression.sort == HEATMAP else (found * activation).sum(1).relu()
 
 
 def load_both(text: str, tmp_path: Path) -> list[tuple[Callable[..., Any], Callable[..., Any]]]:
@@ -110,6 +114,9 @@ def test_numbers_are_those_worked_out_by_hand(text: str, layer: int, model: nn.S
         torch.testing.assert_close(plain, maps, atol=1e-5, rtol=1e-5)
 
 
+HELPERS = ("guarded_division", "unit", "positive_power", "blur")
+
+
 @settings(derandomize=True, deadline=None, max_examples=100)
 @given(terms(MAP, 3) | terms(WEIGHT, 3))
 def test_exported_source_computes_what_the_kernels_do(root: Term) -> None:
@@ -118,12 +125,13 @@ def test_exported_source_computes_what_the_kernels_do(root: Term) -> None:
     function = ast.get_source_segment(code, next(node for node in body.body if isinstance(node, ast.FunctionDef)))
     assert function is not None
     space: dict[str, Any] = {"torch": torch, "Tensor": Tensor, "Mapping": dict}
-    divide = next(n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.FunctionDef) and "guarded" in n.name)
-    exec(f"GUARD = 1e-12\n{ast.get_source_segment(code, divide)}\n{function}", space)  # noqa: S102 - our own text
+    helpers = [n for n in ast.parse(code).body if isinstance(n, ast.FunctionDef) and n.name in HELPERS]
+    guards = "\n\n".join(str(ast.get_source_segment(code, helper)) for helper in helpers)
+    exec(f"GUARD, FLAT = 1e-12, 1e-6\n{guards}\n{function}", space)  # noqa: S102 - our own text
     measured = draw((4, 3, 5, 4), torch.Generator().manual_seed(0), nonnegative=True)
     variables = feature_variables()
     expected = evaluate(root, {variables[n]: measured[n] for n in dict.fromkeys(("activation", *features_of(root)))})
-    torch.testing.assert_close(space["weights"](None, measured), expected, rtol=0, atol=0, equal_nan=True)
+    torch.testing.assert_close(space["values"](None, measured), expected, rtol=0, atol=0, equal_nan=True)
 
 
 CONNECTIVES = (
@@ -133,6 +141,8 @@ CONNECTIVES = (
     "(ite (xor (> logit 0) true false) (gap (exp (neg gradient))) (log1p (minmax (gap gradient))))",
     "(spatial-std (/ activation 2))",
     "(l1norm (center (softmax (gmp (max 1 (min activation (div0 gradient (total activation))))))))",
+    "(above-mean (unit (* (channel-sum gradient) (+ (channel-mean activation) (channel-max gradient)))))",
+    "(power (blur (cam (gap gradient)) 0.75) 0.5)",
 )
 
 
@@ -146,7 +156,7 @@ def test_every_function_of_the_theory_is_exported(tmp_path: Path) -> None:
         root = read(text)
         module = module_of(torch_source(root), tmp_path)
         known = {variables[n]: measured[n] for n in dict.fromkeys(("activation", *features_of(root)))}
-        torch.testing.assert_close(module._Found().weights(measured), evaluate(root, known), rtol=0, atol=0)
+        torch.testing.assert_close(module._Found().values(measured), evaluate(root, known), rtol=0, atol=0)
 
 
 def test_the_round_trip_scores_what_the_run_reported(finished_run: Path, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from sygus.language.scope import Scope
 from sygus.language.syntax.parser import parse, parse_term
 from sygus.language.terms import BOOL, INT, REAL, Definition, Literal, Nonterminal, Term, expand, leaf
 from sygus.language.text import term_text
-from sygus.language.theories.cam import CAM, MAP, WEIGHT
+from sygus.language.theories.cam import CAM
+from sygus.language.theories.ranks import MAP, WEIGHT
 from sygus.language.typecheck import check_term
 from sygus.oracles.objective import CamProblem
 from sygus.resources import grammar_names, read_problem

@@ -30,7 +30,8 @@ from sygus.language.terms import (
     subterms,
     term,
 )
-from sygus.language.theories.cam import CAM, MAP, WEIGHT
+from sygus.language.theories.cam import CAM
+from sygus.language.theories.ranks import MAP, WEIGHT
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=100)
 DEEP = 100_000

@@ -18,6 +18,15 @@ from sygus.oracles.expressions import read_expression
         ("(gmp (+ gradient activation))", "(gmp (+ activation gradient))"),
         ("(softmax (gap (relu activation)))", "(softmax (gap activation))"),
         ("(center (gap (+ gradient gradient)))", "(+ (center (gap gradient)) (center (gap gradient)))"),
+        ("(cam (+ gradient alpha))", "(+ (cam gradient) (cam alpha))"),
+        ("(cam (* 2 (gap gradient)))", "(* 2 (cam (gap gradient)))"),
+        ("(cam gradient)", "(channel-sum (* activation gradient))"),
+        ("(gap (cam (gap gradient)))", "(channel-sum (gap (* (gap gradient) activation)))"),
+        ("(channel-mean (+ gradient 1))", "(+ (channel-mean gradient) 1)"),
+        ("(channel-max (gap (* 2 gradient)))", "(channel-max (+ (gap gradient) (gap gradient)))"),
+        ("(unit (+ (cam gradient) (cam gradient)))", "(unit (* 2 (cam gradient)))"),
+        ("(above-mean (cam (neg (neg gradient))))", "(above-mean (cam gradient))"),
+        ("(blur (cam gradient) 1)", "(blur (channel-sum (* activation gradient)) 1)"),
     ],
 )
 def test_equalities_are_proved(left: str, right: str) -> None:
@@ -31,6 +40,9 @@ def test_equalities_are_proved(left: str, right: str) -> None:
         ("(div0 (relu gradient) (relu gradient))", "(div0 gradient gradient)"),
         ("(+ gradient activation)", "(+ gradient gradient)"),
         ("(gap (* gradient activation))", "(* (gap gradient) (gap activation))"),
+        ("(cam (relu gradient))", "(relu (cam gradient))"),
+        ("(channel-sum activation)", "(channel-mean activation)"),
+        ("(gap (cam gradient))", "(cam (gap gradient))"),
     ],
 )
 def test_near_misses_are_refuted_with_values(left: str, right: str) -> None:

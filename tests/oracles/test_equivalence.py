@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cam_terms import FEATURES, apply, read, terms
 from sygus.language.terms import Definition, Term, Variable, leaf, term
-from sygus.language.theories.cam import MAP, WEIGHT
+from sygus.language.theories.ranks import MAP, WEIGHT
 from sygus.oracles.cam import PROBE_SHAPE, probes
 from sygus.oracles.equivalence import SMALLEST, Probes, canonical, normal_form, signatures
 from sygus.saliency.features import alpha

@@ -29,7 +29,8 @@ def test_a_definition_says_its_title_and_whether_it_is_a_control() -> None:
 @pytest.mark.parametrize(
     ("definition", "column", "fragment"),
     [
-        ('(define-fun f () Real (! 1 :titel "F"))', 28, "unknown attribute ':titel'; known: :title, :control"),
+        ('(define-fun f () Real (! 1 :titel "F"))', 28, "unknown attribute ':titel'; known: :title, :name, :control"),
+        ('(define-fun f () Real (! 1 :name "F G"))', 28, "':name' has no such value; write :name"),
         ("(define-fun f () Real (! 1 :title F))", 28, "':title' has no such value; write :title \"…\""),
         ('(define-fun f () Real (! 1 :title " "))', 28, "':title' has no such value"),
         ("(define-fun f () Real (! 1 :title))", 28, "':title' has no such value"),

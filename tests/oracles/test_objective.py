@@ -269,7 +269,7 @@ def test_keys_are_of_the_rounded_maps_and_asked_for_at_once(subjects: Subjects) 
     infinite[1, 2] = torch.inf
     for weights, finite in ((drawn, True), (infinite, False)):
         with Waits() as waits:
-            heat = oracle.combined(weights)
+            heat = oracle.keyed(combine(weights, activation))
         assert waits.count == 0
         maps = combine(weights, activation)
         digest = hashlib.sha256(oracle.fingerprint.encode())

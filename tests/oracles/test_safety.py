@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from cam_terms import BINARY, FEATURES, POINTWISE, apply, read, terms
 from sygus.language.terms import Term, expand, subterms
 from sygus.language.theories import Function
-from sygus.language.theories.cam import MAP, WEIGHT
 from sygus.language.theories.evaluate import evaluate
+from sygus.language.theories.ranks import MAP, WEIGHT
 from sygus.oracles.cam import domains
 from sygus.oracles.certificate import certify
 from sygus.oracles.safety import SafetyOracle

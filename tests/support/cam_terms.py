@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sygus.language.scope import Scope
 from sygus.language.syntax.parser import parse_term
 from sygus.language.terms import Sort, Term, Variable, leaf, term
-from sygus.language.theories.cam import CAM, MAP, WEIGHT
+from sygus.language.theories.cam import CAM
+from sygus.language.theories.ranks import MAP, WEIGHT
 from sygus.language.typecheck import check_term
 from sygus.oracles.cam import feature_variables
 

@@ -108,7 +108,7 @@ def run_list(kind: str) -> None:
         "metrics": {name: f"{arrow(m)} {m.doc.splitlines()[0]}" for name, m in known_metrics().items()},
         "methods": {name: method.title for name, method in methods().items()},
         "features": {name: f"{SORTS[f.rank]}: {f.doc}" for name, f in FEATURES.items()},
-        "functions": {f"{f.name}": f"{f.sorts}: {f.doc}" for f in CAM.functions},
+        "functions": {f"{f.name}": f"{f.sorts}: {f.doc}" for f in CAM.symbols},
         "strategies": strategies(),
         "grammars": dict.fromkeys(grammar_names(), ""),
         "exports": {name: form.doc for name, form in FORMS.items()},

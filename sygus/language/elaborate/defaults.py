@@ -142,7 +142,7 @@ def _applications(theory: Theory, sorts: tuple[Sort, ...]) -> Iterator[tuple[Fun
             for arguments in product(sorts, repeat=arity):
                 resolved = theory.resolve(name, arguments)
                 of_any_number = arity == 3 and theory.resolve(name, arguments[:2]) is not None
-                if resolved is not None and not of_any_number:
+                if resolved is not None and isinstance(resolved[0], Function) and not of_any_number:
                     yield resolved[0], arguments, resolved[1]
 
 

@@ -1,19 +1,18 @@
 """The theory CAM: expressions of class activation maps, written for one channel as the papers write them.
 
-Sorts: ``Map``, an h×w map per channel; ``Weight``, a number per channel; ``Real``, a number per image. A smaller rank
-broadcasts into a larger one. See the table in :mod:`sygus.language.theories.function` for the shapes of values.
+Sorts: ``Map``, an h×w map per channel; ``Weight``, a number per channel; ``Heatmap``, an h×w map per picture; ``Real``,
+a number per picture. See the table in :mod:`sygus.language.theories.ranks` for their shapes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import sympy
 import torch
 import z3
 
-from sygus.language.terms import INT, REAL, Sort
+from sygus.language.terms import INT, REAL, Definition, Sort, Variable, leaf, term
 from sygus.language.theories.arithmetic import COMPARISON
 from sygus.language.theories.core import CORE
 from sygus.language.theories.function import (
@@ -23,38 +22,16 @@ from sygus.language.theories.function import (
     Facts,
     Function,
     Latex,
-    Signature,
+    Macro,
     Theory,
     added,
     code,
-    fixed,
     infix,
     named,
-    opaque,
 )
-
-MAP = Sort("Map")
-WEIGHT = Sort("Weight")
-RANKS = (REAL, WEIGHT, MAP)
-GUARD = 1e-12
-"""``div0`` is 0 where the denominator is smaller than this in magnitude."""
-
-
-def _pointwise(arity: int, most: int | None = None) -> Signature:
-    """Any ranks; the result has the largest."""
-
-    def signature(given: tuple[Sort, ...]) -> Sort | None:
-        if arity <= len(given) <= (most or arity) and all(sort in RANKS for sort in given):
-            return max(given, key=RANKS.index)
-        return None
-
-    return signature
-
-
-def guarded_division(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """The quotient, and 0 where the magnitude of b is below :data:`GUARD`; the arguments broadcast."""
-    tiny = b.abs() < GUARD
-    return torch.where(tiny, 0.0, a / torch.where(tiny, 1.0, b))
+from sygus.language.theories.guards import GUARD, guarded_division, positive_power
+from sygus.language.theories.ranks import HEATMAP, MAP, WEIGHT, pointwise
+from sygus.language.theories.regions import AMONG_CHANNELS, AMONG_PIXELS, CHANNEL_SUM, OVER_CHANNELS, OVER_PIXELS
 
 
 def _square_root(facts: Facts, a: z3.ArithRef) -> z3.ArithRef:
@@ -77,73 +54,14 @@ def _logarithm(facts: Facts, a: z3.ArithRef) -> z3.ArithRef:
     return logarithm
 
 
-def _between(name: str) -> Callable[[Facts, z3.ArithRef], z3.ArithRef]:
-    """A mean, a maximum or a sum has the sign that all values have."""
-
-    def encode(facts: Facts, a: z3.ArithRef) -> z3.ArithRef:
-        value = facts.fresh(name)
-        for claim, fact in ((a > 0, value > 0), (a >= 0, value >= 0), (a < 0, value < 0), (a <= 0, value <= 0)):
-            if facts.proves(claim):
-                facts.assume(fact)
-        return value
-
-    return encode
-
-
-def _bounded(name: str, *bounds: Callable[[Any], Any]) -> Callable[[Facts, z3.ArithRef], z3.ArithRef]:
-    """A fresh value of which only bounds are known, whatever the argument."""
-
-    def encode(facts: Facts, _: z3.ArithRef) -> z3.ArithRef:
-        value = facts.fresh(name)
-        for bound in bounds:
-            facts.assume(bound(value))
-        return value
-
-    return encode
-
-
-def _signed_share(facts: Facts, a: z3.ArithRef) -> z3.ArithRef:
-    share = facts.fresh("l1norm")
-    facts.assume(z3.And(share <= 1, share >= -1, z3.Implies(a >= 0, share >= 0), z3.Implies(a <= 0, share <= 0)))
-    return share
-
-
-def _minmax(a: torch.Tensor) -> torch.Tensor:
-    low, high = a.amin(-3, keepdim=True), a.amax(-3, keepdim=True)
-    return guarded_division(a - low, high - low)
-
-
-def _over_pixels(latex: str) -> Callable[[Latex], Latex]:
-    """A big operator, which reaches over products but not over sums."""
-    return lambda a: Latex(rf"{latex} {a.within(PRODUCT)}", SUM)
-
-
-def _reduction(name: str, **faces: Any) -> Function:
-    """From a map to a number per channel."""
-    signature = fixed(MAP, result=WEIGHT)
-    return Function(name=name, signature=signature, sorts="Map → Weight", sympy=opaque(name), **faces)
-
-
-def _across(name: str, **faces: Any) -> Function:
-    """From a number per channel to a number per channel, looking at all channels."""
-    return Function(
-        name=name,
-        signature=fixed(WEIGHT, result=WEIGHT),
-        sorts="Weight → Weight",
-        sympy=opaque(name),
-        latex=named(rf"\operatorname{{{name}}}_k"),
-        **faces,
-    )
-
-
 def _unary(name: str, **faces: Any) -> Function:
     """Pointwise, of any rank."""
-    return Function(name=name, signature=_pointwise(1), sorts="σ → σ", **faces)
+    return Function(name=name, signature=pointwise(1), sorts="σ → σ", **faces)
 
 
 def _binary(name: str, **faces: Any) -> Function:
     """Pointwise, of any ranks."""
-    return Function(name=name, signature=_pointwise(2), sorts="σ τ → the larger of σ, τ", **faces)
+    return Function(name=name, signature=pointwise(2), sorts="σ τ → the axes of both", **faces)
 
 
 def _minus(a: Latex) -> Latex:
@@ -177,9 +95,46 @@ _NEGATION: dict[str, Any] = {
 }
 """``-`` of one argument, also under a name of its own."""
 
+PRODUCT_OF_TWO = _binary(
+    "*",
+    doc="Product.",
+    kernel=torch.mul,
+    z3=lambda _, a, b: a * b,
+    sympy=lambda a, b: a * b,
+    latex=infix(r" \, ", PRODUCT),
+    source=code("{0} * {1}"),
+    **_SUMS,
+)
+
+
+def _power(facts: Facts, a: z3.ArithRef, _: z3.ArithRef) -> z3.ArithRef:
+    power = facts.fresh("power")
+    facts.assume(z3.If(a > 0, power > 0, power == 0))
+    return power
+
+
+ACTIVATION = Variable("activation", MAP)
+"""The feature maps A that every CAM sums up."""
+
+
+def _cam(sorts: tuple[Sort, ...]) -> Definition | None:
+    if sorts not in ((WEIGHT,), (MAP,)):
+        return None
+    weight = Variable("w", sorts[0])
+    weighted = term(PRODUCT_OF_TWO, (leaf(weight), leaf(ACTIVATION)), MAP)
+    return Definition("cam", (weight,), HEATMAP, term(CHANNEL_SUM, (weighted,), HEATMAP))
+
+
+CAM_SUM = Macro(
+    name="cam",
+    sorts="Weight → Heatmap, Map → Heatmap",
+    doc="The sum Σ_k w_k A_k over the channels that every class activation map ends in.",
+    build=_cam,
+)
+
 CAM = Theory.of(
     "CAM",
-    (MAP, WEIGHT, REAL, INT),
+    (MAP, HEATMAP, WEIGHT, REAL, INT),
     _binary(
         "+",
         doc="Sum.",
@@ -190,16 +145,7 @@ CAM = Theory.of(
         source=code("{0} + {1}"),
         **_SUMS,
     ),
-    _binary(
-        "*",
-        doc="Product.",
-        kernel=torch.mul,
-        z3=lambda _, a, b: a * b,
-        sympy=lambda a, b: a * b,
-        latex=infix(r" \, ", PRODUCT),
-        source=code("{0} * {1}"),
-        **_SUMS,
-    ),
+    PRODUCT_OF_TWO,
     _binary(
         "-",
         doc="Difference.",
@@ -286,6 +232,15 @@ CAM = Theory.of(
         latex=lambda a: Latex(rf"\sqrt{{{_RELU(a).text}}}"),
         source=code("torch.sqrt(torch.relu({0}))"),
     ),
+    _binary(
+        "power",
+        doc="The power of the positive part; 0 where that is 0.",
+        kernel=positive_power,
+        z3=_power,
+        sympy=lambda a, b: sympy.Max(a, 0) ** b,
+        latex=lambda a, b: Latex(rf"{{{_RELU(a).text}}}^{{{b.text}}}", POWER),
+        source=code("positive_power({0}, {1})"),
+    ),
     _unary(
         "exp",
         doc="The exponential.",
@@ -313,69 +268,11 @@ CAM = Theory.of(
         latex=named(r"\operatorname{sign}"),
         source=code("torch.sign({0})"),
     ),
-    _reduction(
-        "gap",
-        doc="Mean over the pixels (global average pooling).",
-        kernel=lambda a: a.mean((-2, -1), keepdim=True),
-        z3=_between("gap"),
-        latex=_over_pixels(r"\frac{1}{Z}\sum_i\sum_j"),
-        source=code("{0}.mean((-2, -1), keepdim=True)"),
-    ),
-    _reduction(
-        "gmp",
-        doc="Maximum over the pixels (global maximum pooling).",
-        kernel=lambda a: a.amax((-2, -1), keepdim=True),
-        z3=_between("gmp"),
-        latex=_over_pixels(r"\max_{i,j}"),
-        source=code("{0}.amax((-2, -1), keepdim=True)"),
-    ),
-    _reduction(
-        "total",
-        doc="Sum over the pixels.",
-        kernel=lambda a: a.sum((-2, -1), keepdim=True),
-        z3=_between("total"),
-        latex=_over_pixels(r"\sum_i\sum_j"),
-        source=code("{0}.sum((-2, -1), keepdim=True)"),
-    ),
-    _reduction(
-        "spatial-std",
-        doc="Standard deviation over the pixels, without Bessel's correction.",
-        kernel=lambda a: a.std((-2, -1), correction=0, keepdim=True),
-        z3=_bounded("spatial-std", lambda value: value >= 0),
-        latex=named(r"\operatorname{std}_{i,j}"),
-        source=code("{0}.std((-2, -1), correction=0, keepdim=True)"),
-    ),
-    _across(
-        "softmax",
-        doc="Softmax over the channels.",
-        kernel=lambda a: torch.softmax(a, -3),
-        z3=_bounded("softmax", lambda value: value > 0, lambda value: value <= 1),
-        source=code("torch.softmax({0}, -3)"),
-    ),
-    _across(
-        "minmax",
-        doc="Scaled to [0, 1] over the channels; 0 where all are equal.",
-        kernel=_minmax,
-        z3=_bounded("minmax", lambda value: value >= 0, lambda value: value <= 1),
-        source=code(
-            "guarded_division({0} - {0}.amin(-3, keepdim=True), "
-            "{0}.amax(-3, keepdim=True) - {0}.amin(-3, keepdim=True))"
-        ),
-    ),
-    _across(
-        "l1norm",
-        doc="Divided by the sum of magnitudes over the channels; 0 where that is 0.",
-        kernel=lambda a: guarded_division(a, a.abs().sum(-3, keepdim=True)),
-        z3=_signed_share,
-        source=code("guarded_division({0}, {0}.abs().sum(-3, keepdim=True))"),
-    ),
-    _across(
-        "center",
-        doc="Minus the mean over the channels.",
-        kernel=lambda a: a - a.mean(-3, keepdim=True),
-        z3=_bounded("center"),
-        source=code("{0} - {0}.mean(-3, keepdim=True)"),
-    ),
+    *OVER_PIXELS,
+    *OVER_CHANNELS,
+    *AMONG_PIXELS,
+    *AMONG_CHANNELS,
+    CAM_SUM,
     includes=(CORE, COMPARISON),
     numerals=REAL,
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import z3
 
-from sygus.language.terms import INT, Sort
+from sygus.language.terms import INT, Definition, Sort
 from sygus.language.theories.libraries import sympy
 
 Index: TypeAlias = int | str
@@ -73,6 +73,8 @@ class Function:
         associative: nested applications may be regrouped.
         nonzero: positions of the arguments that the safety oracle must prove nonzero.
         partial: whether the standard leaves open what some arguments give.
+        axis: along which a function of CAM looks at other places than its own: ``pixels`` or ``channels``; empty for
+            what is pointwise.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Function:
     associative: bool = False
     nonzero: tuple[int, ...] = ()
     partial: bool = False
+    axis: Literal["", "pixels", "channels"] = ""
 
     def __repr__(self) -> str:
         return f"Function({self.name!r}: {self.sorts})"
@@ -126,7 +129,29 @@ class Family:
         return None if member is None else member.resolve(arguments)
 
 
-Entry: TypeAlias = Function | Family
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Macro:
+    """A symbol that a theory defines by its other functions: terms keep it, and all faces are those of its meaning.
+
+    Attributes:
+        name: the symbol.
+        sorts: the signatures in words, for messages and the manual.
+        doc: what it means, one sentence.
+        build: the definition for these argument sorts, None where the application is ill-sorted.
+    """
+
+    name: str
+    sorts: str
+    doc: str
+    build: Callable[[tuple[Sort, ...]], Definition | None]
+
+    def resolve(self, arguments: tuple[Sort, ...], indices: tuple[Index, ...] = ()) -> tuple[Definition, Sort] | None:
+        """The definition for these argument sorts, and the sort of its result."""
+        found = None if indices else self.build(arguments)
+        return None if found is None else (found, found.sort)
+
+
+Entry: TypeAlias = Function | Family | Macro
 
 Ascribed: TypeAlias = Callable[[Sort, tuple[Sort, ...]], Function | None]
 """The function whose result has a sort, for these argument sorts; it is asked often and gives one function each."""
@@ -232,14 +257,19 @@ class Theory:
         """Every entry that is a function of its own, in the order of declaration."""
         return tuple(e for entries in self.entries.values() for e in entries if isinstance(e, Function))
 
+    @property
+    def symbols(self) -> tuple[Function | Macro, ...]:
+        """The functions, and what is defined by them, in the order of declaration."""
+        return tuple(e for entries in self.entries.values() for e in entries if isinstance(e, Function | Macro))
+
     def entries_of(self, name: str) -> tuple[Entry, ...]:
         """The entries of a symbol, which may be an older name; empty where the theory lacks it."""
         return self.entries.get(self.aliases.get(name, name), ())
 
     def resolve(
         self, name: str, arguments: tuple[Sort, ...], indices: tuple[Index, ...] = ()
-    ) -> tuple[Function, Sort] | None:
-        """The function that accepts these argument sorts with these indices, and the sort of the result."""
+    ) -> tuple[Function | Definition, Sort] | None:
+        """What accepts these argument sorts with these indices, and the sort of the result."""
         for entry in self.entries_of(name):
             resolved = entry.resolve(arguments, indices)
             if resolved is not None:

@@ -17,12 +17,14 @@ import z3
 
 from sygus.language.terms import BOOL, INT, REAL, Sort
 from sygus.language.theories import Function
-from sygus.language.theories.cam import CAM, GUARD, MAP, WEIGHT
+from sygus.language.theories.cam import CAM
 from sygus.language.theories.function import ATOM, CONNECTIVE, POWER, PRODUCT, RELATION, SUM, Latex
+from sygus.language.theories.guards import GUARD
+from sygus.language.theories.ranks import HEATMAP, MAP, WEIGHT
 
 N, K, H, W = 5, 4, 3, 2
-SHAPES = {MAP: (N, K, H, W), WEIGHT: (N, K, 1, 1)}
-SORTS = (MAP, WEIGHT, REAL, INT, BOOL)
+SHAPES = {MAP: (N, K, H, W), WEIGHT: (N, K, 1, 1), HEATMAP: (N, 1, H, W)}
+SORTS = (MAP, WEIGHT, HEATMAP, REAL, INT, BOOL)
 ARGUMENTS = [sorts for arity in (1, 2, 3) for sorts in product(SORTS, repeat=arity)]
 CASES = [
     pytest.param(function, sorts, id=f"{function.name} {' '.join(map(str, sorts))}")
@@ -43,6 +45,30 @@ def guarded(a: Array, b: Array) -> Array:
 def softmax(a: Array) -> Array:
     powers = np.exp(a - a.max(1, keepdims=True))
     return powers / powers.sum(1, keepdims=True)
+
+
+def power(a: Array, b: Array) -> Array:
+    return np.where(a > 0, np.where(a > 0, a, 1.0) ** b, 0.0)
+
+
+def unit(a: Array) -> Array:
+    low, high = a.min((2, 3), keepdims=True), a.max((2, 3), keepdims=True)
+    return np.where(high > low, (a - low) / np.where(high > low, high - low, 1.0), 0.0)
+
+
+def blurred(a: Array, width: Array) -> Array:
+    """The definition, pixel by pixel."""
+    result = np.zeros_like(a)
+    for n, i, j in product(range(N), range(H), range(W)):
+        sigma = width[n, 0, 0, 0]
+        if sigma <= 0:
+            result[n, :, i, j] = a[n, :, i, j]
+            continue
+        rows = np.exp(-((np.arange(H) - i) ** 2) / (2 * sigma**2))
+        columns = np.exp(-((np.arange(W) - j) ** 2) / (2 * sigma**2))
+        weights = np.outer(rows / rows.sum(), columns / columns.sum())
+        result[n, :, i, j] = (a[n] * weights).sum((1, 2))
+    return result
 
 
 def minus(*arguments: Array) -> Array:
@@ -69,14 +95,21 @@ REFERENCE: dict[str, Callable[..., Array]] = {
     "exp": np.exp,
     "log1p": lambda a: np.log(1 + np.clip(a, 0, None)),
     "sign": np.sign,
-    "gap": lambda a: a.reshape(N, K, -1).mean(-1)[..., None, None],
-    "gmp": lambda a: a.reshape(N, K, -1).max(-1)[..., None, None],
-    "total": lambda a: a.reshape(N, K, -1).sum(-1)[..., None, None],
+    "power": power,
+    "gap": lambda a: a.reshape(*a.shape[:2], -1).mean(-1)[..., None, None],
+    "gmp": lambda a: a.reshape(*a.shape[:2], -1).max(-1)[..., None, None],
+    "total": lambda a: a.reshape(*a.shape[:2], -1).sum(-1)[..., None, None],
     "spatial-std": lambda a: np.sqrt(((a - a.mean((2, 3), keepdims=True)) ** 2).mean((2, 3), keepdims=True)),
     "softmax": softmax,
     "minmax": lambda a: guarded(a - a.min(1, keepdims=True), np.ptp(a, axis=1, keepdims=True)),
     "l1norm": lambda a: guarded(a, np.abs(a).sum(1, keepdims=True)),
     "center": lambda a: a - a.mean(1, keepdims=True),
+    "channel-sum": lambda a: a.sum(1, keepdims=True),
+    "channel-mean": lambda a: a.sum(1, keepdims=True) / K,
+    "channel-max": lambda a: a.max(1, keepdims=True),
+    "unit": unit,
+    "above-mean": lambda a: np.clip(a - a.sum((2, 3), keepdims=True) / (H * W), 0, None),
+    "blur": blurred,
     "not": np.logical_not,
     "and": lambda *xs: np.logical_and.reduce(xs),
     "or": lambda *xs: np.logical_or.reduce(xs),
@@ -92,8 +125,12 @@ REFERENCE: dict[str, Callable[..., Array]] = {
 }
 FRESH = {"sqrt0", "exp", "log1p"}
 """Pointwise functions of which Z3 knows only facts."""
-ACROSS = {"gap", "gmp", "total", "spatial-std", "softmax", "minmax", "l1norm", "center"}
+POWERS = {"power"}
+"""Pointwise functions of two arguments of which Z3 knows only facts."""
+ACROSS = {function.name for function in CAM.functions if function.axis}
 """Functions that look at several pixels or channels."""
+ALONE = sorted(ACROSS - {"blur"})
+"""Those of one argument."""
 
 
 def shape_of(sort: Sort) -> tuple[int, ...]:
@@ -196,11 +233,11 @@ def test_a_function_accepts_something_and_not_everything(function: Function) -> 
     assert function.doc.endswith(".")
 
 
-def test_ranks_broadcast_to_the_larger() -> None:
+def test_ranks_join_like_sets_of_axes() -> None:
     (add,) = CAM.entries["+"]
-    for a, b in product((REAL, WEIGHT, MAP), repeat=2):
-        larger = max((a, b), key=(REAL, WEIGHT, MAP).index)
-        assert add.signature((a, b)) == larger
+    axes = {REAL: set(), WEIGHT: {"channels"}, HEATMAP: {"pixels"}, MAP: {"channels", "pixels"}}
+    for a, b in product(axes, repeat=2):
+        assert axes[add.signature((a, b))] == axes[a] | axes[b]
     assert add.signature((BOOL, REAL)) is None
 
 
@@ -274,7 +311,7 @@ def number(expression: z3.ExprRef) -> bool | float:
     return float(value.as_fraction() if z3.is_rational_value(value) else value.as_long())
 
 
-@pytest.mark.parametrize(("function", "sorts"), [c for c in CASES if c.values[0].name not in FRESH | ACROSS])
+@pytest.mark.parametrize(("function", "sorts"), [c for c in CASES if c.values[0].name not in FRESH | POWERS | ACROSS])
 def test_the_z3_form_is_the_kernel_at_a_point(function: Function, sorts: tuple[Sort, ...]) -> None:
     arguments = values(function, sorts)
     symbols = [symbol(sort, i) for i, sort in enumerate(sorts)]
@@ -309,6 +346,25 @@ def test_the_facts_of_a_fresh_value_hold_and_exclude_the_wrong_sign(name: str) -
         assert not holds(point, [(result, -expected - 1)])
 
 
+def test_the_facts_of_a_power_hold_and_exclude_the_wrong_sign() -> None:
+    (function,) = CAM.entries["power"]
+    a, b, recorder = z3.Real("a"), z3.Real("b"), Recorder()
+    result = function.z3(recorder, a, b)
+    for base, exponent in product((-3.0, 0.0, 0.25, 2.0), (-1.0, 0.0, 0.5, 3.0)):
+        expected = float(power(np.float64(base), np.float64(exponent)))
+        point = [*recorder.facts, *(x == z3.RealVal(str(Fraction(v))) for x, v in ((a, base), (b, exponent)))]
+        assert holds(point, [(result, expected)])
+        assert not holds(point, [(result, -expected - 1)])
+
+
+def test_the_sign_of_what_is_smoothed_is_kept() -> None:
+    (function,) = CAM.entries["blur"]
+    recorder = Recorder(z3.Real("a") >= 0)
+    assert recorder.proves(function.z3(recorder, z3.Real("a"), z3.Real("b")) >= 0)
+    values_, width = draw(MAP, np.random.default_rng(0)), np.full((N, 1, 1, 1), 0.75)
+    assert (kernel(function, [np.abs(values_), width]) >= 0).all()
+
+
 DOMAINS: dict[str, tuple[Callable[[Any], Any], Callable[[Array], Array]]] = {
     "any": (lambda a: a == a, lambda x: x),
     "nonnegative": (lambda a: a >= 0, np.abs),
@@ -319,10 +375,10 @@ DOMAINS: dict[str, tuple[Callable[[Any], Any], Callable[[Array], Array]]] = {
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-@pytest.mark.parametrize("name", sorted(ACROSS))
+@pytest.mark.parametrize("name", ALONE)
 def test_the_facts_of_a_reduction_hold_on_random_values(name: str, domain: str) -> None:
     (function,) = CAM.entries[name]
-    sort = next(sort for sort in (MAP, WEIGHT) if function.signature((sort,)))
+    sort = next(sort for sort in (MAP, WEIGHT, HEATMAP) if function.signature((sort,)))
     fact, restrict = DOMAINS[domain]
     a = z3.Real("a")
     recorder = Recorder(fact(a))
@@ -333,13 +389,18 @@ def test_the_facts_of_a_reduction_hold_on_random_values(name: str, domain: str) 
     assert all(holds(recorder.facts, [(a, float(given)), (result, float(value))]) for (given,), value in seen)
 
 
+REDUCTIONS = ("gap", "gmp", "total", "channel-sum", "channel-mean", "channel-max")
+
+
 @pytest.mark.parametrize(
     ("name", "domain", "claim"),
     [
-        *((name, "positive", ">") for name in ("gap", "gmp", "total")),
-        *((name, "nonnegative", ">=") for name in ("gap", "gmp", "total", "l1norm")),
-        *((name, "negative", "<") for name in ("gap", "gmp", "total")),
-        *((name, "nonpositive", "<=") for name in ("gap", "gmp", "total", "l1norm")),
+        *((name, "positive", ">") for name in REDUCTIONS),
+        *((name, "nonnegative", ">=") for name in (*REDUCTIONS, "l1norm")),
+        *((name, "negative", "<") for name in REDUCTIONS),
+        *((name, "nonpositive", "<=") for name in (*REDUCTIONS, "l1norm")),
+        ("unit", "any", ">="),
+        ("above-mean", "any", ">="),
         ("softmax", "any", ">"),
         ("minmax", "any", ">="),
         ("spatial-std", "any", ">="),
@@ -354,7 +415,7 @@ def test_what_is_known_of_the_sign(name: str, domain: str, claim: str) -> None:
     assert not recorder.proves(z3.BoolVal(False))
 
 
-@pytest.mark.parametrize("name", ["gap", "gmp", "total", "l1norm", "center"])
+@pytest.mark.parametrize("name", [*REDUCTIONS, "l1norm", "center"])
 def test_nothing_is_known_of_the_sign_without_that_of_the_argument(name: str) -> None:
     (function,) = CAM.entries[name]
     recorder = Recorder()
@@ -377,6 +438,8 @@ def test_the_sympy_form_is_the_kernel_where_no_denominator_is_zero(function: Fun
     arguments = values(function, sorts)
     if function.name == "div0":
         arguments[1] = np.where(arguments[1] == 0, 1.5, arguments[1])
+    if function.name in POWERS:
+        arguments[0] = np.abs(arguments[0]) + 0.25
     for given, expected in points(arguments, kernel(function, arguments), count=10):
         exact = [bool(v) if sort == BOOL else sympy.Rational(float(v)) for v, sort in zip(given, sorts, strict=True)]
         found = expression.subs(dict(zip(symbols, exact, strict=True)))

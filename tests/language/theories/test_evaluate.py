@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from sygus.language.terms import BOOL, REAL, Definition, Literal, Term, Variable, leaf, term
-from sygus.language.theories.cam import CAM, MAP
+from sygus.language.theories.cam import CAM
 from sygus.language.theories.evaluate import evaluate
+from sygus.language.theories.ranks import MAP
 
 X, C = Variable("x", MAP), Variable("c", BOOL)
 

@@ -25,7 +25,7 @@ SOURCE = '''"""A user's learners."""
 from solvers.cam.learner import Learner, Proposal
 from solvers.cam.learners.random import Random
 from sygus.language.terms import Variable, leaf
-from sygus.language.theories.cam import MAP
+from sygus.language.theories.ranks import MAP
 from sygus.oracles.expressions import read_expression
 
 NUMBER = 3

@@ -1,0 +1,63 @@
+"""Searches whose answer is a whole heat map."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from sygus.app.cli import main
+
+FEW = ("--search-images", "16", "--held-out-images", "8", "--device", "cpu")
+
+FILE = """
+    (set-logic CAM)
+    (set-feature :oracles true)
+    (declare-oracle-fun iou ((-> Map Map SORT)) Real iou)
+    (synth-fun h ((activation Map) (gradient Map)) SORT
+      ((S SORT) (W Weight))
+      ((S SORT (START)) (W Weight ((gap gradient)))))
+    (optimize-synth ((! (iou h) :max)))
+"""
+
+
+def record(sort: str, start: str, folder: Path) -> dict[str, object]:
+    file = folder / "problem.sy"
+    file.write_text(FILE.replace("SORT", sort).replace("START", start))
+    out = folder / sort
+    result = CliRunner().invoke(main, [str(file), "--budget", "size=4", "--out", str(out), "--quiet", *FEW])
+    assert result.exit_code == 0, result.output
+    found: dict[str, object] = json.loads((out / "solution.json").read_text())
+    return found
+
+
+def test_the_sum_of_weighted_maps_scores_as_its_weights(tmp_path: Path) -> None:
+    weights, whole = record("Weight", "W", tmp_path), record("Heatmap", "(cam W)", tmp_path)
+    (by_weight,) = (row for row in weights["table"] if row["method"] == "found expression")
+    (by_map,) = (row for row in whole["table"] if row["method"] == "found expression")
+    assert by_map["held out"]["iou"]["scores"] == by_weight["held out"]["iou"]["scores"]
+    assert by_map["search"]["iou"]["value"] == by_weight["search"]["iou"]["value"]
+
+
+def test_shaping_a_map_changes_its_score_and_exports(tmp_path: Path) -> None:
+    shaped = record("Heatmap", "(cam W) (sqrt0 S)", tmp_path)
+    scores = {one["term"]: one["objectives"] for one in shaped["candidates"]}
+    assert scores["(sqrt0 (cam (gap gradient)))"] != scores["(cam (gap gradient))"]
+    for form, shown in (("latex", "H^c_{ij}"), ("torch", "is_whole = True"), ("sympy", "channel_sum")):
+        result = CliRunner().invoke(main, ["export", str(tmp_path / "Heatmap"), "--to", form])
+        assert result.exit_code == 0, result.output
+        assert shown in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [("(cam H)", "'cam' is applied to Heatmap"), ("(blur (cam W) W)", "'blur' is applied to Heatmap Weight")],
+)
+def test_what_is_ill_sorted_says_what_is_taken(start: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "problem.sy"
+    file.write_text(FILE.replace("SORT", "Heatmap").replace("START", start.replace("H", "S")))
+    result = CliRunner().invoke(main, ["check", str(file)])
+    assert result.exit_code == 2
+    assert said in result.stderr
