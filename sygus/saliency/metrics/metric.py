@@ -16,6 +16,7 @@ from torch import Tensor
 from sygus.errors import OptionError
 from sygus.saliency.metrics.checked import checked_scores
 from sygus.saliency.metrics.evaluation import Evaluation, Subject
+from sygus.saliency.networks.fingerprint import code_fingerprint
 from sygus.saliency.options import Options, Value, called, read_options
 
 Direction = Literal["min", "max"]
@@ -76,14 +77,16 @@ class Metric:
 
     @property
     def code(self) -> str:
-        """The text that defines the metric: of this package, or of the module it comes from.
+        """What defines the metric: the text of this package, or the code of a metric from elsewhere with all it uses.
 
-        Where there is none, something that no other metric has.
+        Where that cannot be told, something that no other metric has.
         """
-        module, package = self.function.__module__, f"{__package__}."
-        modules = [name for name in sys.modules if name.startswith(package)] if module.startswith(package) else [module]
+        package = f"{__package__}."
+        if not self.function.__module__.startswith(package):
+            return code_fingerprint(self.function, self.name).text
         try:
-            return "\n".join(inspect.getsource(sys.modules[name]) for name in sorted(modules))
+            modules = sorted(name for name in sys.modules if name.startswith(package))
+            return "\n".join(inspect.getsource(sys.modules[name]) for name in modules)
         except (OSError, TypeError, KeyError):
             return uuid.uuid4().hex
 
