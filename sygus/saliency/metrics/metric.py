@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from torch import Tensor
 
 from sygus.errors import OptionError
+from sygus.saliency.images import NO_CLASS
 from sygus.saliency.metrics.checked import checked_scores
 from sygus.saliency.metrics.evaluation import Evaluation, Subject
 from sygus.saliency.networks.fingerprint import code_fingerprint
@@ -112,6 +113,10 @@ class Metric:
         if "region" in self.needs and subject.unlocated:
             lacking = f"{subject.unlocated} of {len(subject.images)} pictures of {subject.images.name}"
             return f"needs a mask or boxes, which {lacking} lack"
+        unknown = int((subject.images.labels == NO_CLASS).sum()) if "labels" in self.needs else 0
+        if unknown:
+            why = subject.images.unmatched or f"{unknown} of {len(subject.images)} of {subject.images.name} have none"
+            return f"needs the true class of each picture: {why}"
         return ""
 
     def require(self, subject: Subject) -> None:
