@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+WARNING = "warning: "
+"""What a note begins with that no reader of a result may miss."""
+
 
 def known(names: Iterable[str], wrong: str = "", what: str = "known") -> str:
     """The hint that lists what there is, with the closest match first."""

@@ -25,6 +25,7 @@ from sygus.export.listing import check_listing, write_listing
 from sygus.export.record import Record
 from sygus.language.problem import Problem
 from sygus.oracles.objective import CamProblem
+from sygus.saliency.networks import Network
 
 Display = Callable[[Sequence[str]], AbstractContextManager[Callable[[Progress], None]]]
 """Shows the progress of a run whose objectives have these labels."""
@@ -104,6 +105,8 @@ def execute(
     chosen_learner(settings.strategy)  # a class of the user's that is none is said before anything is loaded
     folder = _folder(problem, settings, options.out, options.resume)
     subjects = load_subjects(settings, problem.references)
+    if options.resume:
+        _check_told(subjects.search.subject.network)
     for metric in problem.metrics.values():
         metric.require(subjects.search.subject)
         metric.require(subjects.held_out.subject)
@@ -171,6 +174,17 @@ def prepare(out: Path) -> Path:
     except OSError as error:
         raise SycamError(f"--out: cannot write to '{out}' ({error.strerror})", "give a folder you may write") from None
     return out
+
+
+def _check_told(network: Network) -> None:
+    """Check that it can be told whether a network is that of an earlier run.
+
+    Raises:
+        OptionError: it cannot.
+    """
+    if network.unknown:
+        message = f"--resume: it cannot be told whether '{network.name}' is the network of that run"
+        raise OptionError(f"{message}: {', '.join(network.unknown)}", "begin anew, with another --out")
 
 
 def _folder(problem: CamProblem, settings: Settings, out: str | None, resume: bool) -> Path:

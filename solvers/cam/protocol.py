@@ -12,6 +12,7 @@ import torch
 from solvers.cam.settings import Settings
 from solvers.cam.subjects import Subjects, subject_notes
 from sygus.oracles.objective import CamProblem
+from sygus.saliency.networks.repeatable import arithmetic
 
 
 def describe(problem: CamProblem, settings: Settings, subjects: Subjects) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def describe(problem: CamProblem, settings: Settings, subjects: Subjects) -> dic
         "fingerprints": {
             "network": subject.network.fingerprint,
             "layer": subject.network.layer,
-            "device": subject.network.device.type,
+            "device": arithmetic(subject.network.device),
             "search images": subject.images.fingerprint,
             "held-out images": subjects.held_out.subject.images.fingerprint,
         },

@@ -15,6 +15,7 @@ from solvers.cam.journal import JournalRows
 from solvers.cam.learner import Fate
 from solvers.cam.solution import Solution
 from solvers.cam.subjects import Subjects
+from sygus.errors import WARNING
 from sygus.export.gallery import Gallery
 from sygus.export.record import FOUND, Entry, Measure, Objective, Pictures, Record
 from sygus.export.tables import Direction
@@ -70,9 +71,19 @@ def record_of(solution: Solution, subjects: Subjects, proposals: JournalRows) ->
         held_out=_pictures(subjects.held_out),
         problem=solution.protocol["problem"] | {"text": problem.problem.text},
         **{name: solution.protocol[name] for name in ("settings", "fingerprints", "versions", "machine")},
-        notes=tuple(solution.protocol["notes"]),
+        notes=tuple(solution.protocol["notes"]) + _ties(solution, proposals),
     )
     return record, Gallery.of(subjects.held_out.subject.images.pictures, maps)
+
+
+def _ties(solution: Solution, proposals: JournalRows) -> tuple[str, ...]:
+    """A warning where every expression that was scored in full has the same scores."""
+    scored = [row["objectives"] for row in proposals if row["fate"] == Fate.SCORED]
+    goals = {index: goal.label for index, goal in enumerate(solution.problem.goals) if goal.metric is not None}
+    if not goals or len(scored) < 2 or len({tuple(values[index] for index in goals) for values in scored}) > 1:
+        return ()
+    same = ", ".join(f"{label} {scored[0][index]:g}" for index, label in goals.items())
+    return (f"{WARNING}all {len(scored)} expressions scored in full have the same {same}: no score chose the answer",)
 
 
 def _entry(judged: Judged) -> Entry:

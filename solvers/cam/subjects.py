@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, cast
 
 from solvers.cam.settings import Settings
@@ -12,6 +13,7 @@ from sygus.oracles.methods import methods
 from sygus.saliency.images import load_images
 from sygus.saliency.metrics import subject_of
 from sygus.saliency.networks import load_network
+from sygus.saliency.remarks import remarks
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +22,12 @@ class Subjects:
 
     search: CamOracle
     held_out: CamOracle
+
+    @cached_property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader of scores should know of the network on these pictures, in words."""
+        parts = (self.search, self.held_out)
+        return remarks([one.subject for one in parts], [one.measured["activation"] for one in parts])
 
 
 def load_subjects(settings: Settings, references: Mapping[str, Saliency] | None = None) -> Subjects:
@@ -48,10 +56,10 @@ def load_subjects(settings: Settings, references: Mapping[str, Saliency] | None 
 
 
 def subject_notes(subjects: Subjects) -> list[str]:
-    """How the network was split, folded and fed, and which pictures were skipped, in words."""
+    """How the network was split, folded and fed, what it makes of the pictures, and which were skipped, in words."""
     network, parts = subjects.search.subject.network, (subjects.search.subject.images, subjects.held_out.subject.images)
     notes = [f"{network.name}: {'; '.join(network.notes)}"]
     skipped = [picture for part in parts for picture in part.skipped]
     if skipped:
         notes.append(f"{len(skipped)} pictures cannot be read and are skipped: {'; '.join(skipped)}")
-    return notes + list(dict.fromkeys(note for part in parts for note in part.notes))
+    return [*notes, *dict.fromkeys(note for part in parts for note in part.notes), *subjects.remarks]

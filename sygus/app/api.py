@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sygus.app.dispatch import Asked, asked, read, read_text
 from sygus.app.kinds import shown
 from sygus.app.options import read_keywords
-from sygus.errors import OptionError
+from sygus.errors import WARNING, OptionError
 from sygus.language.problem import Problem
 
 if TYPE_CHECKING:
@@ -75,8 +75,12 @@ def _solve_cam(chosen: Asked, *, progress: bool) -> Result:
     from sygus.app.cam import Result, run
     from sygus.app.display import shown_progress, silent
 
-    finished = run(chosen, _LOG.info, shown_progress if progress else silent)
+    finished = run(chosen, _said, shown_progress if progress else silent)
     return Result(finished.folder, finished.record, finished.gallery)
+
+
+def _said(note: str) -> None:
+    _LOG.log(logging.WARNING if note.startswith(WARNING) else logging.INFO, note.removeprefix(WARNING))
 
 
 def _solve_ordinary(chosen: Asked) -> OrdinaryResult:

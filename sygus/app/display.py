@@ -17,6 +17,7 @@ from solvers.cam.archive import Judged
 from solvers.cam.run import Progress
 from solvers.cam.solution import Solution
 from sygus.app.terminal import printable
+from sygus.errors import WARNING
 from sygus.export.tables import LEFT_OUT, PARTS, Row, Scale, arrow, is_best, value_text
 from sygus.language.text import term_text
 from sygus.saliency.progress import reported_to
@@ -160,6 +161,11 @@ def silent(_: Sequence[str]) -> Iterator[Callable[[Progress], None]]:
         What is told of the progress.
     """
     yield lambda _: None
+
+
+def marked(note: str) -> str:
+    """A note as it is shown: warnings say themselves that they are."""
+    return note if note.startswith(WARNING) else f"note: {note}"
 
 
 def score_table(rows: Sequence[Row], metrics: Sequence[Scale], search: str, held_out: str) -> Table:

@@ -142,7 +142,7 @@ class CamOracle:
             subject.network,
             subject.images.pictures,
             subject.targets,
-            cache=Cache.of_user() if self.lasting else None,
+            cache=Cache.of_user() if self.lasting and not subject.network.unknown else None,
             probability=subject.probability,
         )
 

@@ -14,10 +14,11 @@ from solvers.cam.job import BrokenOffError, Finished
 from solvers.cam.solution import Solution
 from sygus.app.cam import run, status_of
 from sygus.app.dispatch import Asked
-from sygus.app.display import ProgressDisplay, accounting_line, front_table, score_table
+from sygus.app.display import ProgressDisplay, accounting_line, front_table, marked, score_table
 from sygus.app.options import BY_NAME, OPTIONS
 from sygus.app.statuses import ExitStatus, Status
 from sygus.app.terminal import echo, printable
+from sygus.errors import WARNING
 from sygus.export.latex import weight_equation
 from sygus.export.latex_document import bare_formula
 from sygus.export.record import Record
@@ -44,7 +45,7 @@ def run_cam(asked: Asked) -> ExitStatus:
     try:
         finished = run(
             asked,
-            lambda note: say(f"note: {note}"),
+            lambda note: say(marked(note)),
             lambda goals: ProgressDisplay(console, goals, quiet, verbose),
         )
     except BrokenOffError as error:
@@ -90,6 +91,9 @@ def _show(finished: Finished, console: Console, say: Callable[[str], None], verb
     if solution.best is not None:
         say(f"LaTeX: {weight_equation(solution.best.term)}")
     say(f"search ended: {solution.conclusion}")
+    for note in record.notes:
+        if note.startswith(WARNING):
+            say(note)
     if solution.certificates is not None:
         kinds = Counter(certificate.status for _, certificate in solution.certificates)
         found = ", ".join(f"{kinds[status]} {status}" for status in ("proved", "refuted", "open"))

@@ -11,7 +11,7 @@ from rich.console import Console
 from solvers.cam.comparison import compare, is_slow
 from solvers.cam.settings import Settings
 from solvers.cam.subjects import Subjects, load_subjects, subject_notes
-from sygus.app.display import Display, score_table, wide_table
+from sygus.app.display import Display, marked, score_table, wide_table
 from sygus.app.terminal import echo
 from sygus.errors import OptionError, known
 from sygus.export.tables import PARTS, Row, table_as_csv, table_as_json, table_as_latex
@@ -43,7 +43,7 @@ def run_evaluate(names: str, metric_names: str, expression: str | None, form: st
     own = [] if expression is None else [expression_method("expression", "expression", read_expression(expression))]
     subjects = load_subjects(settings)
     for note in subject_notes(subjects):
-        echo(f"note: {note}", err=True)
+        echo(marked(note), err=True)
     chosen = applicable_methods(names, subjects.search, lambda text: echo(f"note: {text}", err=True)) + own
     metrics = _applicable(subjects) if wanted is None else wanted
     for metric in metrics:

@@ -52,13 +52,15 @@ class Collection:
 
     Attributes:
         entries: the pictures.
-        classes: the names of the classes, by index; empty where they are not known.
+        classes: the names of the classes, by index; empty where the labels are only numbers.
         notes: what a reader of the results should know.
+        numbers: of each of them the number that it is said to have among the network's; empty where none is said.
     """
 
     entries: tuple[Entry, ...]
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -20,6 +20,11 @@ def class_of_wnid() -> Mapping[str, int]:
     return {wnid: index for index, (wnid, _) in enumerate(_table())}
 
 
+def wnids() -> tuple[str, ...]:
+    """The WordNet id of each class."""
+    return tuple(class_of_wnid())
+
+
 def class_names() -> tuple[str, ...]:
     """The first lemma of each class: tench, goldfish, … (some occur twice, as crane)."""
     return tuple(name for _, name in _table())

@@ -15,6 +15,9 @@ Box = tuple[int, int, int, int]
 NO_CLASS = -1
 """The label of a picture whose class is not known. No network predicts it."""
 
+RENAME = "call the pictures' classes as the network's, by its numbers, or by the WordNet ids of ImageNet"
+"""What to do where names of classes do not match."""
+
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
@@ -27,7 +30,9 @@ class ImageSet:
         masks: (N, H, W) bool, the ground truth; None unless every picture has a mask.
         boxes: for each picture its boxes; empty where it has none, or none of them is left after the crop.
         ids: a name for each picture, for messages and reports.
-        classes: the names of the classes that the labels index; empty where they are not known.
+        classes: the names of the classes that the labels index; empty where the labels are only numbers.
+        numbers: of each of them the number that it is said to have among the network's; empty where none is said.
+        unmatched: why the labels are not known as classes of the network, where they are not.
         skipped: the pictures that could not be read, each as ``name: reason``.
         notes: what a reader of the results should know about the set.
     """
@@ -41,6 +46,8 @@ class ImageSet:
     classes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
+    unmatched: str = ""
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -62,6 +69,8 @@ class ImageSet:
             OptionError: a picture has no class, or the labels are those of other classes.
         """
         hint = "use --target predicted"
+        if self.unmatched:
+            raise OptionError(f"--target: {self.unmatched}", f"{RENAME}, or {hint}")
         unknown = int((self.labels == NO_CLASS).sum())
         if unknown:
             raise OptionError(

@@ -137,6 +137,7 @@ class _Reader:
             boxes=tuple(boxes),
             ids=tuple(ids),
             classes=self.collection.classes,
+            numbers=self.collection.numbers,
             skipped=tuple(skipped),
             notes=notes,
         )

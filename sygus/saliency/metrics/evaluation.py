@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sygus.errors import OptionError
 from sygus.saliency.images import Box, ImageSet
+from sygus.saliency.images.labelling import labelled
 from sygus.saliency.networks import Network
 
 
@@ -24,12 +25,14 @@ class Subject:
         images: the pictures x.
         targets: (N,) the class c explained in each.
         probability: (N,) p = softmax(f(x))_c of the clean pictures.
+        known_logits: (N, classes) of the clean pictures, where they are known already.
     """
 
     network: Network
     images: ImageSet
     targets: Tensor
     probability: Tensor
+    known_logits: Tensor | None = None
 
     @cached_property
     def pictures(self) -> Tensor:
@@ -37,9 +40,14 @@ class Subject:
         return self.images.pictures.to(self.network.device)
 
     @cached_property
+    def logits(self) -> Tensor:
+        """The network's logits of the clean pictures, (N, classes)."""
+        return self.network.logits(self.pictures) if self.known_logits is None else self.known_logits
+
+    @property
     def predicted(self) -> Tensor:
         """The class that the network predicts for each clean picture, (N,)."""
-        return self.network.logits(self.pictures).argmax(1)
+        return self.logits.argmax(1)
 
     @cached_property
     def region(self) -> Tensor:
@@ -187,13 +195,15 @@ class Evaluation:
 def subject_of(network: Network, images: ImageSet, target: Literal["predicted", "label"] = "predicted") -> Subject:
     """The network's view of the pictures; the class explained is what it predicts, or the true label.
 
+    Labels become classes of the network, see :mod:`sygus.saliency.images.labelling`.
+
     Raises:
-        OptionError: the pictures do not fit the network, or their labels do not.
+        OptionError: the pictures do not fit the network, or true labels are explained and are not its classes.
     """
     if tuple(images.pictures.shape[-2:]) != network.size:
         height, width = network.size
         raise OptionError(f"--images: the pictures of {images.name} have the wrong size", f"make them {height}x{width}")
-    logits = network.logits(images.pictures)
+    images, logits = labelled(images, network.classes, network.name), network.logits(images.pictures)
     targets = logits.argmax(1) if target == "predicted" else images.labels_for(logits.shape[1]).to(logits.device)
     probability = torch.softmax(logits.float(), 1).gather(1, targets[:, None])[:, 0]
-    return Subject(network, images, targets, probability)
+    return Subject(network, images, targets, probability, logits)

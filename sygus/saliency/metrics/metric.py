@@ -14,8 +14,10 @@ from typing import Any, Literal, get_args
 from torch import Tensor
 
 from sygus.errors import OptionError
+from sygus.saliency.images import NO_CLASS
 from sygus.saliency.metrics.checked import checked_scores
 from sygus.saliency.metrics.evaluation import Evaluation, Subject
+from sygus.saliency.networks.fingerprint import code_fingerprint
 from sygus.saliency.options import Options, Value, called, read_options
 
 Direction = Literal["min", "max"]
@@ -76,14 +78,16 @@ class Metric:
 
     @property
     def code(self) -> str:
-        """The text that defines the metric: of this package, or of the module it comes from.
+        """What defines the metric: the text of this package, or the code of a metric from elsewhere with all it uses.
 
-        Where there is none, something that no other metric has.
+        Where that cannot be told, something that no other metric has.
         """
-        module, package = self.function.__module__, f"{__package__}."
-        modules = [name for name in sys.modules if name.startswith(package)] if module.startswith(package) else [module]
+        package = f"{__package__}."
+        if not self.function.__module__.startswith(package):
+            return code_fingerprint(self.function, self.name).text
         try:
-            return "\n".join(inspect.getsource(sys.modules[name]) for name in sorted(modules))
+            modules = sorted(name for name in sys.modules if name.startswith(package))
+            return "\n".join(inspect.getsource(sys.modules[name]) for name in modules)
         except (OSError, TypeError, KeyError):
             return uuid.uuid4().hex
 
@@ -109,6 +113,10 @@ class Metric:
         if "region" in self.needs and subject.unlocated:
             lacking = f"{subject.unlocated} of {len(subject.images)} pictures of {subject.images.name}"
             return f"needs a mask or boxes, which {lacking} lack"
+        unknown = int((subject.images.labels == NO_CLASS).sum()) if "labels" in self.needs else 0
+        if unknown:
+            why = subject.images.unmatched or f"{unknown} of {len(subject.images)} of {subject.images.name} have none"
+            return f"needs the true class of each picture: {why}"
         return ""
 
     def require(self, subject: Subject) -> None:

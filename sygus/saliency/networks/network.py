@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -18,6 +17,7 @@ from sygus.saliency.foreign import ALWAYS, blamed
 from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.networks.chunks import Chunk, chunk_for, enough
 from sygus.saliency.networks.classifier import Classifier, pipeline, probe_pictures
+from sygus.saliency.networks.fingerprint import fingerprint
 from sygus.saliency.networks.folding import folded
 from sygus.saliency.networks.layers import find_layer
 from sygus.saliency.networks.nonnegative import is_nonnegative
@@ -60,7 +60,7 @@ class Network:
         preprocessing: what it expects of the geometry of pictures, masks and boxes.
         classes: the names of the classes.
         nonnegative: whether the activation is nonnegative by construction.
-        fingerprint: of the architecture, the weights, the layer, and coarsely of the answers.
+        fingerprint: what tells it from all others, see :mod:`sygus.saliency.networks.fingerprint`.
         device: where it computes.
         deviation: what its normalisation divides each colour by; a unit of noise on pictures.
         needs_pictures: whether the logits depend on the pictures by a way around the layer (a skip connection, a class
@@ -70,6 +70,8 @@ class Network:
         whole: the unsplit network; used as long as trunk and tail are those it was made with.
         notes: how it was split and folded and how the chunk was chosen, in words.
         classifier: what was split, where it may be split again.
+        unknown: what of it the fingerprint cannot tell, in words; where there is any, the fingerprint is of this one
+            loading alone, and no other run shares its scores and features.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Network:
     whole: Whole | None = None
     notes: tuple[str, ...] = ()
     classifier: Classifier | None = None
+    unknown: tuple[str, ...] = ()
 
     def at(self, layer: str) -> Network:
         """The same classifier split at another layer; both share the size of passes.
@@ -312,9 +315,8 @@ def make_network(
     found = find_layer(whole, probe_pictures(2, size).to(device), layer or classifier.layer, grid)
     halves = split(whole, found, size, device)
     fast = folded(whole, _laid_out(probe_pictures(_FOLD_CHECK, size).to(device)))
-    with torch.no_grad():
-        answers = whole(_laid_out(probe_pictures(2, size).to(device)))
-    classes = _class_names(classifier, answers.shape[1])
+    stated = f"{found.path}/{found.calls}/{found.view}/{classifier.preprocessing}"
+    identity = fingerprint(whole, halves, stated, size)
     chunk = chunk or chunk_for(size, device, lambda count: _timed_pass(fast.module, count, size, device))
     return Network(
         name=name,
@@ -322,9 +324,9 @@ def make_network(
         trunk=halves.trunk,
         tail=halves.tail,
         preprocessing=classifier.preprocessing,
-        classes=classes,
+        classes=_class_names(classifier, identity.outputs),
         nonnegative=found.view.kind == "maps" and is_nonnegative(whole.get_submodule(found.path)),
-        fingerprint=_fingerprint(whole, f"{found.path}/{found.calls}/{found.view}/{classifier.preprocessing}", answers),
+        fingerprint=identity.text,
         device=device,
         deviation=classifier.deviation,
         needs_pictures=halves.needs_pictures,
@@ -335,9 +337,22 @@ def make_network(
             f"split at {found.name} by {halves.kind}" + (f": {halves.reason}" if halves.reason else ""),
             f"passes without gradients are {fast.reason}",
             f"{chunk.size} pictures in a pass, {chunk.reason}",
+            *_unshared(identity.unknown),
         ),
         classifier=replace(classifier, model=model, owned=True),
+        unknown=identity.unknown,
     )
+
+
+def _unshared(unknown: tuple[str, ...]) -> tuple[str, ...]:
+    if not unknown:
+        return ()
+    more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+    return (f"no other run shares its scores, since not all of it can be told: {', '.join(unknown[:_SHOWN])}{more}",)
+
+
+_SHOWN = 3
+"""How much of what is unknown a note names."""
 
 
 def _usable(model: nn.Module) -> nn.Module:
@@ -379,21 +394,3 @@ def _class_names(classifier: Classifier, count: int) -> tuple[str, ...]:
     if len(classifier.classes) != count:
         raise OptionError(f"--network: {len(classifier.classes)} classes are named, the model gives {count} logits")
     return tuple(classifier.classes)
-
-
-def _fingerprint(module: nn.Module, layer: str, answers: Tensor) -> str:
-    digest = hashlib.sha256(f"{layer}/{module}/{_coarse(answers)}".encode())
-    for key, value in (*module.named_parameters(), *module.named_buffers()):
-        digest.update(key.encode())
-        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()[:16]
-
-
-def _coarse(answers: Tensor) -> list[float]:
-    """A number for each picture of logits (B, classes), which tells code apart that no module shows, as ``output=``.
-
-    It is rounded, so that the last bits, which differ between machines, do not count.
-    """
-    scaled = nn.functional.normalize(answers.double().cpu())
-    directions = torch.randn(answers.shape[1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return [round(value, 2) for value in (scaled @ directions).tolist()]

@@ -25,3 +25,16 @@ def compute_repeatably(device: torch.device) -> None:
     torch.backends.cudnn.deterministic = True
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def arithmetic(device: torch.device) -> str:
+    """What the last bits of numbers depend on beside what is computed: kind of device, its processor, threads.
+
+    Sums are split among threads and among the lanes of a processor, and so are rounded differently.
+    """
+    if device.type == "cuda" and torch.cuda.is_available():
+        return f"cuda, {torch.cuda.get_device_name(device)}"
+    if device.type != "cpu":
+        return device.type
+    threads = torch.get_num_threads()
+    return f"cpu, {torch.backends.cpu.get_cpu_capability()}, {threads} {'thread' if threads == 1 else 'threads'}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import torch
@@ -36,6 +36,7 @@ class SplitNetwork:
         needs_pictures: whether the tail takes the pictures as its second argument, since the logits depend on them
             by a way around the layer: a skip connection, a class token.
         reason: why it is not ``fx``; "" where it is.
+        repeats: whether two passes of the network gave the same logits to the last bit.
     """
 
     kind: SplitKind
@@ -43,6 +44,7 @@ class SplitNetwork:
     tail: nn.Module
     needs_pictures: bool
     reason: str = ""
+    repeats: bool = True
 
     def logits(self, activation: Tensor, pictures: Tensor) -> Tensor:
         """The tail's logits."""
@@ -78,7 +80,7 @@ def split(pipeline: nn.Module, layer: Layer, size: tuple[int, int], device: torc
                 f"--layer: '{layer.name}' cannot be split off: putting its output back changes the logits"
             )
     _check_gradient(found, layer, pictures)
-    return found
+    return replace(found, repeats=torch.equal(again, expected))
 
 
 def deviation(found: Tensor, expected: Tensor) -> float:

@@ -64,6 +64,23 @@ def test_a_comparison_with_a_function_that_was_redefined_is_made_anew(tmp_path: 
     assert reusing["found"] == fresh["found"]
 
 
+def test_a_users_metric_whose_helper_was_edited_is_computed_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    text = PROBLEM.format(metric="insertion", rival="(gap gradient)")
+    found = []
+    (tmp_path / "litmetric.py").write_text(f"import lithelper\n{BRIGHT.format(threshold='lithelper.least()')}")
+    for name, threshold, reuse in (("first", 0.1, ()), ("second", 0.7, ("--reuse", str(tmp_path / "first")))):
+        (tmp_path / "lithelper.py").write_text(f"def least():\n    return {threshold}\n")
+        for module in ("litmetric", "lithelper"):
+            sys.modules.pop(module, None)
+        found.append(run(tmp_path, name, text, "--metric", "litmetric:lit", *reuse)["found"])
+        METRICS.pop("lit-of-test")
+    assert found[0]["objectives"] != found[1]["objectives"]
+
+
 def test_a_users_metric_that_was_rewritten_is_computed_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)

@@ -15,6 +15,7 @@ from picture_folders import annotation, manifest, mask, picture
 from sygus.app.cli import main
 from sygus.errors import OptionError, SycamError
 from sygus.saliency.images import NO_CLASS, ImageSet, Preprocessing, Split, load_images
+from sygus.saliency.images.generator import CLASSES
 
 SMALL = Preprocessing.square(4)
 COUNT = 12
@@ -251,11 +252,18 @@ def test_the_note_names_what_is_skipped_and_strict_ends_it(partly_broken: Path) 
 
 
 def test_the_command_line_takes_labels_of_the_folder(partly_broken: Path) -> None:
+    for index, name in enumerate(CLASSES):
+        (partly_broken / f"class {index}").rename(partly_broken / name)
     assert evaluate(partly_broken, "--target", "label").exit_code == 0
     picture(partly_broken / "class 9" / "good.png", 9)
     result = evaluate(partly_broken, "--target", "label")
     assert result.exit_code == 2
-    assert "is labelled with 9 classes, the network has 8; use --target predicted" in result.stderr
+    assert (
+        "the classes of the pictures are not those of 'shapes-vgg': the network has no 'class 9'; the pictures': "
+        in result.stderr
+    )
+    assert f"the network's: {', '.join(CLASSES)}" in result.stderr
+    assert "or use --target predicted" in result.stderr
 
 
 @pytest.mark.parametrize("row", [{"file": "../../x.png"}, {"file": "/etc/passwd"}])

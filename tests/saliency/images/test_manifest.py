@@ -9,7 +9,7 @@ import torch
 from picture_folders import manifest, mask, picture
 from sygus.errors import OptionError
 from sygus.saliency.images import NO_CLASS, ImageSet, Preprocessing, load_images
-from sygus.saliency.images.imagenet import class_names
+from sygus.saliency.images.imagenet import class_names, wnids
 from sygus.saliency.images.layouts import detect
 
 SAME = Preprocessing((30, 40), (30, 40))
@@ -83,7 +83,8 @@ def test_only_the_file_is_needed(tmp_path: Path) -> None:
 
 def test_a_column_of_wordnet_ids_means_imagenets_classes(tmp_path: Path) -> None:
     folder_of(tmp_path, [])
-    rows = [{"file": f"images/{i}.png", "class_index": i, "wnid": "n01440764"} for i in range(4)]
+    ids = [wnids()[i] if i else "" for i in range(4)]
+    rows = [{"file": f"images/{i}.png", "class_index": i if i < 3 else "", "wnid": ids[i]} for i in range(4)]
     images = loaded(manifest(tmp_path, rows))
     assert images.classes == class_names()
     assert images.labels_for(1000).tolist() == [0, 1, 2, 3]

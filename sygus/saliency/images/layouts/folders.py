@@ -25,7 +25,8 @@ def named_by_wnid(folders: list[Path]) -> bool:
 def collect(folder: Path) -> Collection:
     """A folder with a folder of pictures for each class.
 
-    The class is the rank of the folder's name; where all are WordNet ids of ImageNet, it is the class of ImageNet.
+    The folders are called as the network's classes, by WordNet ids of ImageNet, or by numbers of the network's
+    classes; see :mod:`sygus.saliency.images.labelling`.
 
     Raises:
         OptionError: there are no class folders.

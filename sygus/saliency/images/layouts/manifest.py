@@ -8,15 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from sygus.errors import OptionError
 from sygus.saliency.images.collection import Collection, Corners, Record, entry_of
-from sygus.saliency.images.imagenet import class_names
-from sygus.saliency.images.imageset import NO_CLASS
 from sygus.saliency.images.layouts.layout import layout
-
-Rows = list[tuple[int, dict[str, str]]]
-"""Lines with their numbers."""
-
-_LONGEST_CLASS = 9
-"""Digits of a class; longer numbers do not fit a tensor."""
+from sygus.saliency.images.layouts.manifest_classes import Rows, read_labels, wrong
 
 INSIDE_LUNGS = 0.9
 """The least share of an infection mask that must lie inside the lungs; others were drawn wrongly."""
@@ -60,18 +53,20 @@ def has_findings(folder: Path) -> bool:
     generality=10,
 )
 def collect(folder: Path) -> Collection:
-    """A folder with manifest.csv: file, and where known class_index, boxes_xyxy, mask_file.
+    """A folder with manifest.csv: file, and where known class_name, wnid, class_index, boxes_xyxy, mask_file.
 
-    Boxes are ``x1 y1 x2 y2`` in pixels, several separated by semicolons; masks are nonzero inside. The class is an
-    index of the network's classes; with a column ``wnid``, of ImageNet's.
+    Boxes are ``x1 y1 x2 y2`` in pixels, several separated by semicolons; masks are nonzero inside. The class is named,
+    by the network's name of it or a WordNet id of ImageNet, or is a number of the network's classes; with a column
+    ``wnid``, of ImageNet's.
 
     Raises:
-        OptionError: a line is wrong.
+        OptionError: a line is wrong, or two contradict each other.
     """
     rows = read_manifest(folder)
-    records = [_record(folder, line, row) for line, row in rows]
-    classes = class_names() if rows and "wnid" in rows[0][1] else ()
-    return Collection(tuple(sorted((entry_of(folder, one) for one in records), key=lambda entry: entry.id)), classes)
+    found = read_labels(folder, rows)
+    records = [_record(folder, line, row, label) for (line, row), label in zip(rows, found.labels, strict=True)]
+    entries = tuple(sorted((entry_of(folder, one) for one in records), key=lambda entry: entry.id))
+    return Collection(entries, found.classes, numbers=found.numbers)
 
 
 def collect_findings(folder: Path, column: str) -> Collection:
@@ -98,13 +93,11 @@ def collect_findings(folder: Path, column: str) -> Collection:
     return Collection(tuple(entries), classes, tuple(note for note in notes if not note.startswith("0 ")))
 
 
-def _record(folder: Path, line: int, row: dict[str, str]) -> Record:
-    label, mask = row.get("class_index", ""), row.get("mask_file", "")
-    if label and not (label.isdecimal() and len(label) <= _LONGEST_CLASS):
-        raise _wrong(folder, line, f"class_index is '{label}'", "give a whole number, or nothing where it is unknown")
+def _record(folder: Path, line: int, row: dict[str, str], label: int) -> Record:
+    mask = row.get("mask_file", "")
     return Record(
         _path(folder, line, row["file"]),
-        int(label) if label else NO_CLASS,
+        label,
         tuple(_box(folder, line, text) for text in row.get("boxes_xyxy", "").split(";") if text.strip()),
         _path(folder, line, mask) if mask else None,
     )
@@ -114,11 +107,11 @@ def _box(folder: Path, line: int, text: str) -> Corners:
     try:
         x1, y1, x2, y2 = (float(number) for number in text.split())
     except ValueError:
-        raise _wrong(folder, line, f"the box '{text.strip()}' is not four numbers", "write x1 y1 x2 y2") from None
+        raise wrong(folder, line, f"the box '{text.strip()}' is not four numbers", "write x1 y1 x2 y2") from None
     if not all(map(isfinite, (x1, y1, x2, y2))):
-        raise _wrong(folder, line, f"the box '{text.strip()}' is not finite", "write x1 y1 x2 y2 in pixels")
+        raise wrong(folder, line, f"the box '{text.strip()}' is not finite", "write x1 y1 x2 y2 in pixels")
     if not (x1 < x2 and y1 < y2):
-        raise _wrong(folder, line, f"the box '{text.strip()}' is empty", "write x1 y1 x2 y2, the end exclusive")
+        raise wrong(folder, line, f"the box '{text.strip()}' is empty", "write x1 y1 x2 y2, the end exclusive")
     return x1, y1, x2, y2
 
 
@@ -126,7 +119,7 @@ def _path(folder: Path, line: int, name: str) -> Path:
     """A file inside the folder."""
     pure = PurePosixPath(name)
     if not name or pure.is_absolute() or ".." in pure.parts:
-        raise _wrong(folder, line, f"'{name}' is no file of the folder", "name files relative to manifest.csv")
+        raise wrong(folder, line, f"'{name}' is no file of the folder", "name files relative to manifest.csv")
     return folder / pure
 
 
@@ -135,8 +128,4 @@ def _inside(folder: Path, line: int, row: dict[str, str]) -> float:
     try:
         return float(text) if text else 1.0
     except ValueError:
-        raise _wrong(folder, line, f"infection_inside_lungs is '{text}'", "give a share, or nothing") from None
-
-
-def _wrong(folder: Path, line: int, what: str, hint: str) -> OptionError:
-    return OptionError(f"--images: {folder / 'manifest.csv'}:{line}: {what}", hint)
+        raise wrong(folder, line, f"infection_inside_lungs is '{text}'", "give a share, or nothing") from None
