@@ -273,9 +273,13 @@ def _count(value: float) -> str:
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
+_PRINTS = {"layer explained": "layer", "arithmetic of": "device"}
+"""How the page calls what a result depends on and is no hash."""
+
+
 def _protocol(record: Record) -> list[tuple[str, str]]:
     settings = {name.replace("_", " "): "by default" if v is None else v for name, v in record.settings.items()}
-    prints = {"layer explained": record.fingerprints.get("layer", "")}
+    prints = {name: record.fingerprints.get(key, "") for name, key in _PRINTS.items()}
     hashes = {name: value for name, value in record.fingerprints.items() if name not in ("layer", "device")}
     prints |= {f"fingerprint of {name}": value for name, value in hashes.items()}
     machine = {"device used" if name == "device" else name: value for name, value in record.machine.items()}

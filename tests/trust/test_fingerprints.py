@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -41,6 +43,41 @@ def test_an_edit_is_seen(folder: Path, name: str) -> None:
     assert first.unknown == second.unknown == ()
     assert first.fingerprint != second.fingerprint
     assert again.fingerprint == first.fingerprint
+
+
+COMPILED = """
+#include <Python.h>
+static PyObject *most(PyObject *self, PyObject *none) { return PyFloat_FromDouble(EDIT); }
+static PyMethodDef methods[] = {{"most", most, METH_NOARGS, ""}, {0}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "helpers", 0, -1, methods};
+PyMODINIT_FUNC PyInit_helpers(void) { return PyModule_Create(&module); }
+"""
+
+
+def test_an_edit_of_a_compiled_helper_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler, headers = shutil.which("cc"), sysconfig.get_path("include")
+    if compiler is None or not Path(headers, "Python.h").is_file():
+        pytest.skip("needs a compiler and Python's headers")
+    text = "import helpers\n\n\ndef after(y):\n    return y.clamp(max=helpers.most())\n\n\n"
+    found = []
+    for value in ("1e6", "1e7"):
+        place = folder / value
+        place.mkdir()
+        (place / "helpers.c").write_text(COMPILED.replace("EDIT", value))
+        command = [
+            compiler,
+            "-shared",
+            "-fPIC",
+            f"-I{headers}",
+            str(place / "helpers.c"),
+            "-o",
+            str(place / "helpers.so"),
+        ]
+        subprocess.run(command, check=True)
+        monkeypatch.syspath_prepend(str(place))
+        found.append(load(folder, {"mine": network(f"{text}def network():\n    return Net(after), SIZE\n")}))
+    assert found[0].unknown == found[1].unknown == ()
+    assert found[0].fingerprint != found[1].fingerprint
 
 
 def test_most_edits_are_told_by_their_code_alone(folder: Path) -> None:
@@ -86,11 +123,14 @@ def printed(folder: Path, *names: str, seed: str, before: str = "") -> list[str]
 
 @pytest.mark.slow
 def test_every_process_finds_the_same(folder: Path) -> None:
+    """Whatever order its sets are in, and whatever it has done and imported before."""
     own_networks.write(folder, EVERYTHING)
     names = ("shapes-vgg", "shapes-resnet", "mine:network")
     first = printed(folder, *names, seed="1")
     assert all(len(line) == 16 for line in first)
-    assert printed(folder, *names, seed="2") == first
+    assert (
+        printed(folder, *names, seed="2", before="import torch._dynamo, torch.fx.experimental.proxy_tensor\n") == first
+    )
     assert printed(folder, *reversed(names), seed="3") == first[::-1]
     assert [load_network(name, CPU).fingerprint for name in names] == first
 
@@ -146,6 +186,16 @@ UNKNOWN: dict[str, tuple[Mapping[str, str], str]] = {
         },
         r"model\.after uses 'open'",
     ),
+    "a file read in an earlier pass": (
+        {
+            "mine": network(
+                "@functools.lru_cache\ndef first():\n    with open(__file__) as file:\n"
+                "        return len(file.readline())\n\n\n"
+                "def after(y):\n    return y + 0 * first()\n\n\ndef network():\n    return Net(after), SIZE\n"
+            )
+        },
+        r"'first' that model\.after reads uses 'open'",
+    ),
     "the environment": (
         {
             "mine": network(
@@ -172,6 +222,15 @@ UNKNOWN: dict[str, tuple[Mapping[str, str], str]] = {
             )
         },
         r"hidden\.<locals>\.celu runs and is found nowhere",
+    ),
+    "a compiled function of no module": (
+        {
+            "mine": network(
+                "most = {}.get\nmost.__module__ = 'nowhere'\n\n\ndef after(y):\n    return y + most(0, 0)\n\n\n"
+                "def network():\n    return Net(after), SIZE\n"
+            )
+        },
+        r"'most' that model\.after reads is compiled, and its module 'nowhere' is found nowhere",
     ),
     "noise in the last bits": (
         {

@@ -7,10 +7,12 @@ Comments, lines and the names of files are no part of it.
 from __future__ import annotations
 
 import dis
+import sys
 from collections.abc import Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
+from sygus.saliency.networks.fingerprint.origin import is_own_code
 from sygus.saliency.networks.fingerprint.scalars import encoded, framed
 
 Chain = tuple[str, ...]
@@ -110,6 +112,31 @@ _METHODS = (
     "check_output",
 )
 """What a pass may use whose result no look at the program tells."""
+
+
+def is_shown(function: FunctionType) -> bool:
+    """Whether an installed module shows a function under its name, perhaps in wrappings that are installed too.
+
+    Packages wrap functions of their own anew when other parts of them are imported.
+    """
+    found: Any = sys.modules.get(str(function.__module__))
+    for name in function.__qualname__.split("."):
+        found = getattr(found, "__dict__", {}).get(name)
+    if not isinstance(found, FunctionType):
+        return False
+    ours, theirs = list(_wrapped(function)), list(_wrapped(found))
+    installed = not any(is_own_code(one.__code__, one.__globals__) for one in (*ours, *theirs))
+    return installed and ours[-1] is theirs[-1]
+
+
+def _wrapped(function: FunctionType) -> Iterator[FunctionType]:
+    """A function and those that it wraps, the innermost last."""
+    for _ in range(_WRAPPERS):
+        yield function
+        inner = vars(function).get("__wrapped__")
+        if not isinstance(inner, FunctionType):
+            return
+        function = inner
 
 
 def function_at(namespace: dict[str, Any], code: CodeType) -> FunctionType | None:

@@ -8,18 +8,19 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 from sygus.saliency.networks.fingerprint import python_objects, torch_objects
-from sygus.saliency.networks.fingerprint.code import code_bytes, function_at, nested, reads_outside
+from sygus.saliency.networks.fingerprint.code import function_at, nested, reads_outside
 from sygus.saliency.networks.fingerprint.origin import is_own_code, version_of
 from sygus.saliency.networks.fingerprint.parts import Child, Describe
 from sygus.saliency.networks.fingerprint.scalars import encoded, framed
 
 _DESCRIBED = (*torch_objects.DESCRIBED, *python_objects.DESCRIBED)
 
-MOST = 200_000
+MOST = 50_000
 """Objects that are looked at; what more hangs on a network is unknown."""
 
 Ran = Mapping[int, tuple[CodeType, dict[str, Any]]]
@@ -85,7 +86,7 @@ class Inventory:
         self._drain(self._queue)
 
     def finish(self) -> str:
-        """The digest, with the functions that ran; what ran and was not reached is looked for by its name."""
+        """The digest; what ran and was not reached is looked for by its name."""
         for key, (code, namespace) in self._ran.items():
             found = function_at(namespace, code) if self._is_missed(key) else None
             if found is not None:
@@ -96,9 +97,6 @@ class Inventory:
                 self.unknown[f"{code.co_qualname} runs and is found nowhere"] = None
         if self._counts:
             self.unknown |= self._kept_back
-        installed = {code_bytes(code) for code, namespace in self._ran.values() if not is_own_code(code, namespace)}
-        for one in sorted(installed):
-            self._digest.update(one)
         self._digest.update(framed(b"v", version_of("torch").encode()))
         return self._digest.hexdigest()
 
@@ -133,7 +131,7 @@ class Inventory:
             if isinstance(part, bytes | memoryview):
                 self._digest.update(part)
             elif isinstance(part, Child):
-                self._digest.update(self._part(Child(part.value, part.where, child.passing)))
+                self._digest.update(self._part(replace(part, passing=child.passing)))
             else:
                 unknown[part.what] = None
 
@@ -160,7 +158,7 @@ class Inventory:
     def _is_passing(self, child: Child) -> bool:
         """Whether what cannot be told of it does no harm: of a person's own functions, those that did not run."""
         value = child.value
-        if isinstance(value, FunctionType) and is_own_code(value.__code__, value.__globals__):
+        if isinstance(value, FunctionType) and is_own_code(value.__code__, value.__globals__) and not child.runs:
             return not self._all_ran and id(value.__code__) not in self._ran
         return child.passing
 

@@ -17,11 +17,13 @@ class Child:
         value: what it is.
         where: how a person finds it.
         passing: whether only functions that did not run are known to read it; describers leave it as it is.
+        runs: whether a function is taken for one that ran: its results may be kept from earlier passes.
     """
 
     value: Any
     where: str
     passing: bool = False
+    runs: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from enum import Enum
-from functools import partial
+from functools import _lru_cache_wrapper, partial
 from pathlib import PurePath
 from types import (
     BuiltinFunctionType,
@@ -31,8 +31,9 @@ from types import (
 from typing import Any
 
 import torch
+from torch import nn
 
-from sygus.saliency.networks.fingerprint.code import code_bytes, globals_read, imports
+from sygus.saliency.networks.fingerprint.code import code_bytes, globals_read, imports, is_shown
 from sygus.saliency.networks.fingerprint.origin import extension_of, is_installed, is_own_code, name_of, version_of
 from sygus.saliency.networks.fingerprint.parts import Child, Describe, Part, Unknown, attributes, kind_of, unknown
 from sygus.saliency.networks.fingerprint.scalars import encoded, framed
@@ -44,8 +45,21 @@ def named(tag: bytes, module: str, name: str) -> Iterator[Part]:
     yield extension_of(module)
 
 
+def compiled(tag: bytes, module: str, name: str, where: str) -> Iterator[Part]:
+    """What has no code of Python's: known by its name where its module is, for the code lies in the module's file."""
+    yield from named(tag, module, name)
+    if module not in sys.modules and not is_installed(module):
+        yield Unknown(f"{where} is compiled, and its module '{module}' is found nowhere")
+
+
 def function(value: FunctionType, where: str) -> Iterator[Part]:
-    """Its code, defaults and captured values; where it is a person's own, what its code reads of modules too."""
+    """Its code, defaults and captured values; where it is a person's own, what its code reads of modules too.
+
+    A function that an installed module shows under its name is known by that name.
+    """
+    if is_shown(value):
+        yield from named(b"f", value.__module__, value.__qualname__)
+        return
     if "_torchdynamo_orig_callable" in vars(value):  # by torch.compile: what it was made from
         yield Unknown(f"{where} is compiled by torch.compile")
         yield Child(vars(value)["_torchdynamo_orig_callable"], where)
@@ -101,7 +115,10 @@ def _builtins(namespace: dict[str, Any]) -> dict[str, Any]:
 
 
 def klass(value: type, where: str) -> Iterator[Part]:
-    """A class: of an installed one its name, with functions that were put into it; of a person's own all of it."""
+    """A class: of a person's own all of it; of an installed one its name, and functions that were put into it.
+
+    Of installed modules of networks the code too, since a version is not changed with every edit.
+    """
     yield from named(b"c", str(value.__module__), value.__qualname__)
     for base in value.__bases__:
         yield Child(base, f"{base.__qualname__}, a base of {where}")
@@ -116,6 +133,9 @@ def klass(value: type, where: str) -> Iterator[Part]:
         if own or foreign:
             yield framed(b"m", name.encode())
             yield Child(member, f"{value.__qualname__}.{name}")
+        elif isinstance(plain, FunctionType) and issubclass(value, nn.Module) and value is not nn.Module:
+            yield framed(b"m", name.encode())
+            yield code_bytes(plain.__code__)
 
 
 _OF_CLASSES = frozenset(
@@ -166,15 +186,18 @@ def method(value: MethodType, where: str) -> Iterator[Part]:
 def builtin(value: Any, where: str) -> Iterator[Part]:
     """A function without code of Python's: by name, with what it is bound to."""
     holder = getattr(value, "__self__", None)
-    yield from named(b"b", str(getattr(value, "__module__", None) or type(holder).__module__), value.__qualname__)
+    module = str(getattr(value, "__module__", None) or type(holder).__module__)
+    yield from compiled(b"b", module, value.__qualname__, where)
     if holder is not None and not isinstance(holder, ModuleType):
         yield Child(holder, f"what {where} is bound to")
 
 
-def slot(value: Any, _: str) -> Iterator[Part]:
+def slot(value: Any, where: str) -> Iterator[Part]:
     """A method or attribute of a class without code of Python's."""
     owner = value.__objclass__
-    yield from named(b"d", owner.__module__, f"{owner.__qualname__}.{value.__name__}")
+    module, name = str(owner.__module__), f"{owner.__qualname__}.{value.__name__}"
+    held = isinstance(value, MemberDescriptorType | GetSetDescriptorType)
+    yield from named(b"d", module, name) if held else compiled(b"d", module, name, where)
 
 
 def descriptor(value: Any, where: str) -> Iterator[Part]:
@@ -191,6 +214,11 @@ def partially(value: partial[Any], where: str) -> Iterator[Part]:
     yield Child(value.func, where)
     yield Child(value.args, f"an argument of {where}")
     yield Child(value.keywords, f"an argument of {where}")
+
+
+def remembered(value: Any, where: str) -> Iterator[Part]:
+    """A function behind ``functools.lru_cache``."""
+    yield Child(value.__wrapped__, where, runs=True)
 
 
 def cell(value: CellType, where: str) -> Iterator[Part]:
@@ -311,7 +339,7 @@ def _hidden(value: Any, where: str) -> Iterator[Part]:
         yield unknown(value, where)
         return
     if isinstance(reduced, str):
-        yield from named(b"n", str(getattr(value, "__module__", None) or kind.__module__), reduced)
+        yield from compiled(b"n", str(getattr(value, "__module__", None) or kind.__module__), reduced, where)
     elif reduce or any(getattr(kind, name) is not getattr(object, name) for name in ("__reduce__", "__reduce_ex__")):
         state = reduced[:3] + tuple(None if part is None else list(part) for part in reduced[3:5])
         yield Child(state, f"the state of {where}")
@@ -321,6 +349,7 @@ DESCRIBED: tuple[tuple[tuple[type, ...], Describe], ...] = (
     ((FunctionType,), function),
     ((MethodType,), method),
     ((partial,), partially),
+    ((_lru_cache_wrapper,), remembered),
     ((Enum,), member),
     ((type,), klass),
     ((ModuleType,), module),
