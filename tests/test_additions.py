@@ -431,7 +431,7 @@ ADDITIONS = (
             for images in ("own-flat:FOLDER", "FOLDER")
         ],
         check=check_layout,
-        beside={"classes.txt": "circle square triangle ring cross star moon heart"},
+        beside={"classes.txt": "circle square triangle ring cross star crescent heart"},
     ),
     Addition(
         kind="export",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -28,6 +29,15 @@ def test_an_interrupt_that_is_lost_is_known() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.fixture
+def _pythons_own() -> Iterator[None]:
+    """Interrupts raise, also in a process that was started to ignore them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_pythons_own")
 def test_an_interrupt_elsewhere_is_raised_at_once() -> None:
     with pytest.raises(KeyboardInterrupt), heeded():
         signal.raise_signal(signal.SIGINT)
