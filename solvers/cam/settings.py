@@ -17,7 +17,7 @@ from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import find_methods
 
 AUTO = "auto"
-"""As baselines: the quick methods, and expressions whose costly features the grammar reads, so that they are measured anyway."""
+"""As baselines: the quick methods, and expressions whose costly features the grammar reads, so measures anyway."""
 
 RACES = ("t", "bound", "off")
 DEVICES = ("auto", "cpu", "cuda", "mps")
