@@ -96,6 +96,7 @@ class Run:
 
         A KeyboardInterrupt passes through, with everything judged so far in the archive and the journal.
         """
+        starts = [Proposal(one) for one in self.space.starts]
         with heeded() as interrupted:
             while True:
                 if interrupted():
@@ -103,17 +104,20 @@ class Run:
                 limit = self.spending.exhausted()
                 if limit is not None:
                     return Ending.BUDGET, f"the budget's {limit} is spent"
-                proposals = self.learner.ask(BATCH)
-                if not proposals:
-                    return Ending.CONCLUDED, self.learner.conclusion()
-                self._judge(proposals)
+                proposals, starts = starts[:BATCH], starts[BATCH:]
+                asked = not proposals
+                if asked:
+                    proposals = self.learner.ask(BATCH)
+                    if not proposals:
+                        return Ending.CONCLUDED, self.learner.conclusion()
+                self._judge(proposals, told=asked)
                 front = self.archive.front()
                 self.report(Progress(self.archive.leader, front, self.fates, self.spending, self.learner))
                 if not self.problem.goals and self.archive.leader is not None:
                     return Ending.SATISFIED, Ending.SATISFIED.value
 
-    def _judge(self, proposals: list[Proposal]) -> None:
-        """Pass a batch through the oracles, in order of their price."""
+    def _judge(self, proposals: list[Proposal], *, told: bool) -> None:
+        """Pass a batch through the oracles, in order of their price; the learner is told what it has proposed."""
         before = self.oracle.forwards
         entries = [_Entry(self._count + position, proposal) for position, proposal in enumerate(proposals)]
         self._count += len(entries)
@@ -126,7 +130,7 @@ class Run:
                 assert entry.twin is not None
                 entry.judged = self._duplicate(entry, self._by_map[entry.twin])
         self.spending.forwards += self.oracle.forwards - before
-        self._conclude([(entry, entry.judged) for entry in entries if entry.judged is not None])
+        self._conclude([(entry, entry.judged) for entry in entries if entry.judged is not None], told=told)
 
     def _screen(self, entry: _Entry) -> None:
         """Judge what is unsafe, not finite on the probes, or known by value."""
@@ -217,7 +221,7 @@ class Run:
             outcome = self._outcome(Fate.DUPLICATE, entry.term, scores)
         return Judged(entry.number, entry.term, outcome, first.id)
 
-    def _conclude(self, batch: list[tuple[_Entry, Judged]]) -> None:
+    def _conclude(self, batch: list[tuple[_Entry, Judged]], *, told: bool) -> None:
         """Write the batch, then move the leader and tell the learner, in the order of the proposals."""
         scores = [
             (entry.heat.key, self.oracle.identity(self.problem.metrics[symbol]), values)
@@ -233,7 +237,8 @@ class Run:
                 self._by_signature.setdefault(entry.signature, judged)
             if judged.outcome.complete:
                 self.archive.consider(judged)
-            self.learner.tell(entry.proposal, judged.outcome)
+            if told:
+                self.learner.tell(entry.proposal, judged.outcome)
 
 
 @dataclass

@@ -154,6 +154,14 @@ OPTIONS = (
         wanted="a text, as 'all' or 'gradcam,scorecam'",
     ),
     Option(
+        name="start",
+        kind=PLACE,
+        side=Side.CAM,
+        metavar="FILE",
+        help="Propose the formulas that FILE defines first, where the grammar derives them.",
+        wanted="a file of define-fun",
+    ),
+    Option(
         name="out",
         kind=PLACE,
         side=Side.CAM,
