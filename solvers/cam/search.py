@@ -99,6 +99,7 @@ def search(
         "proposed": sum(run.fates.values()),
         **({"given at the start": len(starts)} if starts else {}),
         **{str(fate): count for fate, count in run.fates.items()},
+        **({"constants tuned": run.tuner.evaluations} if run.tuner.evaluations else {}),
         **learner.status(),
         "forwards": spending.forwards,
         "seconds": round(spending.seconds, 2),
