@@ -39,7 +39,7 @@ def starts_of(problem: CamProblem, further: Sequence[Definition], size: int) -> 
         further: definitions that a person gives; of those that cannot be proposed, a note says why.
         size: the largest term that may be proposed, in nodes.
     """
-    grammar = problem.problem.target.grammar
+    grammar = problem.problem.target.written
     found: dict[Term, Start] = {}
     notes = []
     for definition, is_own in [(one, True) for one in problem.problem.definitions] + [(one, False) for one in further]:

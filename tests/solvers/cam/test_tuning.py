@@ -22,11 +22,13 @@ from sygus.oracles.expressions import parse_expression
 PROBLEM = """
 (set-logic CAM)
 (set-feature :oracles true)
+(set-feature :weights true)
+(declare-weight size :default 1)
 (declare-oracle-fun m ((-> Map Heatmap)) Real {metric})
 (synth-fun h ((gradient Map)) Heatmap ((H Heatmap) (W Weight))
   ((H Heatmap ((relu (cam W)) (power H (Constant Real)) {more}))
    (W Weight ((gap gradient)))))
-(optimize-synth ((! (m h) :max)))
+(optimize-synth ((! (m h) :max) (! (_ size h) :min)) :lexico)
 """
 
 
@@ -83,7 +85,7 @@ def run(folder: Path, metric: str, *options: str, more: str = "") -> str:
 
 def test_a_search_finds_a_better_constant_and_says_which_was_scored(tmp_path: Path) -> None:
     answer = run(tmp_path, "energy-pointing-game")
-    found = re.match(r"\(\(([\d.]+)\) .* ([\d.]+)\)", answer)
+    found = re.match(r"\(\(([\d.]+) \d+\) .* ([\d.]+)\)", answer)
     assert found is not None, answer
     value, constant = found.groups()
     assert Fraction(constant) not in (Fraction("0.5"), 1, 2, 3)
