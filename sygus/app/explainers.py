@@ -19,7 +19,7 @@ from sygus.export.hooked import MEASURED, Expression, ExpressionCAM, ExpressionE
 from sygus.export.record import Record
 from sygus.language.terms import Term
 from sygus.language.theories.evaluate import evaluate
-from sygus.language.theories.ranks import HEATMAP
+from sygus.language.theories.ranks import is_whole
 from sygus.oracles.cam import feature_variables, features_of
 from sygus.oracles.expressions import parse_expression
 from sygus.saliency.features import Measurements
@@ -63,12 +63,12 @@ class _Synthesized(Expression):
     def _take(self, expression: Term) -> None:
         self.expression = expression
         self.names = features_of(expression)
-        self.is_whole = expression.sort == HEATMAP
+        self.is_whole = is_whole(expression.sort)
 
-    def values(self, features: Mapping[str, Tensor]) -> Tensor:
+    def values(self, features: Mapping[str, Tensor], size: tuple[int, int]) -> Tensor:
         variables = feature_variables()
         names = dict.fromkeys(("activation", *self.names))
-        return evaluate(self.expression, {variables[name]: features[name] for name in names})
+        return evaluate(self.expression, {variables[name]: features[name] for name in names}, size=size)
 
     def measured(self, reached: Reached) -> Mapping[str, Tensor]:
         """What the pass shows; and where that does not suffice, everything measured on a copy of the model."""

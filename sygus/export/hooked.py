@@ -59,10 +59,12 @@ class Expression:
     names: Sequence[str] = ()
     is_whole: bool = False
 
-    def values(self, features: Mapping[str, Tensor]) -> Tensor:
-        """w, (N, K, 1, 1) or (N, K, h, w) or of fewer channels or none; or H, (N, 1, h, w).
+    def values(self, features: Mapping[str, Tensor], size: tuple[int, int]) -> Tensor:
+        """w, (N, K, 1, 1) or (N, K, h, w) or of fewer channels or none; or H, (N, 1, h, w) or (N, 1, H, W).
 
-        Maps have shape (N, K, h, w), weights (N, K, 1, 1), numbers per picture (N, 1, 1, 1).
+        Args:
+            features: maps have shape (N, K, h, w), weights (N, K, 1, 1), numbers per picture (N, 1, 1, 1).
+            size: H, W of the pictures.
         """
         raise NotImplementedError
 
@@ -81,9 +83,10 @@ class Expression:
         return found
 
     def heat_map(self, reached: Reached) -> Tensor:
-        """L, (N, h, w)."""
+        """L, (N, h, w), or (N, H, W) where the expression is on the picture's grid."""
         with torch.no_grad():
-            weights = torch.as_tensor(self.values(self.measured(reached)))
+            height, width = reached.pictures.shape[-2:]
+            weights = torch.as_tensor(self.values(self.measured(reached), (height, width)))
             if self.is_whole:
                 return whole(weights)
             weights = weights.reshape(1, 1, 1) if weights.dim() == 0 else weights
@@ -247,7 +250,7 @@ class ExpressionExtractor(Expression):
             retain_graph: whether the same pass is explained again afterwards.
 
         Returns:
-            for each layer L, (N, h, w).
+            for each layer L, (N, h, w), or (N, H, W) where the expression is on the picture's grid.
         """
         if self._pictures is None:
             raise RuntimeError("the model has not run: scores = model(pictures) first")

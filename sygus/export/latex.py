@@ -50,7 +50,10 @@ def latex(root: Term) -> str:
 
 
 def weight_equation(root: Term) -> str:
-    """``w_k^c = …``, ``w_{ij}^{kc} = …`` of a map, ``H_{ij}^c = …`` of a whole heat map, in one line."""
+    """``w_k^c = …``, ``w_{ij}^{kc} = …`` of a map, in one line; of a whole heat map ``H_{ij}^c = …``.
+
+    Its pixels are x, y where they are the picture's.
+    """
     return f"{_left(root)} = {latex(root)}"
 
 
@@ -89,6 +92,7 @@ def weight_equations(root: Term, line: float = LINE) -> Equations:
 _PARTS = {
     "Map": r"M^{(%d)k}_{ij}",
     "Heatmap": r"H^{(%d)}_{ij}",
+    "Saliency": r"H^{(%d)}_{xy}",
     "Weight": r"V^{(%d)}_k",
     "Real": r"s^{(%d)}",
     "Bool": r"b^{(%d)}",
@@ -97,7 +101,7 @@ _SYMBOL_WIDTH = 5.0
 
 
 def _left(root: Term) -> str:
-    return {"Map": "w^{kc}_{ij}", "Heatmap": "H^c_{ij}"}.get(root.sort.name, "w^c_k")
+    return {"Map": "w^{kc}_{ij}", "Heatmap": "H^c_{ij}", "Saliency": "H^c_{xy}"}.get(root.sort.name, "w^c_k")
 
 
 def _rendered(node: Term, arguments: list[Latex]) -> Latex:

@@ -9,6 +9,7 @@ from sygus.export.latex import GUARD_NOTE, Equations, weight_equations
 from sygus.export.record import Record
 from sygus.export.tables import CONTROL_NOTE, table_as_latex
 from sygus.language.terms import Term, Variable, expand, subterms
+from sygus.language.theories.ranks import is_whole
 from sygus.oracles.expressions import parse_expression
 from sygus.saliency.features import FEATURES
 
@@ -58,9 +59,10 @@ def _formula(term: Term) -> list[str]:
     text = "\\begin{align*}\n" + " \\\\\n".join(equations.lines) + "\n\\end{align*}"
     used = dict.fromkeys(node.head.name for node in subterms(expand(term)) if isinstance(node.head, Variable))
     symbols = [rf"\item[$\displaystyle {FEATURES[name].latex}$] {latex_text(FEATURES[name].doc)}" for name in used]
-    pixels = r"\item[$Z$] The number of pixels of a feature map." if r"\frac{1}{Z}" in text else ""
+    pixels = r"\item[$Z$] The number of pixels of the map." if r"\frac{1}{Z}" in text else ""
     legend = "\n".join(filter(None, [r"\begin{description}", *symbols, pixels, r"\end{description}"]))
-    heat = r"The heat map is $L = \operatorname{ReLU}\bigl(\sum_k w_k A^k\bigr)$ with"
+    inside = "H^c" if is_whole(term.sort) else r"\sum_k w_k A^k"
+    heat = rf"The heat map is $L = \operatorname{{ReLU}}\bigl({inside}\bigr)$ with"
     return [heat, text + (_GUARD if equations.is_guarded else ""), legend]
 
 

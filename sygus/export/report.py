@@ -147,7 +147,7 @@ def _formula(record: Record) -> Mapping[str, Any]:
     used = dict.fromkeys(node.head.name for node in subterms(expand(term)) if isinstance(node.head, Variable))
     symbols = [(mathml(FEATURES[name].latex), FEATURES[name].doc) for name in used]
     if any(r"\frac{1}{Z}" in line for line in lines):
-        symbols.append((mathml("Z"), "The number of pixels of a feature map."))
+        symbols.append((mathml("Z"), "The number of pixels of the map."))
     return {"equations": [mathml(line) for line in lines], "guarded": equations.is_guarded, "symbols": symbols}
 
 

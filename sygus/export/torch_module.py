@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from sygus import upsampling
 from sygus.errors import OptionError
 from sygus.export import hooked
 from sygus.export.hooked import MEASURED
 from sygus.language.terms import Literal, Term, Variable, expand, fold
 from sygus.language.text import term_text
 from sygus.language.theories import Function, guards
-from sygus.language.theories.ranks import HEATMAP
+from sygus.language.theories.ranks import is_whole
 from sygus.oracles.cam import features_of
 from sygus.saliency import heatmap
 from sygus.saliency.features import alpha
@@ -28,7 +29,7 @@ class _Found(Expression):
     names = ({names})
     is_whole = {whole}
 
-    def values(self, features: Mapping[str, Tensor]) -> Tensor:
+    def values(self, features: Mapping[str, Tensor], size: tuple[int, int]) -> Tensor:
         """The weights w, or where the expression is a whole heat map, H."""
 {body}
 
@@ -55,16 +56,16 @@ def torch_source(expression: Term) -> str:
             f"--to torch: {', '.join(others)} cannot be measured by a file that stands alone",
             "use sygus.SynthesizedCAM.load(RUN), which measures every feature",
         )
-    imports, (guarding, maps, explainers) = _taken(guards, heatmap, hooked)
+    imports, (guarding, sampling, maps, explainers) = _taken(guards, upsampling, heatmap, hooked)
+    whole = is_whole(expression.sort)
     parts = [
         '"""Heat maps by a synthesised expression; needs torch and numpy alone.\n\n'
-        f'{"H" if expression.sort == HEATMAP else "w"} = {_plain(term_text(expand(expression)))}\n"""\n',
+        f'{"H" if whole else "w"} = {_plain(term_text(expand(expression)))}\n"""\n',
         f"{imports}\n{guarding.strip()}\n",
         inspect.getsource(alpha),
+        sampling,
         maps,
-        explainers.rstrip()
-        + "\n"
-        + _CLASSES.format(names=_listed(names), whole=expression.sort == HEATMAP, body=_body(expression)),
+        explainers.rstrip() + "\n" + _CLASSES.format(names=_listed(names), whole=whole, body=_body(expression)),
     ]
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)
 
@@ -128,7 +129,7 @@ def _body(expression: Term) -> str:
         else:
             assert isinstance(head, Function), f"{head.name} was not expanded"
             assert head.source is not None, f"{head.name} has no source"
-            text = head.source(*arguments)
+            text = head.source(*arguments, *(["size"] if head.sized else []))
         name = f"x{len(lines) - len(taken) + 1}"
         lines.append(f"{name} = {text}")
         return name

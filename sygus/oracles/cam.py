@@ -17,7 +17,7 @@ from sygus.errors import OptionError, Position, SycamError, TypeCheckError, gues
 from sygus.language.terms import BOOL, REAL, Definition, Sort, Term, Variable, expand, leaf, subterms, term
 from sygus.language.theories.cam import ACTIVATION
 from sygus.language.theories.evaluate import evaluate
-from sygus.language.theories.ranks import AXES, HEATMAP, MAP, WEIGHT
+from sygus.language.theories.ranks import MAP, RANKS, WEIGHT, is_whole, rank_of
 from sygus.oracles.equivalence import Probes
 from sygus.oracles.safety import Domain
 from sygus.saliency.features import FEATURES, Feature, Measurements, derive, draw
@@ -33,6 +33,10 @@ SORTS: Mapping[str, Sort] = {"map": MAP, "weight": WEIGHT, "image": REAL}
 PROBE_SHAPE = (8, 3, 5, 1)
 """Draws, K, h, w of the probes. Few terms depend on sizes: ``total`` is hw times ``gap``, so hw is a number that
 grammars hardly hold. Eight draws show signs that are rare."""
+
+PICTURE_SHAPE = (9, 1)
+"""H, W of the pictures that the probes are of. No multiple of h: pixels lie between those of the layer, at unequal
+distances, so that scaling or averaging is told apart before and after up-sampling."""
 
 
 def feature_variables() -> Mapping[str, Variable]:
@@ -70,15 +74,14 @@ def domains(nonnegative: bool) -> Mapping[str, Domain]:
 
 def probes(parameters: Iterable[Variable], *, nonnegative: bool, seed: int) -> Probes:
     """Random values of the parameters that respect the features' domains and definitions."""
-    draws, channels, height, width = PROBE_SHAPE
+    draws, channels, *layer = PROBE_SHAPE
     measured = draw(PROBE_SHAPE, torch.Generator().manual_seed(seed), nonnegative=nonnegative)
     wanted = {parameter.name: parameter for parameter in (*parameters, ACTIVATION)}  # which ``cam`` reads unnamed
     values = derive(measured, wanted)
-    shapes = {
-        sort: (draws, channels if by_channel else 1, *((height, width) if by_pixel else (1, 1)))
-        for sort, (by_channel, by_pixel) in {**AXES, BOOL: AXES[REAL]}.items()
-    }
-    return Probes({wanted[name]: value for name, value in values.items()}, shapes)
+    grid = (layer[0], layer[1])
+    shapes = {sort: (draws, *rank_of(sort).shape(channels, grid, PICTURE_SHAPE)) for sort in RANKS}
+    shapes[BOOL] = shapes[REAL]
+    return Probes({wanted[name]: value for name, value in values.items()}, shapes, PICTURE_SHAPE)
 
 
 ROWS = 1024
@@ -87,7 +90,7 @@ ROWS = 1024
 
 @dataclass(frozen=True, eq=False)
 class HeatMaps:
-    """The heat maps L (N, h, w) of one term on all pictures, before up-sampling.
+    """The heat maps L (N, h, w) of one term on all pictures, before up-sampling unless the term does that itself.
 
     Attributes:
         maps: float32, on the network's device.
@@ -168,19 +171,19 @@ class CamOracle:
         """The heat maps of several terms; common sub-terms are computed once."""
         memo: dict[Term, Tensor] = {}
         names = dict.fromkeys(("activation", *(name for term in terms for name in features_of(term))))
-        variables = feature_variables()
+        variables, size = feature_variables(), self.subject.network.size
         with torch.no_grad():
             features = {variables[name]: self.measured[name] for name in names}
-            drawn = ((term, self._drawn(term.sort, evaluate(term, features, memo))) for term in terms)
+            drawn = ((term, self._drawn(term.sort, evaluate(term, features, memo, size=size))) for term in terms)
             return [replace(self.keyed(maps), term=term) for term, maps in drawn]
 
     def _drawn(self, sort: Sort, values: Tensor) -> Tensor:
-        """L, (N, h, w), of the values of a term of a sort."""
+        """L, (N, h, w) or on the picture's grid (N, H, W), of the values of a term of a sort."""
         activation = self.measured["activation"]
         if values.dim() == 0:  # a constant
             values = values.reshape(1, 1, 1)
         values = values.expand(len(activation), *values.shape[-3:])
-        return whole(values) if sort == HEATMAP else combine(values, activation)
+        return whole(values) if is_whole(sort) else combine(values, activation)
 
     def keyed(self, maps: Tensor) -> HeatMaps:
         """Heat maps L (N, h, w) with the key of what is scored alike."""

@@ -11,7 +11,7 @@ from sygus.language.syntax import script as ast
 from sygus.language.syntax.parser import parse_answer, parse_term, parse_values
 from sygus.language.terms import Term, leaf
 from sygus.language.theories.cam import CAM
-from sygus.language.theories.ranks import RANKS
+from sygus.language.theories.ranks import EXPLAINED, RANKS
 from sygus.language.typecheck import check_definition, check_term
 from sygus.oracles.cam import body_of, check_parameters, feature_variables
 
@@ -68,9 +68,7 @@ def function_expression(text: str, where: str) -> Term:
     else:
         found = check_term(value, scope)
     if found.sort not in RANKS:
-        raise TypeCheckError(
-            f"the function gives {found.sort}", value.position, "it must give a Weight, a Map or a Heatmap"
-        )
+        raise TypeCheckError(f"the function gives {found.sort}", value.position, f"it must give {EXPLAINED}")
     return found
 
 
@@ -89,5 +87,5 @@ def _read(text: str, where: str) -> Term:
         found = check_term(expression, scope.binding({name: leaf(v) for name, v in variables.items()}))
         position = expression.position
     if found.sort not in RANKS:
-        raise TypeCheckError(f"the expression is {found.sort}", position, "it must be a Weight, a Map or a Heatmap")
+        raise TypeCheckError(f"the expression is {found.sort}", position, f"it must be {EXPLAINED}")
     return found

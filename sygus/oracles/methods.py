@@ -16,7 +16,7 @@ from sygus.language.scope import fail
 from sygus.language.syntax import parse
 from sygus.language.syntax import script as ast
 from sygus.language.terms import Definition, Term
-from sygus.language.theories.ranks import RANKS
+from sygus.language.theories.ranks import EXPLAINED, RANKS
 from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, check_parameters, features_of, saliency_of
 from sygus.resources import grammar_folder
 from sygus.saliency.features import sources_of
@@ -123,7 +123,7 @@ def read_methods(text: str, file: str) -> dict[str, Method]:
 def _defined(command: ast.DefineFun, definition: Definition) -> Method:
     check_parameters(definition.parameters, [parameter.position for parameter in command.parameters])
     if definition.sort not in RANKS:
-        fail(f"the method is {definition.sort}", command.position, "it must be a Weight, a Map or a Heatmap")
+        fail(f"the method is {definition.sort}", command.position, f"it must be {EXPLAINED}")
     name, title, control = _annotations(command)
     return replace(expression_method(name, title, body_of(definition)), control=control)
 

@@ -15,7 +15,7 @@ from sygus.language.syntax.parser import parse, parse_term
 from sygus.language.terms import BOOL, INT, REAL, Definition, Literal, Nonterminal, Term, expand, leaf
 from sygus.language.text import term_text
 from sygus.language.theories.cam import CAM
-from sygus.language.theories.ranks import HEATMAP, MAP, WEIGHT
+from sygus.language.theories.ranks import HEATMAP, MAP, SALIENCY, WEIGHT
 from sygus.language.typecheck import check_term
 from sygus.oracles.objective import CamProblem
 from sygus.resources import grammar_names, read_problem
@@ -366,7 +366,7 @@ def test_derivations_spell_the_term_they_derive() -> None:
 def test_the_default_grammar_spans_the_theory() -> None:
     of = load(f"{HEAD}(synth-fun w ((gradient Map) (logit Real)) Weight)(check-synth)").target.grammar
     assert of.start.sort == WEIGHT
-    assert {n.sort for n in of.productions} == {MAP, HEATMAP, WEIGHT, REAL, BOOL}
+    assert {n.sort for n in of.productions} == {MAP, HEATMAP, SALIENCY, WEIGHT, REAL, BOOL}
     assert set(of.smallest()) == set(of.productions)
     for text in (
         "(gap gradient)",

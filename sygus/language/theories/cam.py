@@ -1,7 +1,8 @@
 """The theory CAM: expressions of class activation maps, written for one channel as the papers write them.
 
-Sorts: ``Map``, an h×w map per channel; ``Weight``, a number per channel; ``Heatmap``, an h×w map per picture; ``Real``,
-a number per picture. See the table in :mod:`sygus.language.theories.ranks` for their shapes.
+Sorts: ``Map``, an h×w map per channel; ``Weight``, a number per channel; ``Heatmap``, an h×w map per picture;
+``Saliency``, an H×W map per picture, on the picture's own grid; ``Real``, a number per picture. See the table in
+:mod:`sygus.language.theories.ranks` for their shapes.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from sygus.language.theories.function import (
     named,
 )
 from sygus.language.theories.guards import GUARD, guarded_division, positive_power
-from sygus.language.theories.ranks import HEATMAP, MAP, WEIGHT, pointwise
-from sygus.language.theories.regions import AMONG_CHANNELS, AMONG_PIXELS, CHANNEL_SUM, OVER_CHANNELS, OVER_PIXELS
+from sygus.language.theories.ranks import HEATMAP, MAP, SALIENCY, WEIGHT, pointwise, remedy
+from sygus.language.theories.regions import AMONG_CHANNELS, AMONG_PIXELS, CHANNEL_SUM, OVER_CHANNELS, OVER_PIXELS, UP
 
 
 def _square_root(facts: Facts, a: z3.ArithRef) -> z3.ArithRef:
@@ -60,7 +61,7 @@ def _unary(name: str, **faces: Any) -> Function:
 
 
 def _binary(name: str, **faces: Any) -> Function:
-    """Pointwise, of any ranks."""
+    """Pointwise, of any ranks whose axes are of one place."""
     return Function(name=name, signature=pointwise(2), sorts="σ τ → the axes of both", **faces)
 
 
@@ -134,7 +135,7 @@ CAM_SUM = Macro(
 
 CAM = Theory.of(
     "CAM",
-    (MAP, HEATMAP, WEIGHT, REAL, INT),
+    (MAP, HEATMAP, WEIGHT, SALIENCY, REAL, INT),
     _binary(
         "+",
         doc="Sum.",
@@ -273,6 +274,8 @@ CAM = Theory.of(
     *AMONG_PIXELS,
     *AMONG_CHANNELS,
     CAM_SUM,
+    UP,
     includes=(CORE, COMPARISON),
     numerals=REAL,
+    remedy=remedy,
 )
