@@ -43,6 +43,19 @@ def read_plain(path: Path, most: int) -> bytes:
         UnfitFileError: it is a link, a folder, a pipe or a device, or too large.
         OSError: it is not there, or cannot be read.
     """
+    content = read_head(path, most + 1)
+    if len(content) > most:
+        raise UnfitFileError(f"more than the {most} bytes that it can have")
+    return content
+
+
+def read_head(path: Path, count: int) -> bytes:
+    """The first bytes of a plain file, all of them where it has fewer.
+
+    Raises:
+        UnfitFileError: it is a link, a folder, a pipe or a device.
+        OSError: it is not there, or cannot be read.
+    """
     try:
         handle = os.open(path, _FLAGS)
     except OSError as error:
@@ -52,14 +65,10 @@ def read_plain(path: Path, most: int) -> bytes:
             raise UnfitFileError("a socket or a device") from None
         raise
     try:
-        status = os.fstat(handle)
-        kind = unfit_kind(status.st_mode)
+        kind = unfit_kind(os.fstat(handle).st_mode)
         if kind:
             raise UnfitFileError(kind)
         with open(handle, "rb", closefd=False) as file:
-            content = file.read(most + 1) if status.st_size <= most else b""
+            return file.read(count)
     finally:
         os.close(handle)
-    if max(status.st_size, len(content)) > most:
-        raise UnfitFileError(f"more than the {most} bytes that it can have")
-    return content
