@@ -56,7 +56,7 @@ _LONGEST = (
     "FROM proposals",
     "SELECT max(length(key)), max(length(metric)), max(length(values_)), max(length(digest)) FROM scores",
 )
-"""What reads every value, and so fails on one that is too long."""
+"""How long the values are; SQLite fails on a text that is too long."""
 
 _MAGIC = b"SQLite format 3\0"
 _HEAD = 100
@@ -69,6 +69,10 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 2,
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
+
+
+FAILURES = (sqlite3.Error, UnicodeError)
+"""What SQLite raises; a message of its that holds bytes of the file may be no text."""
 
 
 class JournalError(SycamError):
@@ -91,11 +95,11 @@ def check(path: Path) -> None:
         connection = _looking(path, waiting)
     except OSError as error:
         raise UnfitJournalError(error.strerror or str(error)) from None
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise UnfitJournalError(str(error)) from None
     try:
         _check_content(connection)
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise UnfitJournalError(str(error)) from None
     finally:
         connection.close()
@@ -157,7 +161,8 @@ def _check_content(connection: sqlite3.Connection) -> None:
     if said != "ok":
         raise UnfitJournalError(f"it is damaged: {said.splitlines()[0]}")
     for query in _LONGEST:
-        connection.execute(query).fetchall()
+        if any(length is not None and length > MOST_OF_A_VALUE for length in connection.execute(query).fetchone()):
+            raise UnfitJournalError(f"a value in it has more than {MOST_OF_A_VALUE} bytes")
 
 
 def _schema(connection: sqlite3.Connection) -> frozenset[tuple[str, ...]]:
@@ -178,7 +183,7 @@ def make(path: Path) -> None:
     """An empty journal; it takes its name when it is whole, so that no kill leaves half of one.
 
     Raises:
-        sqlite3.Error, OSError: that is not possible.
+        sqlite3.Error, OSError: where that is not possible.
     """
     begun = path.with_name(f"{path.name}.begun")
     for beside in ("", "-journal", *_BESIDE):
@@ -244,7 +249,7 @@ def exclusive(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode=MEMORY")  # a lock writes nothing, and a kill leaves nothing beside it
         connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.Error as error:
+    except FAILURES as error:
         connection.close()
         message = f"another run writes to the journal {place} ({error})"
         raise JournalError(message, "wait for it, or give another --out") from None

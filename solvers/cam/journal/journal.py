@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from solvers.cam.journal.file import JournalError, UnfitJournalError, check, exclusive, make, reading, writing
+from solvers.cam.journal.file import FAILURES, JournalError, UnfitJournalError, check, exclusive, make, reading, writing
 from solvers.cam.journal.meta import check_same, rows_of, stated_by
 from solvers.cam.journal.rows import COLUMNS, JournalRows, digest, stored_proposal, stored_scores
 from sygus.oracles.cam import Scores
@@ -61,7 +61,7 @@ class Journal:
             else:
                 make(self.path)
             return writing(self.path)
-        except (sqlite3.Error, OSError, UnfitJournalError) as error:
+        except (*FAILURES, OSError, UnfitJournalError) as error:
             raise self._error("open", error) from None
 
     def __enter__(self) -> Journal:
@@ -150,7 +150,7 @@ class Journal:
     ) -> list[Any]:
         try:
             return (connection or self._connection).execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise self._error("read", error) from None
 
     def _write(self, *statements: tuple[str, list[tuple[Any, ...]]]) -> None:
@@ -160,7 +160,7 @@ class Journal:
             for statement, rows in statements:
                 self._connection.executemany(statement, rows)
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except FAILURES as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise self._error("write", error) from None
@@ -175,5 +175,5 @@ def _of_another(path: Path) -> sqlite3.Connection:
     try:
         check(path)
         return reading(path)
-    except (sqlite3.Error, UnfitJournalError) as error:
+    except (*FAILURES, UnfitJournalError) as error:
         raise JournalError(f"--reuse: cannot read the journal {path} ({error})", "name the folder of a run") from None
