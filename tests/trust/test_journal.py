@@ -36,7 +36,10 @@ PROBLEM = """
 (optimize-synth ((! (goal w) :min)))
 """
 PICTURES = 8
-FEW = ("--search-images", str(PICTURES), "--held-out-images", "2", "--device", "cpu", "--budget", "size=4", "--quiet")
+FEW = (
+    *("--search-images", str(PICTURES), "--held-out-images", "2", "--device", "cpu"),
+    *("--budget", "size=4", "--baselines", "gradcam", "--quiet"),
+)
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,12 @@ class Base:
 
 @pytest.fixture(scope="module", autouse=True)
 def _quick() -> Iterator[None]:
-    """The network is loaded once, one method is scored beside what was found, and nothing is drawn."""
+    """The network is loaded once, and nothing is drawn."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SYCAM_SYGUS_CACHE", "")
         loaded = cache(lambda settings: load_subjects(settings))
         patch.setattr("solvers.cam.job.load_subjects", lambda settings, _: loaded(settings))
         patch.setattr("solvers.cam.job.heat_map_figure", lambda *_: None)
-        patch.setattr("solvers.cam.recording.QUICK", "gradcam")
         yield
 
 
