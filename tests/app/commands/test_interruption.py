@@ -30,7 +30,10 @@ def scored(out: Path) -> dict[tuple[str, str], bytes]:
         return {}
     connection = sqlite3.connect(path)
     try:
-        return {(key, metric): values for key, metric, values in connection.execute("SELECT * FROM scores")}
+        return {
+            (key, metric): values
+            for key, metric, values in connection.execute("SELECT key, metric, values_ FROM scores")
+        }
     except sqlite3.OperationalError:
         return {}
     finally:

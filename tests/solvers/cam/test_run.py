@@ -43,7 +43,7 @@ def problem_of(name: str, without_goals: bool = False) -> CamProblem:
 @pytest.fixture
 def started(subjects: Subjects, tmp_path: Path) -> Iterator[Start]:
     """Makes a run of a learner, on few pictures."""
-    with Journal(tmp_path / JOURNAL) as journal:
+    with Journal(tmp_path / JOURNAL, FEW.search_images) as journal:
 
         def make(made: type[Learner], problem: CamProblem, budget: Budget = NO_LIMIT, mode: str = "t") -> Run:
             space = space_of(problem, FEW, subjects.search)
