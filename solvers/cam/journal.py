@@ -48,6 +48,10 @@ class JournalError(SycamError):
     """The journal cannot be opened, read or written."""
 
 
+class UnwrittenError(JournalError):
+    """A batch cannot be written; what was written before it is kept."""
+
+
 class Journal:
     """One run's journal. One writer; readers may look on while the run goes.
 
@@ -154,7 +158,9 @@ class Journal:
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            raise self._error("write", error) from None
+            full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+            message = f"cannot write the journal {self.path} ({'the disk is full: ' if full else ''}{error})"
+            raise UnwrittenError(message, "nothing in it was changed") from None
 
 
 _BUDGET = "--budget"
