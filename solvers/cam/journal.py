@@ -158,7 +158,7 @@ class Journal:
         except sqlite3.Error as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            full = error.sqlite_errorcode == sqlite3.SQLITE_FULL
+            full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
             message = f"cannot write the journal {self.path} ({'the disk is full: ' if full else ''}{error})"
             raise UnwrittenError(message, "nothing in it was changed") from None
 
