@@ -15,16 +15,20 @@ from solvers.cam.learners import chosen_learner
 from solvers.cam.recording import record_of
 from solvers.cam.run import Progress
 from solvers.cam.search import search
-from solvers.cam.settings import Settings, resolve
+from solvers.cam.settings import LARGEST_SIZE, Settings, resolve
 from solvers.cam.solution import Solution
+from solvers.cam.starts import starts_of
 from solvers.cam.subjects import Subjects, load_subjects, subject_notes
 from sygus.errors import OptionError, SycamError
 from sygus.export.figures import FIGURE_METHODS, FIGURE_PICTURES, heat_map_figure
 from sygus.export.gallery import Gallery
 from sygus.export.listing import check_listing, write_listing
 from sygus.export.record import Record
+from sygus.language.elaborate import load_definitions
 from sygus.language.problem import Problem
+from sygus.language.terms import Definition
 from sygus.oracles.objective import CamProblem
+from sygus.resources import read_problem
 from sygus.saliency.networks import Network
 from sygus.writing import make_folder, write_file
 
@@ -45,6 +49,7 @@ class JobOptions:
         reuse: folders of other runs whose scores are used too.
         listing: a file for every distinct expression.
         certify: ask Z3 about what was pruned as equal to the answer.
+        start: a file of formulas that are proposed first, beside those that the problem's file defines.
         allow_file_options: the file's own options may name modules, folders and hubs.
     """
 
@@ -53,6 +58,7 @@ class JobOptions:
     reuse: Sequence[str] = ()
     listing: str | None = None
     certify: bool = False
+    start: str | None = None
     allow_file_options: bool = False
 
 
@@ -110,6 +116,7 @@ def execute(
         note(line)
     if options.listing is not None:
         check_listing(Path(options.listing))
+    starts = starts_of(problem, _definitions(options.start), settings.limits.size or LARGEST_SIZE)
     chosen_learner(settings.strategy)  # a class of the user's that is none is said before anything is loaded
     folder = _folder(problem, settings, options.out, options.resume)
     subjects = load_subjects(settings, problem.references)
@@ -118,7 +125,7 @@ def execute(
     for metric in problem.metrics.values():
         metric.require(subjects.search.subject)
         metric.require(subjects.held_out.subject)
-    for line in subject_notes(subjects):
+    for line in (*subject_notes(subjects), *starts.notes):
         note(line)
     make_folder(folder, "--out")
     goals = tuple(goal.label for goal in problem.goals)
@@ -126,7 +133,7 @@ def execute(
     try:
         with display(goals) as report:
             reuse = [Path(run) for run in options.reuse]
-            solution = search(problem, settings, subjects, folder, report, reuse, options.certify)
+            solution = search(problem, settings, subjects, folder, report, reuse, starts.found, options.certify)
         write_file(folder / ANSWER, solution.answer + "\n")
         return _write(folder, solution, subjects, options.listing)
     except KeyboardInterrupt as error:
@@ -139,6 +146,18 @@ def execute(
         raise
     except SycamError as error:
         raise BrokenOffError(error.message, error.hint, folder, solution) from error
+
+
+def _definitions(start: str | None) -> list[Definition]:
+    """The macros over features of a file of formulas.
+
+    Raises:
+        SycamError: it cannot be read; what is wrong, and where.
+    """
+    if start is None:
+        return []
+    name, text = read_problem(start, "--start")
+    return load_definitions(text, name)
 
 
 def _write(folder: Path, solution: Solution, subjects: Subjects, listing: str | None) -> Finished:

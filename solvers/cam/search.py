@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -16,8 +17,10 @@ from solvers.cam.race import Mode, Racer
 from solvers.cam.run import Ending, Progress, Run
 from solvers.cam.settings import Settings
 from solvers.cam.solution import Solution
+from solvers.cam.starts import Start
 from solvers.cam.subjects import Subjects
 from sygus.language.terms import Term
+from sygus.language.text import term_text
 from sygus.oracles.cam import CamOracle, domains, probes
 from sygus.oracles.certificate import Certificate, certify
 from sygus.oracles.equivalence import Equivalence
@@ -58,6 +61,7 @@ def search(
     out: Path,
     report: Callable[[Progress], None] = lambda _: None,
     reuse: Sequence[Path] = (),
+    starts: Sequence[Start] = (),
     certify_aliases: bool = False,
 ) -> Solution:
     """Search for the best term.
@@ -71,6 +75,7 @@ def search(
         out: an existing folder, for the journal.
         report: called after every batch.
         reuse: folders of other runs whose scores may be used; a score depends on nothing that its key does not hold.
+        starts: formulas that are proposed before the learner is asked.
         certify_aliases: ask Z3 about every term that was pruned because it behaves like the answer.
 
     Raises:
@@ -78,13 +83,14 @@ def search(
         OptionError: the learner fails, or proposes what it may not.
     """
     oracle = subjects.search
-    space = space_of(problem, settings, oracle)
+    space = replace(space_of(problem, settings, oracle), starts=tuple(start.term for start in starts))
     learner = started(chosen_learner(settings.strategy), space, settings.strategy)
     racer = Racer.of(cast("Mode", settings.race), len(oracle.subject.images), settings.seed)
     protocol = describe(problem, settings, subjects)
     spending = Spending(settings.limits)
     with Journal(out / JOURNAL, [run / JOURNAL for run in reuse]) as journal:
-        journal.begin({name: protocol[name] for name in ("problem", "settings", "fingerprints", "versions")})
+        stated = {name: protocol[name] for name in ("problem", "settings", "fingerprints", "versions")}
+        journal.begin(stated | {"starts": {start.name: term_text(start.term) for start in starts}})
         run = Run(problem, oracle, space, learner, racer, spending, journal, report)
         try:
             ending, conclusion = run.execute()
@@ -92,7 +98,9 @@ def search(
             ending, conclusion = Ending.INTERRUPTED, Ending.INTERRUPTED.value
     accounting = {
         "proposed": sum(run.fates.values()),
+        **({"given at the start": len(starts)} if starts else {}),
         **{str(fate): count for fate, count in run.fates.items()},
+        **({"constants tuned": run.tuner.evaluations} if run.tuner.evaluations else {}),
         **learner.status(),
         "forwards": spending.forwards,
         "seconds": round(spending.seconds, 2),

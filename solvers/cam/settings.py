@@ -14,6 +14,10 @@ from solvers.cam.learners import learner_names
 from sygus.errors import OptionError, guess
 from sygus.language.problem import Problem
 from sygus.oracles.equivalence import Equivalence
+from sygus.oracles.methods import find_methods
+
+AUTO = "auto"
+"""As baselines: the quick methods, and expressions whose costly features the grammar reads, so measures anyway."""
 
 RACES = ("t", "bound", "off")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -35,6 +39,7 @@ class Settings:
         race: how candidates race.
         equivalence: which terms count as alike.
         metric: scores in place of the one metric that the file declares.
+        baselines: the methods of the table: ``auto``, ``quick``, ``all``, or their names.
         seed: of the pictures, their order, the probes and the learner.
         device: where to compute.
     """
@@ -51,6 +56,7 @@ class Settings:
     race: str = "t"
     equivalence: str = "map"
     metric: str | None = None
+    baselines: str = AUTO
     seed: int = 0
     device: str = "auto"
 
@@ -61,6 +67,8 @@ class Settings:
         _choice("--equivalence", self.equivalence, tuple(Equivalence))
         _choice("--device", self.device, DEVICES)
         _choice("--target", self.target, ("predicted", "label"))
+        if self.baselines != AUTO:
+            find_methods(self.baselines, "--baselines")
         if self.seed < 0:
             raise OptionError(f"--seed: {self.seed} is negative", "give a whole number of at least 0")
         self.limits  # noqa: B018 - reads the budget now, so that a bad one is an error here

@@ -146,6 +146,22 @@ OPTIONS = (
         help="In place of the one metric of FILE: a name, or package.module:function.",
     ),
     Option(
+        name="baselines",
+        kind=TEXT,
+        side=Side.CAM,
+        metavar="M",
+        help="Methods in the table: auto, quick, all, or names separated by commas.",
+        wanted="a text, as 'all' or 'gradcam,scorecam'",
+    ),
+    Option(
+        name="start",
+        kind=PLACE,
+        side=Side.CAM,
+        metavar="FILE",
+        help="Propose the formulas that FILE defines first, where the grammar derives them.",
+        wanted="a file of define-fun",
+    ),
+    Option(
         name="out",
         kind=PLACE,
         side=Side.CAM,

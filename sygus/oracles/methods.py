@@ -36,6 +36,7 @@ class Method:
         quick: whether it costs a few passes a picture and applies to every network.
         check: raises OptionError where it does not apply to a subject's network.
         control: whether it explains nothing and only shows what a metric rewards.
+        features: what an expression reads, and what that is derived from; none of other methods.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Method:
     quick: bool
     check: Callable[[CamOracle], None]
     control: bool = False
+    features: frozenset[str] = frozenset()
 
     def score(self, oracle: CamOracle, metric: Metric) -> Scores:
         """The score of each picture, (N,)."""
@@ -65,7 +67,8 @@ def expression_method(name: str, title: str, expression: Term) -> Method:
                 oracle.measured[feature.name]
 
     quick = not any(feature.slow or feature.conditional for feature in features)
-    return Method(name, title, saliency_of(expression), quick, check)
+    names = frozenset(feature.name for feature in features)
+    return Method(name, title, saliency_of(expression), quick, check, features=names)
 
 
 def _map_method(entry: MapMethod) -> Method:
@@ -160,8 +163,12 @@ ALL, QUICK = "all", "quick"
 """Every method; and those that cost a few passes a picture and apply to every network."""
 
 
-def find_methods(names: str) -> list[Method]:
+def find_methods(names: str, option: str = "--methods") -> list[Method]:
     """The methods of a comma-separated list of names, with options as ``sscam(n=8)``; or :data:`ALL` or :data:`QUICK`.
+
+    Args:
+        names: these.
+        option: that holds them, for messages.
 
     Raises:
         OptionError: an unknown one, or a wrong option.
@@ -172,7 +179,7 @@ def find_methods(names: str) -> list[Method]:
     try:
         return [_found(name) for name in split_calls(names)]
     except OptionError as error:
-        raise OptionError(f"--methods: {error.message}", error.hint) from None
+        raise OptionError(f"{option}: {error.message}", error.hint) from None
 
 
 def _found(text: str) -> Method:
@@ -188,24 +195,27 @@ def _found(text: str) -> Method:
     return _map_method(entry.configured(given))
 
 
-def applicable_methods(names: str, oracle: CamOracle, note: Callable[[str], None]) -> list[Method]:
+def applicable_methods(
+    names: str, oracle: CamOracle, note: Callable[[str], None], option: str = "--methods"
+) -> list[Method]:
     """The methods of :func:`find_methods` that apply to a subject's network.
 
     Args:
         names: as there.
         oracle: the subject.
         note: told which methods of a group are left out, and why.
+        option: that names them, for messages.
 
     Raises:
         OptionError: an unknown method, or one that is named and does not apply.
     """
     found = []
-    for method in find_methods(names):
+    for method in find_methods(names, option):
         try:
             method.check(oracle)
         except OptionError as error:
             if names not in (ALL, QUICK):
-                raise OptionError(f"--methods: '{method.name}': {error.message}", error.hint) from None
+                raise OptionError(f"{option}: '{method.name}': {error.message}", error.hint) from None
             note(f"{method.title} is left out: {error.message}; {error.hint}")
         else:
             found.append(method)

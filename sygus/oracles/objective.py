@@ -272,7 +272,7 @@ class Objectives:
     def weight(self, candidate: Term, keyword: str) -> float:
         """The weight of the candidate's derivation."""
         problem = self.problem.problem
-        derivation = problem.target.grammar.derive(candidate)
+        derivation = problem.target.written.derive(candidate)
         if derivation is None:
             raise ValueError(f"the grammar does not derive {candidate!r}")
         return derivation.weight(keyword, problem.weights[keyword])

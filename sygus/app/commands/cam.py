@@ -93,8 +93,8 @@ def _show(finished: Finished, console: Console, say: Callable[[str], None], verb
         say(f"LaTeX: {weight_equation(solution.best.term)}")
     say(f"search ended: {solution.conclusion}")
     for note in record.notes:
-        if note.startswith(WARNING):
-            say(note)
+        if note.startswith(WARNING) or note not in solution.protocol["notes"]:
+            say(marked(note))
     if solution.certificates is not None:
         kinds = Counter(certificate.status for _, certificate in solution.certificates)
         found = ", ".join(f"{kinds[status]} {status}" for status in ("proved", "refuted", "open"))

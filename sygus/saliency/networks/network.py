@@ -25,6 +25,15 @@ from sygus.saliency.networks.split import SplitKind, split
 
 Result = TypeVar("Result")
 
+Score = Callable[[Tensor, Tensor], Tensor]
+"""From logits (n, classes) and targets (n,) to the number of each picture that is differentiated, (n,)."""
+
+
+def target_logit(logits: Tensor, targets: Tensor) -> Tensor:
+    """Y, the logit of the class explained."""
+    return logits.gather(1, targets[:, None])[:, 0]
+
+
 _FOLD_CHECK = 4
 """Pictures that the folded copy is compared on."""
 
@@ -170,7 +179,15 @@ class Network:
         """
         return self._without_gradients(self._from_activation, activation, *self._beside(pictures))
 
-    def gradient(self, activation: Tensor, targets: Tensor, pictures: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def gradient(
+        self,
+        activation: Tensor,
+        targets: Tensor,
+        pictures: Tensor | None = None,
+        *,
+        of: Score = target_logit,
+        curved: bool = False,
+    ) -> tuple[Tensor, Tensor]:
         """The target logit y (N,) and ∂y/∂A (N, K, h, w); only the tail runs, from the activation on.
 
         The network's parameters, their gradients and its mode are left as they were.
@@ -179,11 +196,14 @@ class Network:
             activation: of the layer.
             targets: (N,).
             pictures: (N, 3, H, W) that it is of; needed if :attr:`needs_pictures`.
+            of: what is differentiated in place of the logit.
+            curved: give H·A in place of the gradient, H the Hessian with respect to A.
 
         Raises:
             OptionError: the pictures are needed.
         """
-        return self._differentiated(self._from_activation, activation, targets, *self._beside(pictures))
+        beside = self._beside(pictures)
+        return self._differentiated(self._from_activation, activation, targets, *beside, of=of, curved=curved)
 
     def input_gradient(self, pictures: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """The target logit y (N,) and ∂y/∂x (N, 3, H, W), through the whole network."""
@@ -253,21 +273,29 @@ class Network:
         return self.fitting(run)[: len(inputs[0])]
 
     def _differentiated(
-        self, function: Callable[..., Tensor], inputs: Tensor, targets: Tensor, *beside: Tensor
+        self,
+        function: Callable[..., Tensor],
+        inputs: Tensor,
+        targets: Tensor,
+        *beside: Tensor,
+        of: Score = target_logit,
+        curved: bool = False,
     ) -> tuple[Tensor, Tensor]:
         def run() -> tuple[Tensor, Tensor]:
-            logits, gradients = [], []
+            scores, gradients = [], []
             for chunk, chosen, *others in self._chunks(inputs, targets, *beside):
                 leaf = chunk.detach().clone().requires_grad_()
                 with torch.enable_grad():
-                    logit = self._passed(function, leaf, *others).gather(1, chosen[:, None])[:, 0]
-                    (gradient,) = torch.autograd.grad(logit.sum(), leaf)
-                logits.append(logit.detach().float())
+                    score = of(self._passed(function, leaf, *others), chosen)
+                    (gradient,) = torch.autograd.grad(score.sum(), leaf, create_graph=curved)
+                    if curved:
+                        gradient = _along(gradient, leaf)
+                scores.append(score.detach().float())
                 gradients.append(gradient.float())
-            return torch.cat(logits), torch.cat(gradients)
+            return torch.cat(scores), torch.cat(gradients)
 
-        logits, gradients = self.fitting(run)
-        return logits[: len(inputs)], gradients[: len(inputs)]
+        scores, gradients = self.fitting(run)
+        return scores[: len(inputs)], gradients[: len(inputs)]
 
     def _passed(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         with blamed(f"--network: '{self.name}' fails on a pass of {len(inputs[0])} pictures", ALWAYS):
@@ -287,6 +315,15 @@ class Network:
         if missing:
             rows = torch.cat([rows, rows[:1].expand(missing, *rows.shape[1:])])
         return rows.contiguous(memory_format=torch.channels_last) if rows.ndim == 4 else rows
+
+
+def _along(gradient: Tensor, leaf: Tensor) -> Tensor:
+    """H·A, of the gradient at the leaf A; 0 where the gradient does not depend on it."""
+    if not gradient.requires_grad:
+        return torch.zeros_like(leaf)
+    slope = (gradient * leaf.detach()).sum()
+    (curvature,) = torch.autograd.grad(slope, leaf, allow_unused=True, materialize_grads=True)
+    return curvature
 
 
 def make_network(
