@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
 import os
 import signal
@@ -20,6 +21,10 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 _LOST = {errno.EPIPE: "", errno.EIO: "", errno.ENOSPC: "the disk is full", errno.EDQUOT: "the quota is used up"}
 _LOST |= {errno.EFBIG: "it is larger than this process may write a file"}
 """What befalls standard output, in words; "" where its reader is gone, to whom there is nothing to say."""
+
+
+AGAIN = 0.02
+"""Seconds after which a signal comes again whose interrupt was lost."""
 
 
 class Heedless:
@@ -79,7 +84,9 @@ def ended() -> Iterator[None]:
         raise KeyboardInterrupt
 
     before, stderr = _handlers(), sys.stderr
+    again = _Again(came)
     try:
+        sys.unraisablehook = again.note
         for number in before:
             signal.signal(number, hear)
         sys.stderr = Heedless(stderr)
@@ -94,9 +101,46 @@ def ended() -> Iterator[None]:
         _say("interrupted" if came[:1] in ([], [signal.SIGINT]) else f"interrupted by {signal.Signals(came[0]).name}")
         raise SystemExit(_status(came, ExitStatus.INTERRUPTED)) from None
     finally:
+        again.leave()
         sys.stderr = stderr
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class _Again:
+    """Sends a signal again whose interrupt was lost: in finalisers, and in callbacks of weak references as of imports.
+
+    Args:
+        came: the signals so far.
+    """
+
+    def __init__(self, came: list[int]) -> None:
+        self.came = came
+        self.before = sys.unraisablehook
+        self.timer: threading.Timer | None = None
+
+    def note(self, lost: Any) -> None:
+        """Told of every exception that Python cannot raise."""
+        if not (self.came and issubclass(lost.exc_type, KeyboardInterrupt)):
+            self.before(lost)
+            return
+        self.timer = threading.Timer(AGAIN, _send, (self.came[0],))
+        self.timer.daemon = True
+        self.timer.start()
+
+    def leave(self) -> None:
+        """Send none any more."""
+        if self.timer is not None:
+            self.timer.cancel()
+        sys.unraisablehook = self.before
+
+
+def _send(number: int) -> None:
+    """Send a signal to the main thread, which may be waiting for the system."""
+    if sys.platform == "win32":
+        _thread.interrupt_main(number)
+    else:
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
 
 
 def _status(came: list[int], code: Any) -> Any:

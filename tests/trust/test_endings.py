@@ -171,6 +171,29 @@ def test_an_interrupt_that_a_library_makes_another_error_of_is_one() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+class Lost:
+    """Interrupted while it is finalised, where Python ignores exceptions."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        sum(range(10))
+
+
+def test_an_interrupt_that_is_lost_comes_again(capfd: pytest.CaptureFixture[str]) -> None:
+    before, began = sys.unraisablehook, time.monotonic()
+
+    def lose() -> None:
+        Lost()
+        time.sleep(30)
+
+    with pytest.raises(SystemExit) as end, ended():
+        lose()
+    assert end.value.code == 143
+    assert time.monotonic() - began < 10
+    assert capfd.readouterr().err == "interrupted by SIGTERM\n"
+    assert sys.unraisablehook is before
+
+
 def test_errors_without_a_signal_stay_errors() -> None:
     with pytest.raises(ZeroDivisionError), ended():
         raise ZeroDivisionError
