@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from dataclasses import dataclass, field, fields
@@ -41,6 +42,8 @@ class Budget:
             if match is None or match[1] not in names or (match[3] and match[1] != "time"):
                 raise OptionError(f"--budget: cannot read '{part}'", f"write {', '.join(f'{n}=…' for n in names)}")
             value = float(match[2]) * _UNITS[match[3]]
+            if not math.isfinite(value):
+                raise OptionError(f"--budget: {match[1]} is too large", f"leave {match[1]} out for no limit")
             if value <= 0:
                 raise OptionError(f"--budget: {match[1]} is zero", f"give {match[1]} at least 1")
             if match[1] != "time" and value != int(value):

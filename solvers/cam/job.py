@@ -162,8 +162,8 @@ def _definitions(start: str | None) -> list[Definition]:
 
 def _write(folder: Path, solution: Solution, subjects: Subjects, listing: str | None) -> Finished:
     """Score what was found beside the baselines, and write everything into the run's folder."""
-    with Journal(folder / JOURNAL) as journal:
-        proposals = journal.proposals()
+    with Journal(folder / JOURNAL, len(subjects.search.subject.images)) as journal:
+        proposals = journal.proposals(len(solution.problem.goals))
     record, gallery = record_of(solution, subjects, proposals)
     record.write(folder)
     gallery.write(folder)

@@ -88,7 +88,7 @@ def search(
     racer = Racer.of(cast("Mode", settings.race), len(oracle.subject.images), settings.seed)
     protocol = describe(problem, settings, subjects)
     spending = Spending(settings.limits)
-    with Journal(out / JOURNAL, [run / JOURNAL for run in reuse]) as journal:
+    with Journal(out / JOURNAL, len(oracle.subject.images), [run / JOURNAL for run in reuse]) as journal:
         stated = {name: protocol[name] for name in ("problem", "settings", "fingerprints", "versions")}
         journal.begin(stated | {"starts": {start.name: term_text(start.term) for start in starts}})
         run = Run(problem, oracle, space, learner, racer, spending, journal, report)

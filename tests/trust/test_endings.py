@@ -230,7 +230,7 @@ def test_answers_so_far_stay(number: signal.Signals, tmp_path: Path) -> None:
     assert messages == "interrupted\n"
 
 
-SEARCH = ("gradcam_plus", "--budget", "size=9", "--search-images", "16", "--held-out-images", "4", "--device", "cpu")
+SEARCH = ("channel_weights", "--budget", "size=9", "--search-images", "16", "--held-out-images", "4", "--device", "cpu")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -244,7 +244,7 @@ def test_a_search_ends_with_the_best_so_far(number: signal.Signals, tmp_path: Pa
     assert re.fullmatch(r"\(\(\S+ \d+\) \(define-fun w .*\)\)\n", answer)
     assert (tmp_path / "run" / "answer.sy").read_text() == answer
     assert json.loads((tmp_path / "run" / "solution.json").read_text())["ended"] == "interrupted"
-    assert re.search(r"^resume: sycam-sygus gradcam_plus .* --out run --resume$", messages, re.MULTILINE)
+    assert re.search(r"^resume: sycam-sygus channel_weights .* --out run --resume$", messages, re.MULTILINE)
     assert "Traceback" not in messages
 
 

@@ -319,7 +319,7 @@ def test_a_disk_that_is_full_while_the_journal_is_written(tmp_path: Path, monkey
         return connection
 
     out = tmp_path / "run"
-    options = ("gradcam_plus", *TINY, "--budget", "size=5", "--out", out)
+    options = ("channel_weights", *TINY, "--budget", "size=5", "--out", out)
     monkeypatch.setattr(sqlite3, "connect", connect)
     broken = run(*options)
     monkeypatch.undo()
