@@ -19,6 +19,7 @@ from sygus.language.syntax import parse_answer
 from sygus.language.text import term_text
 from sygus.oracles.expressions import read_expression
 from sygus.resources import read_problem
+from sygus.writing import WriteError
 
 SMALL = ("--budget", "size=5", "--search-images", "32", "--held-out-images", "32", "--device", "cpu")
 
@@ -152,14 +153,14 @@ def test_a_listing_that_cannot_be_written_is_said_before_the_search(tmp_path: Pa
 
 def test_what_fails_after_the_search_does_not_cost_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise WriteError("cannot write it")
 
     monkeypatch.setattr("sygus.export.gallery.Gallery.write", fails)
     out = tmp_path / "run"
     result = CliRunner().invoke(main, ["channel_weights", *SMALL, "--budget", "size=3", "--out", str(out)])
     assert result.exit_code == 2
     assert result.stdout == (out / "answer.sy").read_text()
-    assert "cannot write to" in result.stderr
+    assert "cannot write it; what was scored is kept" in result.stderr
     assert "resume: sycam-sygus channel_weights --search-images 32" in result.stderr
 
 
