@@ -9,12 +9,13 @@ system would end the process, or another one.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -22,6 +23,12 @@ from types import FrameType
 
 MEMORY_SHARE = 0.8
 """Of the memory that is free when a command begins, what it may take."""
+
+CUSHION = 1 << 24
+"""Bytes that are left where small objects have taken all the others; of little memory an eighth."""
+
+SOON = 0.001
+"""Seconds of the processor after which what calls the collector of garbage is back."""
 
 LARGEST_LIMIT = 1 << 60
 """Bytes of a limit that the system can hold; no machine comes near."""
@@ -120,13 +127,45 @@ def bounded_memory(most: int | None = None) -> Iterator[None]:
     import resource
 
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    limit = held + most if hard < 0 else min(held + most, hard)
     token = _OUTSIDE.set(before)
     try:
-        resource.setrlimit(resource.RLIMIT_DATA, (held + most if hard < 0 else min(held + most, hard), hard))
-        yield
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+        with _warned(limit - min(CUSHION, most // 8)):
+            yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (before, hard))
         _OUTSIDE.reset(token)
+
+
+@contextmanager
+def _warned(most: int) -> Iterator[None]:
+    """Raise a MemoryError in this thread, once, where small objects come to take so much: some room is left then.
+
+    Without any room CPython 3.11 tries for ever to enter the block that handles the error. The collector of garbage
+    knows when there are many objects more, but what it calls can raise nothing; a signal shortly afterwards can.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def look(phase: str, about: Mapping[str, int]) -> None:
+        if phase == "stop" and about["generation"] and (_held() or 0) > most:
+            gc.callbacks.remove(look)
+            signal.setitimer(signal.ITIMER_VIRTUAL, SOON)
+
+    def full(_: int, __: FrameType | None) -> None:
+        raise MemoryError
+
+    handler = signal.signal(signal.SIGVTALRM, full)
+    gc.callbacks.append(look)
+    try:
+        yield
+    finally:
+        if look in gc.callbacks:
+            gc.callbacks.remove(look)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, handler)
 
 
 def _held() -> int | None:
@@ -138,10 +177,9 @@ def _held() -> int | None:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory is over: Python's own, or that of Z3, which has no type for it."""
-    return isinstance(error, MemoryError) or (
-        type(error).__name__ == "Z3Exception" and "out of memory" in str(error).lower()
-    )
+    """Whether an error says that memory is over: Python's own, of a thread's stack, or Z3's, which has no type."""
+    said = {"Z3Exception": "out of memory", "RuntimeError": "can't start new thread"}.get(type(error).__name__)
+    return isinstance(error, MemoryError) or (said is not None and said in str(error).lower())
 
 
 def _waited(seconds: float) -> float:

@@ -13,6 +13,8 @@ SUFFIX = ".sy"
 LARGEST_TEXT = 1 << 28
 """Bytes of a file that is read as a text."""
 
+_PART = 1 << 20
+
 
 def read_text(path: str | Path) -> str:
     """The text of a file; of a device that never ends, or of a file by mistake, no more than a limit is read.
@@ -21,10 +23,12 @@ def read_text(path: str | Path) -> str:
         OSError: it cannot be read, or is larger than :data:`LARGEST_TEXT`.
         UnicodeDecodeError: it is no text.
     """
+    data = bytearray()
     with Path(path).open("rb") as file:
-        data = file.read(LARGEST_TEXT + 1)
-    if len(data) > LARGEST_TEXT:
-        raise OSError(errno.EFBIG, f"it has more than {LARGEST_TEXT >> 20} MB")
+        while part := file.read(_PART):  # what is asked for at once, is taken at once
+            data += part
+            if len(data) > LARGEST_TEXT:
+                raise OSError(errno.EFBIG, f"it has more than {LARGEST_TEXT >> 20} MB")
     return data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -212,7 +212,7 @@ OPTIONS = (
         kind=COUNT,
         side=Side.ORDINARY,
         metavar="MB",
-        help="Megabytes that may be taken; by default most of what is free.",
+        help="Megabytes that may be taken, at least 64; by default most of what is free.",
     ),
     Option(
         name="size",

@@ -23,6 +23,9 @@ from sygus.language.elaborate import load_answer
 from sygus.language.problem import Problem
 from sygus.oracles.external import OracleTimeError
 
+LEAST_MEGABYTES = 64
+"""Of a limit on memory."""
+
 DEFAULT_SECONDS = 60.0
 PATIENCE = 0.5
 """After the first answer a shorter one is looked for half as long again as the first one took."""
@@ -49,6 +52,11 @@ class OrdinaryOptions:
     certify: bool = False
     allow_external_oracles: bool = False
     memory: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse so little memory that not even a thread could be started; Z3 would end the process."""
+        if self.memory is not None and self.memory < LEAST_MEGABYTES:
+            raise OptionError(f"--memory: {self.memory} MB are too little", f"give at least {LEAST_MEGABYTES}")
 
     def limits(self) -> Limits:
         """The limits of a search that begins at this moment."""
@@ -288,7 +296,7 @@ def _over(error: Exception) -> list[str]:
     return ["out of memory: give it more by --memory, or ask for less by --size"]
 
 
-_SPENT = (OutOfTimeError, MemoryError, z3.Z3Exception, ValueError)
+_SPENT = (OutOfTimeError, MemoryError, z3.Z3Exception, ValueError, RuntimeError)
 """What :func:`_over` looks at."""
 
 

@@ -39,8 +39,8 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, str]]:
         counts["elaborated", Path(script.file).stem] += 1
         return elaborator(script)
 
-    def counting_read(path: Path) -> str:
-        counts["read", path.stem] += 1
+    def counting_read(path: str | Path) -> str:
+        counts["read", Path(path).stem] += 1
         return read_text(path)
 
     monkeypatch.setattr(elaborate, "parse", counting_parse)

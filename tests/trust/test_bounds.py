@@ -285,6 +285,7 @@ def test_any_memory_may_be_given(tmp_path: Path) -> None:
     file = written(tmp_path, problem(ONE))
     assert in_this_process(file, "--memory", "9" * 30).exit_code == 0
     assert in_this_process(file, "--memory", "0").exit_code == 2
+    assert "63 MB are too little; give at least 64" in in_this_process(file, "--memory", "63").stderr
     before = resource.getrlimit(resource.RLIMIT_DATA)
     with bounded_memory(1 << 70):
         assert resource.getrlimit(resource.RLIMIT_DATA) == before

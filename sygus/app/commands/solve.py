@@ -9,7 +9,7 @@ from typing import Any
 
 from solvers.cegis.limits import OutOfTimeError
 from sygus.app.dispatch import asked, read
-from sygus.app.ordinary import DEFAULT_SECONDS
+from sygus.app.ordinary import DEFAULT_SECONDS, LEAST_MEGABYTES
 from sygus.app.statuses import ExitStatus
 from sygus.app.terminal import echo
 from sygus.bounds import alarm, bounded_memory, last_resort, long_numbers
@@ -32,7 +32,7 @@ def run_solve(file: str, given: Mapping[str, Any]) -> ExitStatus:
     megabytes = given.get("memory")
     seconds = given.get("time") or DEFAULT_SECONDS
     with ExitStack() as bounds:
-        bounds.enter_context(bounded_memory(megabytes << 20 if megabytes else None))
+        bounds.enter_context(bounded_memory(max(megabytes, LEAST_MEGABYTES) << 20 if megabytes else None))
         bounds.enter_context(long_numbers())
         bounds.enter_context(last_resort(seconds, lambda: _spent("out of time: Z3 does not stop")))
         try:

@@ -25,7 +25,7 @@ Signature = Callable[[tuple[Sort, ...]], Sort | None]
 Shapes = Callable[[Collection[Sort]], Iterable[tuple[Sort, ...]]]
 """Argument sorts worth trying, among some sorts: at least those that are accepted with a result among them.
 
-Sorts are many where a file declares many; trying all all_shapes would take the cube of their number.
+Sorts are many where a file declares many; trying all would take the cube of their number.
 """
 
 MOST_ARGUMENTS = 3
