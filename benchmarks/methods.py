@@ -37,13 +37,6 @@ FURTHER = (
     "path-gradient",
     "eigen",
 )
-    "log-probability-gradient",
-    "rival-gradient",
-    "hessian-activation",
-    "noise-gradient",
-    "path-gradient",
-    "eigen",
-)
 """Each measured beside the gradient features, so that what it adds is a difference of two rows."""
 
 TARGETS = {"gradient features": 1.3, "Ablation-CAM": 2.0}

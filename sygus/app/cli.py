@@ -15,6 +15,7 @@ from sygus.app.options import BY_NAME, OPTIONS, SUBJECTS, Option, Side, by_flag
 from sygus.app.signals import ended
 from sygus.app.statuses import ExitStatus
 from sygus.app.terminal import echo
+from sygus.bounds import out_of_memory
 from sygus.errors import SycamError, guess
 from sygus.export.forms import FORMS
 
@@ -96,6 +97,11 @@ class _Commands(click.Group):
                 raise
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             echo(f"error: {OUT_OF_MEMORY} ({reason}); {LESS_MEMORY}", err=True)
+            ctx.exit(ExitStatus.BAD_INPUT)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            echo("error: the memory that is free does not suffice; ask for less, or free some", err=True)
             ctx.exit(ExitStatus.BAD_INPUT)
 
 
@@ -201,7 +207,7 @@ def solve(file: str, **given: Any) -> None:
 @main.command()
 @click.argument("file", shell_complete=_complete_file)
 @click.argument("answer")
-@click.option("--time", "seconds", default=60.0, show_default=True, metavar="S", help="Seconds that Z3 may take.")
+@click.option("--time", "seconds", default=60.0, show_default=True, metavar="S", help="Seconds that it may take.")
 def verify(file: str, answer: str, seconds: float) -> None:
     """Check ANSWER, a file with (define-fun …), against the constraints and the grammar of FILE.
 
