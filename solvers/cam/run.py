@@ -24,6 +24,7 @@ from sygus.oracles.cam import CamOracle, HeatMaps, Scores
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.objective import CamProblem, Objectives
 from sygus.saliency.metrics import Metric
+from sygus.saliency.metrics.checked import limits
 
 BATCH = 32
 """Proposals judged together; they race against the leader that there was when the batch began."""
@@ -223,7 +224,7 @@ class Run:
 
     def _known(self, heat: HeatMaps, metric: Metric) -> Scores:
         """What the journal knows of these maps, NaN for the rest."""
-        stored = self.journal.scores(heat.key, self.oracle.identity(metric))
+        stored = self.journal.scores(heat.key, self.oracle.identity(metric), *limits(metric))
         return stored if stored is not None else np.full(len(self.racer.order), np.nan, np.float32)
 
     def _scored(self, entry: _Entry) -> Judged:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from solvers.cam.job import prepare
 from solvers.cam.settings import Settings
 from sygus.app.display import Display
 from sygus.app.terminal import echo
@@ -24,6 +24,7 @@ from sygus.saliency.images.single import read_pictures
 from sygus.saliency.metrics import Subject
 from sygus.saliency.networks import Network, load_network
 from sygus.saliency.progress import track
+from sygus.writing import make_folder, write_file
 
 FIGURE = "heatmaps.png"
 
@@ -79,7 +80,7 @@ def run_explain(options: ExplainOptions) -> None:
     for row, evaluation in zip(rows, evaluations, strict=True):
         for index in evaluation.empty.nonzero()[:, 0].tolist():
             echo(f"note: {row.title}: the map of {images.ids[index]} is constant, drawn as black", err=True)
-    folder = prepare(Path(options.out))
+    folder = make_folder(Path(options.out), "--out")
     if options.grid:
         rows_of_heat_maps(
             images.pictures,
@@ -94,7 +95,9 @@ def run_explain(options: ExplainOptions) -> None:
     for index, name in enumerate(images.ids):
         for row, evaluation in zip(rows, evaluations, strict=True):
             path = folder / f"{index + 1:03d}-{_file_name(name)}-{_file_name(row.name)}.png"
-            overlay(images.pictures[index], evaluation.saliency[index], style).save(path)
+            picture = io.BytesIO()
+            overlay(images.pictures[index], evaluation.saliency[index], style).save(picture, "PNG")
+            write_file(path, picture.getvalue())
     echo(f"heat maps: {len(images.ids) * len(rows)} pictures in {folder}", err=True)
 
 
