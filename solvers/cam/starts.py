@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sygus.language.problem import Grammar
-from sygus.language.terms import Definition, Sort, Term, Variable, expand, subterms, term
+from sygus.language.terms import Definition, Term, Variable, expand, subterms, term
 from sygus.language.theories.cam import CAM
-from sygus.language.theories.ranks import HEATMAP, SALIENCY
 from sygus.oracles.objective import CamProblem
 
 
@@ -61,18 +60,21 @@ def _derived(definition: Definition, grammar: Grammar) -> Term | None:
 
 def _forms(body: Term, grammar: Grammar) -> Iterator[Term]:
     """What a body may be written as; a grammar may name a macro or write it out."""
-    ways = ((),) if body.sort == grammar.start.sort else WAYS.get(grammar.start.sort, ())
-    for one in (_applied(functions, body) for functions in ways):
+    same = body.sort == grammar.start.sort
+    for one in (_applied(functions, body) for functions in ([()] if same else WAYS)):
         if one is not None and one.sort == grammar.start.sort:
             yield from (one, expand(one))
 
 
-WAYS: Mapping[Sort, tuple[tuple[str, ...], ...]] = {
-    HEATMAP: (("cam",), ("cam", "relu")),
-    SALIENCY: (("relu", "up"), ("relu", "unit", "up"), ("cam", "relu", "up"), ("cam", "relu", "unit", "up")),
-}
-"""By the sort of what is looked for: functions that make, one after the other, a term of this sort of one of another
-sort that is explained alike."""
+WAYS = (
+    ("cam",),
+    ("cam", "relu"),
+    ("relu", "up"),
+    ("relu", "unit", "up"),
+    ("cam", "relu", "up"),
+    ("cam", "relu", "unit", "up"),
+)
+"""Functions that make, one after the other, a whole map of a term of another sort that is explained alike."""
 
 
 def _applied(functions: Sequence[str], body: Term) -> Term | None:

@@ -11,7 +11,8 @@ from sygus.language.terms import Literal, Term, Variable, expand, fold
 from sygus.language.theories import Function
 from sygus.language.theories.cam import GUARDED
 from sygus.language.theories.function import ATOM, SUM, Latex
-from sygus.saliency.features import FEATURES
+from sygus.language.theories.ranks import parted
+from sygus.oracles.cam import feature_of, is_feature, variables_of
 
 LINE = 52.0
 """The widest formula, in letters, that a line of a paper holds; wider ones are taken apart."""
@@ -110,10 +111,24 @@ def _rendered(node: Term, arguments: list[Latex]) -> Latex:
         return head.latex(*arguments)
     if isinstance(head, Literal):
         return _literal(head)
-    if isinstance(head, Variable) and head.name in FEATURES:
-        return Latex(FEATURES[head.name].latex)
+    if isinstance(head, Variable) and is_feature(head):
+        return Latex(_symbol(head))
     name = str(head.name)
     return Latex(rf"\mathrm{{{name}}}" if name.isascii() and name.isalnum() else rf"\text{{{latex_text(name)}}}")
+
+
+def _symbol(feature: Variable) -> str:
+    """A feature as the papers write it; at a layer that has a name in brackets with that name."""
+    shown, (_, layer) = feature_of(feature.name).latex, parted(feature.name)
+    return rf"\left[{shown}\right]_{{\text{{{layer}}}}}" if layer else shown
+
+
+def symbols(root: Term) -> list[tuple[str, str]]:
+    """What stands in the formula of a term: each feature as it is written there, and what it is."""
+    found = [(_symbol(one), feature_of(one.name).doc, parted(one.name)[1]) for one in variables_of(root)]
+    shown = [(symbol, f"{doc} Of the layer {layer}." if layer else doc) for symbol, doc, layer in found]
+    pixels = [("Z", "The number of pixels of the map.")] if r"\frac{1}{Z}" in latex(root) else []
+    return shown + pixels
 
 
 def _literal(literal: Literal) -> Latex:

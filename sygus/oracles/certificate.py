@@ -22,8 +22,8 @@ from sygus.language.terms import Literal, Sort, Term, Variable, expand, fold
 from sygus.language.theories import Function
 from sygus.language.theories.evaluate import evaluate
 from sygus.language.theories.ranks import rank_of
+from sygus.oracles.cam import feature_of
 from sygus.oracles.safety import Domain, state_domain
-from sygus.saliency.features import FEATURES
 
 CHANNELS, LAYER_SIZE, PICTURE_SIZE = 2, (1, 2), (1, 3)
 EFFORT = 1_000_000
@@ -156,7 +156,7 @@ def _confirmed(left: Term, right: Term, writing: _Writing) -> Certificate:
             channel, pixel = _within(cell, _shape(variable.sort))
             named[str(symbol)] = _number(model.eval(symbol, model_completion=True))
             environment[variable][0, channel, 0, pixel] = named[str(symbol)]
-    if any(FEATURES[variable.name].needs for variable in environment):
+    if any(feature_of(variable.name).needs for variable in environment):
         return Certificate("open")  # the model need not meet a derived feature's definition
     shape = (1, *map(max, _shape(left.sort), _shape(right.sort)))
     values = [evaluate(term, environment, size=PICTURE_SIZE).expand(shape).reshape(-1) for term in (left, right)]

@@ -333,7 +333,7 @@ def test_no_size_of_passes_is_timed_for_a_few_pictures(
     sizes: list[int] = []
     monkeypatch.setattr(
         "sygus.app.explainers.Measurements",
-        lambda network, *_: sizes.append(network.chunk.size) or measured(network, *_),
+        lambda network, *_, **named: sizes.append(network.chunk.size) or measured(network, *_, **named),
     )
     measured = Measurements
     (tmp_path / "answer.sy").write_text("ablation")

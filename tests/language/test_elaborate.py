@@ -118,8 +118,9 @@ REFUSED = [
     (f"{HEAD}{SYNTH}(optimize-synth («true))", "an objective must be a number, this is Bool"),
     # sorts
     (f"{HEAD}(synth-fun w ((gradient «Mapp)) Weight)", "unknown sort 'Mapp'; did you mean 'Map'?"),
-    (f"{HEAD}(synth-fun w () «(Map Real))", "the sort 'Map' takes no arguments; write Map"),
-    (f"{HEAD}(synth-fun w () «(_ Map 3))", "the sort 'Map' takes no arguments; write Map"),
+    (f"{HEAD}(synth-fun w () «(Map Real))", "there is no sort '(Map Real)'; write Map, or (_ Map LAYER)"),
+    (f"{HEAD}(synth-fun w () «(_ Map 3))", "there is no sort '(_ Map 3)'; write Map, or (_ Map LAYER)"),
+    (f"{HEAD}(synth-fun w () «(_ Saliency early))", "the sort 'Saliency' takes no arguments; write Saliency"),
     (f"{HEAD}(declare-oracle-fun drop («->) Real average-drop)", "there is no sort '->'"),
     # terms
     (f"{HEAD}(define-fun f ((x Map)) Map «y)", "unknown symbol 'y'"),

@@ -31,7 +31,19 @@ from sygus.language.theories.function import (
     named,
 )
 from sygus.language.theories.guards import GUARD, guarded_division, positive_power
-from sygus.language.theories.ranks import HEATMAP, MAP, SALIENCY, WEIGHT, pointwise, remedy
+from sygus.language.theories.ranks import (
+    FAMILIES,
+    HEATMAP,
+    MAP,
+    SALIENCY,
+    WEIGHT,
+    at_layer,
+    find_rank,
+    layer_of,
+    named_at,
+    pointwise,
+    remedy,
+)
 from sygus.language.theories.regions import AMONG_CHANNELS, AMONG_PIXELS, CHANNEL_SUM, OVER_CHANNELS, OVER_PIXELS, UP
 
 
@@ -114,22 +126,25 @@ def _power(facts: Facts, a: z3.ArithRef, _: z3.ArithRef) -> z3.ArithRef:
     return power
 
 
-ACTIVATION = Variable("activation", MAP)
-"""The feature maps A that every CAM sums up."""
+def activation_at(layer: str) -> Variable:
+    """The feature maps A of a layer, which every CAM sums up."""
+    return Variable(named_at("activation", layer), at_layer(MAP, layer))
 
 
 def _cam(sorts: tuple[Sort, ...]) -> Definition | None:
-    if sorts not in ((WEIGHT,), (MAP,)):
+    rank = find_rank(sorts[0]) if len(sorts) == 1 else None
+    if rank is None or not rank.channels:
         return None
-    weight = Variable("w", sorts[0])
-    weighted = term(PRODUCT_OF_TWO, (leaf(weight), leaf(ACTIVATION)), MAP)
-    return Definition("cam", (weight,), HEATMAP, term(CHANNEL_SUM, (weighted,), HEATMAP))
+    weight, activation = Variable("w", sorts[0]), activation_at(layer_of(sorts[0]))
+    weighted = term(PRODUCT_OF_TWO, (leaf(weight), leaf(activation)), activation.sort)
+    summed = term(CHANNEL_SUM, (weighted,), at_layer(HEATMAP, layer_of(sorts[0])))
+    return Definition("cam", (weight,), summed.sort, summed)
 
 
 CAM_SUM = Macro(
     name="cam",
     sorts="Weight → Heatmap, Map → Heatmap",
-    doc="The sum Σ_k w_k A_k over the channels that every class activation map ends in.",
+    doc="The sum Σ_k w_k A_k over the channels, of the weight's layer, that every class activation map ends in.",
     build=_cam,
 )
 
@@ -276,6 +291,7 @@ CAM = Theory.of(
     CAM_SUM,
     UP,
     includes=(CORE, COMPARISON),
+    families=FAMILIES,
     numerals=REAL,
     remedy=remedy,
 )

@@ -10,25 +10,27 @@ Map       channel and pixel      (…, K, h, w)
 Saliency  pixel of the picture   (…, 1, H, W)
 ========  =====================  ==============
 
-What lacks an axis broadcasts along it, so ranks join like sets of axes: a Weight and a Heatmap make a Map. Only axes of
-one place join: the picture's pixels are no layer's.
+What lacks an axis broadcasts along it, so ranks join like sets of axes: a Weight and a Heatmap make a Map. A Map, a
+Weight and a Heatmap are of the layer explained, or as (_ Map early) of a layer that has a name. Only axes of one place
+join: the pixels of two layers are not the same, and the picture's are no layer's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import z3
 
 from sygus.language.terms import REAL, Sort
-from sygus.language.theories.function import Facts, Signature
+from sygus.language.theories.function import Facts, Index, Signature, SortFamily
 
 WEIGHT, HEATMAP, MAP, SALIENCY = Sort("Weight"), Sort("Heatmap"), Sort("Map"), Sort("Saliency")
 
-LAYER, PICTURE = "the layer", "the picture"
-"""Whose axes are."""
+PICTURE = "the picture"
+"""The place of what has the picture's pixels; other places are layers, "" the one explained."""
 
 Size = tuple[int, int]
 """Rows and columns of pixels."""
@@ -41,12 +43,12 @@ class Rank:
     Attributes:
         channels: whether there is one of channels.
         pixels: whether there are those of pixels.
-        place: whose they are; "" where there are none.
+        place: whose they are: a layer's, by its name, or :data:`PICTURE`; None where there are none.
     """
 
-    channels: bool = False
-    pixels: bool = False
-    place: str = ""
+    channels: bool
+    pixels: bool
+    place: str | None
 
     def shape(self, channels: int, layer: Size, picture: Size) -> tuple[int, int, int]:
         """The shape of a value, without leading dimensions.
@@ -60,24 +62,31 @@ class Rank:
         return (channels if self.channels else 1, *(pixels if self.pixels else (1, 1)))
 
 
-_RANKS = {
-    REAL: Rank(),
-    WEIGHT: Rank(channels=True, place=LAYER),
-    HEATMAP: Rank(pixels=True, place=LAYER),
-    MAP: Rank(channels=True, pixels=True, place=LAYER),
-    SALIENCY: Rank(pixels=True, place=PICTURE),
-}
-
-RANKS = tuple(_RANKS)
-"""The sorts of a term that is explained with, or that a part of one may have."""
+_FIXED = {REAL: Rank(False, False, None), SALIENCY: Rank(False, True, PICTURE)}
+_AT_A_LAYER = {WEIGHT.name: (True, False), HEATMAP.name: (False, True), MAP.name: (True, True)}
+"""By the name of a sort, whether a value at a layer has an axis of channels, and of pixels."""
 
 EXPLAINED = "a Weight, a Map, a Heatmap or a Saliency"
-"""The same in words; a Real is a weight that all channels share."""
+"""What a term that is explained with may be, in words; a Real is a weight that all channels share."""
+
+
+def find_rank(sort: Sort) -> Rank | None:
+    """The axes of a value of this sort; None where the sort is no rank."""
+    if sort.name not in _AT_A_LAYER or sort.declaration is not None:
+        return _FIXED.get(sort)
+    return Rank(*_AT_A_LAYER[sort.name], place=str(sort.indices[0]) if sort.indices else "")
 
 
 def rank_of(sort: Sort) -> Rank:
     """The axes of a value of this sort, which is a rank."""
-    return _RANKS[sort]
+    rank = find_rank(sort)
+    assert rank is not None, f"{sort} is no rank"
+    return rank
+
+
+def is_rank(sort: Sort) -> bool:
+    """Whether a term of this sort may be explained with, or be a part of one that is."""
+    return find_rank(sort) is not None
 
 
 def is_whole(sort: Sort) -> bool:
@@ -88,27 +97,87 @@ def is_whole(sort: Sort) -> bool:
 
 def _sort(rank: Rank) -> Sort | None:
     """The sort of a value with these axes; without any, the place says nothing."""
-    wanted = rank if rank.channels or rank.pixels else Rank()
-    return next((sort for sort, known in _RANKS.items() if known == wanted), None)
+    if not rank.channels and not rank.pixels:
+        return REAL
+    if rank.place == PICTURE:
+        return None if rank.channels else SALIENCY
+    name = next(name for name, axes in _AT_A_LAYER.items() if axes == (rank.channels, rank.pixels))
+    return Sort(name, (rank.place,) if rank.place else ())
+
+
+# Layers
+
+LAYER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+"""The name of a layer: a letter, then letters, digits and hyphens."""
+
+
+def at_layer(sort: Sort, layer: str) -> Sort:
+    """The sort of the same axes at a layer."""
+    rank = rank_of(sort)
+    found = _sort(rank if rank.place is None else replace(rank, place=layer))
+    assert found is not None
+    return found
+
+
+def layer_of(sort: Sort) -> str:
+    """The layer whose axes a value of this sort has; "", the one explained, where it has those of none."""
+    place = rank_of(sort).place
+    return "" if place in (None, PICTURE) else str(place)
+
+
+def sorts_at(layer: str) -> tuple[Sort, ...]:
+    """Every rank that has axes of a layer."""
+    return tuple(at_layer(Sort(name), layer) for name in _AT_A_LAYER)
+
+
+def named_at(name: str, layer: str) -> str:
+    """The name of a feature at a layer: ``gradient.early``, and that of the feature for the layer explained."""
+    return f"{name}.{layer}" if layer else name
+
+
+def parted(name: str) -> tuple[str, str]:
+    """The feature and the layer that such a name holds."""
+    feature, _, layer = name.partition(".")
+    return feature, layer
+
+
+def _family(name: str) -> SortFamily:
+    def make(indices: tuple[Index, ...], arguments: tuple[Sort, ...]) -> Sort | None:
+        fits = not arguments and len(indices) <= 1 and all(LAYER.fullmatch(str(index)) for index in indices)
+        return Sort(name, indices) if fits else None
+
+    return SortFamily(name, f"{name}, or (_ {name} LAYER) with the name of a layer", make)
+
+
+FAMILIES = tuple(map(_family, _AT_A_LAYER))
+"""The sorts at the layer explained, and those at a layer that has a name."""
+
+
+# Signatures
 
 
 def joined(*sorts: Sort) -> Sort | None:
     """The smallest rank that holds all of these; None where one is no rank, or their axes are of different places."""
-    if not all(sort in _RANKS for sort in sorts):
+    ranks = [rank for rank in map(find_rank, sorts) if rank is not None]
+    places = _places(ranks)
+    if len(ranks) < len(sorts) or len(places) > 1:
         return None
-    ranks = [rank_of(sort) for sort in sorts]
-    places = {rank.place for rank in ranks} - {""}
-    if len(places) > 1:
-        return None
-    return _sort(Rank(any(r.channels for r in ranks), any(r.pixels for r in ranks), "".join(places)))
+    return _sort(Rank(any(r.channels for r in ranks), any(r.pixels for r in ranks), next(iter(places), None)))
 
 
 def remedy(sorts: tuple[Sort, ...]) -> str:
     """What brings arguments together whose axes are of different places, in words; "" where theirs are of one."""
-    places = {rank_of(sort).place for sort in sorts if sort in _RANKS} - {""}
+    places = _places(filter(None, map(find_rank, sorts)))
     if len(places) < 2:
         return ""
-    return "a Saliency joins Reals alone: (up H) brings a Heatmap to the picture's grid"
+    layers = [f"'{place}'" if place else "the one explained" for place in places if place != PICTURE]
+    if len(layers) == 1:
+        return "a Saliency joins Reals alone: (up H) brings a Heatmap to the picture's grid"
+    return f"the layers {' and '.join(layers)} have no axis in common: (up H) brings a Heatmap of each to the picture's"
+
+
+def _places(ranks: Iterable[Rank]) -> list[str]:
+    return list(dict.fromkeys(rank.place for rank in ranks if rank.place is not None))
 
 
 def pointwise(arity: int) -> Signature:
@@ -149,7 +218,7 @@ def to_the_picture(given: tuple[Sort, ...]) -> Sort | None:
 
 def _alone(given: tuple[Sort, ...]) -> Rank | None:
     """The axes of the only argument, which is a rank."""
-    return _RANKS.get(given[0]) if len(given) == 1 else None
+    return find_rank(given[0]) if len(given) == 1 else None
 
 
 def bounded(name: str, *bounds: Callable[[Any], Any]) -> Callable[..., z3.ArithRef]:
