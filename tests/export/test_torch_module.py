@@ -144,7 +144,7 @@ CONNECTIVES = (
     "(l1norm (center (softmax (gmp (max 1 (min activation (div0 gradient (total activation))))))))",
     "(above-mean (unit (* (channel-sum gradient) (+ (channel-mean activation) (channel-max gradient)))))",
     "(power (blur (cam (gap gradient)) 0.75) 0.5)",
-    "(above-mean (* 2 (up (cam (gap gradient)))))",
+    "(above-mean (tanh (* 2 (up (cam (gap gradient))))))",
 )
 
 

@@ -67,6 +67,15 @@ def _logarithm(facts: Facts, a: z3.ArithRef) -> z3.ArithRef:
     return logarithm
 
 
+def _hyperbolic_tangent(facts: Facts, a: z3.ArithRef) -> z3.ArithRef:
+    """It has the sign of a, and its magnitude lies between |a| / (1 + |a|) and |a|, and below 1."""
+    value = facts.fresh("tanh")
+    size, magnitude = (z3.If(one >= 0, one, -one) for one in (a, value))
+    facts.assume(z3.And(magnitude <= size, magnitude < 1, magnitude * (1 + size) >= size))
+    facts.assume(z3.And(z3.Implies(a > 0, value > 0), z3.Implies(a < 0, value < 0)))
+    return value
+
+
 def _unary(name: str, **faces: Any) -> Function:
     """Pointwise, of any rank."""
     return Function(name=name, signature=pointwise(1), sorts="σ → σ", **faces)
@@ -274,6 +283,15 @@ CAM = Theory.of(
         sympy=lambda a: sympy.log(1 + sympy.Max(a, 0)),
         latex=lambda a: named(r"\ln")(Latex(f"1 + {_RELU(a).text}")),
         source=code("torch.log1p(torch.relu({0}))"),
+    ),
+    _unary(
+        "tanh",
+        doc="The hyperbolic tangent.",
+        kernel=torch.tanh,
+        z3=_hyperbolic_tangent,
+        sympy=lambda a: sympy.tanh(a),
+        latex=named(r"\tanh"),
+        source=code("torch.tanh({0})"),
     ),
     _unary(
         "sign",

@@ -114,6 +114,7 @@ REFERENCE: dict[str, Callable[..., Array]] = {
     "sqrt0": lambda a: np.sqrt(np.clip(a, 0, None)),
     "exp": np.exp,
     "log1p": lambda a: np.log(1 + np.clip(a, 0, None)),
+    "tanh": np.tanh,
     "sign": np.sign,
     "power": power,
     "gap": lambda a: a.reshape(*a.shape[:2], -1).mean(-1)[..., None, None],
@@ -144,7 +145,7 @@ REFERENCE: dict[str, Callable[..., Array]] = {
     ">": chained(np.greater),
     "ite": np.where,
 }
-FRESH = {"sqrt0", "exp", "log1p"}
+FRESH = {"sqrt0", "exp", "log1p", "tanh"}
 """Pointwise functions of which Z3 knows only facts."""
 POWERS = {"power"}
 """Pointwise functions of two arguments of which Z3 knows only facts."""

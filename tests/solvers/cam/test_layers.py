@@ -18,15 +18,20 @@ from torch import Tensor
 
 from cam_terms import read
 from solvers.cam.settings import Settings
+from solvers.cam.starts import starts_of
 from solvers.cam.subjects import load_subjects
 from sygus import SynthesizedCAM, SynthesizedExtractor
 from sygus.app.cli import main
 from sygus.errors import OptionError, SycamError
 from sygus.export.torch_module import torch_source
 from sygus.language.elaborate import load_problem
-from sygus.oracles.cam import CamOracle, domains, feature_variables, saliency_of
+from sygus.language.terms import Definition
+from sygus.oracles.cam import CamOracle, body_of, domains, feature_variables, saliency_of
 from sygus.oracles.certificate import certify
 from sygus.oracles.expressions import parse_expression
+from sygus.oracles.methods import find_methods
+from sygus.oracles.objective import CamProblem
+from sygus.resources import read_problem
 from sygus.saliency.heatmap import unit_range, upsample
 from sygus.saliency.metrics import chosen_metric
 from sygus.saliency.networks import embedded
@@ -44,6 +49,47 @@ def oracle() -> CamOracle:
 
 def drawn(text: str) -> Tensor:
     return saliency_of(parse_expression(text, "test"))(oracle())
+
+
+@cache
+def shipped() -> CamProblem:
+    name, text = read_problem("layers")
+    stated = load_problem(text, name)
+    return CamProblem(stated)
+
+
+def defined(name: str) -> Definition:
+    return next(one for one in shipped().problem.definitions if one.name == name)
+
+
+# The shipped grammar
+
+
+def test_layercams_published_fusion_is_a_term_of_the_grammar() -> None:
+    fused = body_of(defined("layercam-fused"))
+    (published,) = find_methods("layercam(layers=features.10+features)")
+    found = saliency_of(fused)(oracle())
+    torch.testing.assert_close(found, published.saliency(oracle()), rtol=0, atol=1e-5)
+    assert found.amax() == 1
+
+
+def test_refinecam_is_the_product_of_both_layers_maps() -> None:
+    maps = []
+    for layer in (oracle().measured.at("features.10"), oracle().measured):
+        weighed = layer["gradient"].mean((-2, -1), keepdim=True) * layer["activation"]
+        maps.append(upsample(unit_range(weighed.sum(1).relu()), (64, 64)))
+    found = saliency_of(body_of(defined("refinecam")))(oracle())
+    torch.testing.assert_close(found, unit_range(maps[0] * maps[1]), rtol=0, atol=1e-5)
+
+
+def test_the_search_begins_with_both_and_goes_beyond(tmp_path: Path) -> None:
+    starts = starts_of(shipped(), [], 13).found
+    assert [start.name for start in starts] == ["layercam-fused", "refinecam"]
+    result = run("layers", tmp_path, "--budget", "size=6")
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "run" / "solution.json").read_text())
+    assert record["fingerprints"].keys() >= {"layer early", "layer late"}
+    assert record["settings"]["layers"] == LAYERS
 
 
 def run(file: str, folder: Path, *options: str) -> Result:
