@@ -448,6 +448,7 @@ def test_strings_that_multiply_end_the_strategy_and_not_the_program(production: 
     assert result.stdout in ("fail\n", "infeasible\n")
 
 
+@pytest.mark.slow
 def test_a_deep_formula_is_read() -> None:
     stated = load_problem(problem(f"(constraint {nested(50_000, '(not ', '(= (f 0) 0)')})"), NAME)
     assert stated.constraints[0].size > 50_000
