@@ -262,6 +262,32 @@ def test_the_bound_holds_and_is_taken_back() -> None:
     assert result.returncode == 0, result.stderr
 
 
+SMALL_OBJECTS = """
+import signal
+from sygus.bounds import bounded_memory
+def fill():
+    try:
+        found = []
+        while True:
+            found.append([len(found)])
+    except TypeError:  # the block that CPython could not enter
+        raise
+for _ in range(3):
+    try:
+        with bounded_memory(64 << 20):
+            fill()
+    except MemoryError:
+        print("over")
+print(signal.getsignal(signal.SIGVTALRM) is signal.SIG_DFL, signal.getitimer(signal.ITIMER_VIRTUAL))
+"""
+
+
+@LINUX
+def test_small_objects_meet_the_bound_too() -> None:
+    result = program(code=SMALL_OBJECTS)
+    assert result.stdout == "over\n" * 3 + "True (0.0, 0.0)\n", result.stderr
+
+
 @LINUX
 def test_the_memory_that_is_free_is_known() -> None:
     free = available_memory()
