@@ -44,7 +44,7 @@ def grammar_names() -> list[str]:
     return sorted(path.stem for path in grammar_folder().glob(f"*{SUFFIX}"))
 
 
-def read_problem(name: str) -> tuple[str, str]:
+def read_problem(name: str, option: str = "FILE") -> tuple[str, str]:
     """The file's name and text: a path, or the bare name of a shipped grammar.
 
     Raises:
@@ -59,9 +59,9 @@ def read_problem(name: str) -> tuple[str, str]:
     except FileNotFoundError:
         names = grammar_names()
         hint = f"{guess(names, path.stem)}give a path, or one of {', '.join(names)}"
-        raise OptionError(f"FILE: there is no file '{name}'", hint) from None
+        raise OptionError(f"{option}: there is no file '{name}'", hint) from None
     except UnicodeDecodeError as error:
-        message = f"FILE: '{name}' is not a text file (byte {error.start} is not UTF-8)"
+        message = f"{option}: '{name}' is not a text file (byte {error.start} is not UTF-8)"
         raise OptionError(message, "give a SyGuS-IF file") from None
     except OSError as error:
-        raise OptionError(f"FILE: cannot read '{name}' ({error.strerror})", "give a readable file") from None
+        raise OptionError(f"{option}: cannot read '{name}' ({error.strerror})", "give a readable file") from None

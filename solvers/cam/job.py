@@ -9,23 +9,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from solvers.cam.journal import JOURNAL, Journal, JournalError, JournalRows
+from solvers.cam.journal import JOURNAL, Journal, JournalError, JournalRows, UnwrittenError
 from solvers.cam.learner import Fate
 from solvers.cam.learners import chosen_learner
 from solvers.cam.recording import record_of
 from solvers.cam.run import Progress
 from solvers.cam.search import search
-from solvers.cam.settings import Settings, resolve
+from solvers.cam.settings import LARGEST_SIZE, Settings, resolve
 from solvers.cam.solution import Solution
+from solvers.cam.starts import starts_of
 from solvers.cam.subjects import Subjects, load_subjects, subject_notes
 from sygus.errors import OptionError, SycamError
 from sygus.export.figures import FIGURE_METHODS, FIGURE_PICTURES, heat_map_figure
 from sygus.export.gallery import Gallery
 from sygus.export.listing import check_listing, write_listing
 from sygus.export.record import Record
+from sygus.language.elaborate import load_definitions
 from sygus.language.problem import Problem
+from sygus.language.terms import Definition
 from sygus.oracles.objective import CamProblem
+from sygus.resources import read_problem
 from sygus.saliency.networks import Network
+from sygus.writing import make_folder, write_file
+
+ANSWER = "answer.sy"
+"""The answer's name in the folder of a run."""
 
 Display = Callable[[Sequence[str]], AbstractContextManager[Callable[[Progress], None]]]
 """Shows the progress of a run whose objectives have these labels."""
@@ -41,6 +49,7 @@ class JobOptions:
         reuse: folders of other runs whose scores are used too.
         listing: a file for every distinct expression.
         certify: ask Z3 about what was pruned as equal to the answer.
+        start: a file of formulas that are proposed first, beside those that the problem's file defines.
         allow_file_options: the file's own options may name modules, folders and hubs.
     """
 
@@ -49,6 +58,7 @@ class JobOptions:
     reuse: Sequence[str] = ()
     listing: str | None = None
     certify: bool = False
+    start: str | None = None
     allow_file_options: bool = False
 
 
@@ -69,13 +79,17 @@ class BrokenOffError(SycamError):
         message, hint: see :class:`SycamError`.
         folder: of the run.
         solution: what was found, where the search itself had ended.
+
+    Attributes:
+        resumable: whether there is something to resume.
     """
 
     def __init__(self, message: str, hint: str, folder: Path, solution: Solution | None) -> None:
-        kept = f"what was scored is kept in '{folder}'"
-        super().__init__(message, f"{hint}; {kept}" if hint else kept)
         self.folder = folder
         self.solution = solution
+        self.resumable = (folder / JOURNAL).exists()
+        kept = f"what was scored is kept in '{folder}'" if self.resumable else "nothing was scored"
+        super().__init__(message, f"{hint}; {kept}" if hint else kept)
 
 
 def execute(
@@ -97,11 +111,12 @@ def execute(
         SycamError: bad input; it says which.
     """
     settings, notes = resolve(stated, given, allowed=options.allow_file_options)
-    problem = CamProblem(stated, settings.metric)
+    problem = CamProblem(stated, settings.metric, settings.modules)
     for line in notes:
         note(line)
     if options.listing is not None:
         check_listing(Path(options.listing))
+    starts = starts_of(problem, _definitions(options.start), settings.limits.size or LARGEST_SIZE)
     chosen_learner(settings.strategy)  # a class of the user's that is none is said before anything is loaded
     folder = _folder(problem, settings, options.out, options.resume)
     subjects = load_subjects(settings, problem.references)
@@ -110,33 +125,45 @@ def execute(
     for metric in problem.metrics.values():
         metric.require(subjects.search.subject)
         metric.require(subjects.held_out.subject)
-    for line in subject_notes(subjects):
+    for line in (*subject_notes(subjects), *starts.notes):
         note(line)
-    prepare(folder)
+    make_folder(folder, "--out")
     goals = tuple(goal.label for goal in problem.goals)
     solution = None
     try:
         with display(goals) as report:
             reuse = [Path(run) for run in options.reuse]
-            solution = search(problem, settings, subjects, folder, report, reuse, options.certify)
-        (folder / "answer.sy").write_text(solution.answer + "\n", encoding="utf-8")
+            solution = search(problem, settings, subjects, folder, report, reuse, starts.found, options.certify)
+        write_file(folder / ANSWER, solution.answer + "\n")
         return _write(folder, solution, subjects, options.listing)
     except KeyboardInterrupt as error:
-        raise BrokenOffError(
-            "interrupted before the answer was scored beside the baselines", "", folder, solution
-        ) from error
+        before = "the search began" if solution is None else "the answer was scored beside the baselines"
+        raise BrokenOffError(f"interrupted before {before}", "", folder, solution) from error
+    except UnwrittenError as error:
+        hint = "make room, and resume; only the batch that was being scored is lost"
+        raise BrokenOffError(error.message, hint, folder, solution) from error
     except JournalError:
         raise
     except SycamError as error:
         raise BrokenOffError(error.message, error.hint, folder, solution) from error
-    except OSError as error:
-        raise BrokenOffError(f"cannot write to '{folder}' ({error.strerror})", "make room", folder, solution) from error
+
+
+def _definitions(start: str | None) -> list[Definition]:
+    """The macros over features of a file of formulas.
+
+    Raises:
+        SycamError: it cannot be read; what is wrong, and where.
+    """
+    if start is None:
+        return []
+    name, text = read_problem(start, "--start")
+    return load_definitions(text, name)
 
 
 def _write(folder: Path, solution: Solution, subjects: Subjects, listing: str | None) -> Finished:
     """Score what was found beside the baselines, and write everything into the run's folder."""
-    with Journal(folder / JOURNAL) as journal:
-        proposals = journal.proposals()
+    with Journal(folder / JOURNAL, len(subjects.search.subject.images)) as journal:
+        proposals = journal.proposals(len(solution.problem.goals))
     record, gallery = record_of(solution, subjects, proposals)
     record.write(folder)
     gallery.write(folder)
@@ -158,22 +185,6 @@ def _distinct(rows: JournalRows, goals: Sequence[str]) -> list[dict[str, Any]]:
         for row in rows
         if row["fate"] in (Fate.SCORED, Fate.PRUNED)
     ]
-
-
-def prepare(out: Path) -> Path:
-    """Make the run's folder.
-
-    Raises:
-        SycamError: it cannot be made or written.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise SycamError(f"--out: cannot write to '{out}' ({error.strerror})", "give a folder you may write") from None
-    return out
 
 
 def _check_told(network: Network) -> None:
@@ -201,9 +212,24 @@ def _folder(problem: CamProblem, settings: Settings, out: str | None, resume: bo
             folder = Path("runs") / f"{stem}-{count}"
         return folder
     folder = Path(out)
+    _check_plain(folder)
     there = (folder / JOURNAL).exists()
     if there and not resume:
         raise OptionError(f"--out: '{out}' holds a run", "add --resume to continue it, or give another folder")
     if resume and not there:
         raise OptionError(f"--resume: there is no run in '{out}'", "leave --resume out to begin one")
     return folder
+
+
+def _check_plain(folder: Path) -> None:
+    """Check that the files into which SQLite writes are files: it would follow a link, and wait for a pipe.
+
+    Raises:
+        OptionError: one is something else.
+    """
+    journal = folder / JOURNAL
+    names = (journal, journal.with_suffix(".lock"))
+    for path in (Path(f"{name}{suffix}") for name in names for suffix in ("", "-journal", "-wal", "-shm")):
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            what = "a link" if path.is_symlink() else "no file"
+            raise OptionError(f"--out: '{path}' is {what}", "remove it, or give another folder")

@@ -86,6 +86,7 @@ class Space:
         seed: where all randomness comes from.
         heat_maps: draws the maps of terms on the search pictures. They are known before a score is paid, and spend
             nothing of the budget but time.
+        starts: formulas that the run itself has proposed, before it asks; their outcomes are not told.
     """
 
     grammar: Grammar
@@ -98,6 +99,7 @@ class Space:
     ordered: bool
     seed: int
     heat_maps: Callable[[Sequence[Term]], list[HeatMaps]]
+    starts: tuple[Term, ...] = ()
 
     def rank(self, outcome: Outcome) -> tuple[float, ...]:
         """The objectives of an outcome such that smaller is better, in the file's order."""

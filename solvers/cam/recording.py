@@ -10,6 +10,7 @@ from typing import Any, cast
 from torch import Tensor
 
 from solvers.cam.archive import Judged
+from solvers.cam.baselines import baselines
 from solvers.cam.comparison import compare
 from solvers.cam.journal import JournalRows
 from solvers.cam.learner import Fate
@@ -22,14 +23,16 @@ from sygus.export.tables import Direction
 from sygus.language.text import term_text
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.equivalence import Equivalence
-from sygus.oracles.methods import QUICK, Method, expression_method, find_methods
+from sygus.oracles.methods import Method, expression_method
 from sygus.saliency.metrics import Evaluation
 
 
 def record_of(solution: Solution, subjects: Subjects, proposals: JournalRows) -> tuple[Record, Gallery]:
     """Score the baselines and the answer on both sets of pictures, and put together what is known of the run."""
     problem = solution.problem
-    rows = find_methods(QUICK)
+    metrics = list(problem.metrics.values())
+    chosen = baselines(solution.settings.baselines, problem.problem.target, subjects.held_out, metrics)
+    rows = list(chosen.methods)
     if solution.best is not None:
         rows.append(expression_method("found", FOUND, solution.best.term))
     maps: dict[str, Tensor] = {}
@@ -37,8 +40,7 @@ def record_of(solution: Solution, subjects: Subjects, proposals: JournalRows) ->
     def keep(method: Method, evaluation: Evaluation) -> None:
         maps[method.title] = evaluation.saliency
 
-    metrics = list(problem.metrics.values())
-    table = compare(subjects, rows, metrics, keep=keep)
+    table = compare(subjects, rows, metrics, lambda m, metric: m.title != FOUND and chosen.skips(m, metric), keep)
     record = Record(
         answer=solution.answer,
         found=None if solution.best is None else _entry(solution.best),
@@ -71,7 +73,7 @@ def record_of(solution: Solution, subjects: Subjects, proposals: JournalRows) ->
         held_out=_pictures(subjects.held_out),
         problem=solution.protocol["problem"] | {"text": problem.problem.text},
         **{name: solution.protocol[name] for name in ("settings", "fingerprints", "versions", "machine")},
-        notes=tuple(solution.protocol["notes"]) + _ties(solution, proposals),
+        notes=(*solution.protocol["notes"], *chosen.notes, *_ties(solution, proposals)),
     )
     return record, Gallery.of(subjects.held_out.subject.images.pictures, maps)
 

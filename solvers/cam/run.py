@@ -17,15 +17,21 @@ from solvers.cam.interrupts import heeded
 from solvers.cam.journal import Journal
 from solvers.cam.learner import Fate, Learner, Outcome, Proposal, Space
 from solvers.cam.race import Racer, mean
+from solvers.cam.tuning import Tuner
 from sygus.language.terms import OracleFunction, Term
 from sygus.language.text import term_text
 from sygus.oracles.cam import CamOracle, HeatMaps, Scores
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.objective import CamProblem, Objectives
 from sygus.saliency.metrics import Metric
+from sygus.saliency.metrics.checked import limits
 
 BATCH = 32
 """Proposals judged together; they race against the leader that there was when the batch began."""
+
+
+HOPELESS = 1e9
+"""The cost of a tuned term that is no answer; finite, so that the search for constants can calculate with it."""
 
 
 class Ending(Enum):
@@ -90,30 +96,37 @@ class Run:
         self._by_map: dict[str, Judged] = {}
         self._by_score: dict[tuple[float, ...], Judged] = {}
         self._count = 0
+        self._interrupted: Callable[[], bool] = lambda: False
+        self.tuner = Tuner(problem.problem.target.written, self._cost)
 
     def execute(self) -> tuple[Ending, str]:
         """Search; the archive holds the answer. Returns why the search ended, and that in words.
 
         A KeyboardInterrupt passes through, with everything judged so far in the archive and the journal.
         """
-        with heeded() as interrupted:
+        starts = [Proposal(one) for one in self.space.starts]
+        with heeded() as self._interrupted:
             while True:
-                if interrupted():
-                    raise KeyboardInterrupt
+                self._heed()
                 limit = self.spending.exhausted()
                 if limit is not None:
                     return Ending.BUDGET, f"the budget's {limit} is spent"
-                proposals = self.learner.ask(BATCH)
-                if not proposals:
-                    return Ending.CONCLUDED, self.learner.conclusion()
-                self._judge(proposals)
+                proposals, starts = starts[:BATCH], starts[BATCH:]
+                asked = not proposals
+                if asked:
+                    proposals = self.learner.ask(BATCH)
+                    if not proposals:
+                        return Ending.CONCLUDED, self.learner.conclusion()
+                self._judge(proposals, told=asked)
+                if self.problem.goals:
+                    self.tuner.tune([judged.term for judged in self.archive.front()])
                 front = self.archive.front()
                 self.report(Progress(self.archive.leader, front, self.fates, self.spending, self.learner))
                 if not self.problem.goals and self.archive.leader is not None:
                     return Ending.SATISFIED, Ending.SATISFIED.value
 
-    def _judge(self, proposals: list[Proposal]) -> None:
-        """Pass a batch through the oracles, in order of their price."""
+    def _judge(self, proposals: list[Proposal], *, told: bool) -> list[Judged]:
+        """Pass a batch through the oracles, in order of their price; the learner is told what it has proposed."""
         before = self.oracle.forwards
         entries = [_Entry(self._count + position, proposal) for position, proposal in enumerate(proposals)]
         self._count += len(entries)
@@ -126,7 +139,31 @@ class Run:
                 assert entry.twin is not None
                 entry.judged = self._duplicate(entry, self._by_map[entry.twin])
         self.spending.forwards += self.oracle.forwards - before
-        self._conclude([(entry, entry.judged) for entry in entries if entry.judged is not None])
+        judged = [(entry, entry.judged) for entry in entries if entry.judged is not None]
+        self._conclude(judged, told=told)
+        return [one for _, one in judged]
+
+    def _heed(self) -> None:
+        if self._interrupted():
+            raise KeyboardInterrupt
+
+    def _cost(self, term: Term) -> float:
+        """How good a tuned term is by the first objective, the smaller the better; what is not feasible is hopeless.
+
+        Of one that lost a race, what it lost by on the pictures that it saw, beside the leader's score.
+        """
+        self._heed()
+        if self.spending.exhausted() is not None:
+            return HOPELESS
+        (judged,) = self._judge([Proposal(term)], told=False)
+        goal, outcome, leader = self.problem.goals[0], judged.outcome, self.archive.leader
+        if outcome.complete:
+            return goal.rank(outcome.objectives[0]) if outcome.feasible else HOPELESS
+        scores = outcome.scores.get(goal.metric) if goal.metric is not None else None
+        if scores is None or leader is None or goal.metric is None:
+            return HOPELESS
+        behind = float(np.nanmean(scores.astype(float) - leader.outcome.scores[goal.metric]))
+        return goal.rank(leader.outcome.objectives[0] + behind)
 
     def _screen(self, entry: _Entry) -> None:
         """Judge what is unsafe, not finite on the probes, or known by value."""
@@ -187,7 +224,7 @@ class Run:
 
     def _known(self, heat: HeatMaps, metric: Metric) -> Scores:
         """What the journal knows of these maps, NaN for the rest."""
-        stored = self.journal.scores(heat.key, self.oracle.identity(metric))
+        stored = self.journal.scores(heat.key, self.oracle.identity(metric), *limits(metric))
         return stored if stored is not None else np.full(len(self.racer.order), np.nan, np.float32)
 
     def _scored(self, entry: _Entry) -> Judged:
@@ -217,7 +254,7 @@ class Run:
             outcome = self._outcome(Fate.DUPLICATE, entry.term, scores)
         return Judged(entry.number, entry.term, outcome, first.id)
 
-    def _conclude(self, batch: list[tuple[_Entry, Judged]]) -> None:
+    def _conclude(self, batch: list[tuple[_Entry, Judged]], *, told: bool) -> None:
         """Write the batch, then move the leader and tell the learner, in the order of the proposals."""
         scores = [
             (entry.heat.key, self.oracle.identity(self.problem.metrics[symbol]), values)
@@ -233,7 +270,8 @@ class Run:
                 self._by_signature.setdefault(entry.signature, judged)
             if judged.outcome.complete:
                 self.archive.consider(judged)
-            self.learner.tell(entry.proposal, judged.outcome)
+            if told:
+                self.learner.tell(entry.proposal, judged.outcome)
 
 
 @dataclass

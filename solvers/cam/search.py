@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -16,9 +17,12 @@ from solvers.cam.race import Mode, Racer
 from solvers.cam.run import Ending, Progress, Run
 from solvers.cam.settings import Settings
 from solvers.cam.solution import Solution
+from solvers.cam.starts import Start
 from solvers.cam.subjects import Subjects
+from sygus.language.terms import Term
+from sygus.language.text import term_text
 from sygus.oracles.cam import CamOracle, domains, probes
-from sygus.oracles.certificate import certify
+from sygus.oracles.certificate import Certificate, certify
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.objective import CamProblem
 from sygus.oracles.safety import SafetyOracle
@@ -30,8 +34,9 @@ SECOND_DRAW = 0x5EC0
 def space_of(problem: CamProblem, settings: Settings, oracle: CamOracle) -> Space:
     """What a learner may know of a problem, on the network and pictures of an oracle."""
     target, nonnegative = problem.problem.target, oracle.subject.network.nonnegative
+    layers = {name: oracle.layers[name].nonnegative for name in problem.layers}
     first, second = (
-        probes(target.function.parameters, nonnegative=nonnegative, seed=seed)
+        probes(target.function.parameters, nonnegative=nonnegative, seed=seed, layers=layers)
         for seed in (settings.seed, settings.seed + SECOND_DRAW)
     )
     size = settings.limits.size
@@ -41,7 +46,7 @@ def space_of(problem: CamProblem, settings: Settings, oracle: CamOracle) -> Spac
         size=size,
         probes=first,
         second=second,
-        safety=SafetyOracle(domains(nonnegative)),
+        safety=SafetyOracle(domains(nonnegative, layers)),
         equivalence=Equivalence(settings.equivalence),
         goals=problem.goals,
         ordered=problem.is_ordered,
@@ -57,6 +62,7 @@ def search(
     out: Path,
     report: Callable[[Progress], None] = lambda _: None,
     reuse: Sequence[Path] = (),
+    starts: Sequence[Start] = (),
     certify_aliases: bool = False,
 ) -> Solution:
     """Search for the best term.
@@ -70,6 +76,7 @@ def search(
         out: an existing folder, for the journal.
         report: called after every batch.
         reuse: folders of other runs whose scores may be used; a score depends on nothing that its key does not hold.
+        starts: formulas that are proposed before the learner is asked.
         certify_aliases: ask Z3 about every term that was pruned because it behaves like the answer.
 
     Raises:
@@ -77,13 +84,14 @@ def search(
         OptionError: the learner fails, or proposes what it may not.
     """
     oracle = subjects.search
-    space = space_of(problem, settings, oracle)
+    space = replace(space_of(problem, settings, oracle), starts=tuple(start.term for start in starts))
     learner = started(chosen_learner(settings.strategy), space, settings.strategy)
     racer = Racer.of(cast("Mode", settings.race), len(oracle.subject.images), settings.seed)
     protocol = describe(problem, settings, subjects)
     spending = Spending(settings.limits)
-    with Journal(out / JOURNAL, [run / JOURNAL for run in reuse]) as journal:
-        journal.begin({name: protocol[name] for name in ("problem", "settings", "fingerprints", "versions")})
+    with Journal(out / JOURNAL, len(oracle.subject.images), [run / JOURNAL for run in reuse]) as journal:
+        stated = {name: protocol[name] for name in ("problem", "settings", "fingerprints", "versions")}
+        journal.begin(stated | {"starts": {start.name: term_text(start.term) for start in starts}})
         run = Run(problem, oracle, space, learner, racer, spending, journal, report)
         try:
             ending, conclusion = run.execute()
@@ -91,7 +99,9 @@ def search(
             ending, conclusion = Ending.INTERRUPTED, Ending.INTERRUPTED.value
     accounting = {
         "proposed": sum(run.fates.values()),
+        **({"given at the start": len(starts)} if starts else {}),
         **{str(fate): count for fate, count in run.fates.items()},
+        **({"constants tuned": run.tuner.evaluations} if run.tuner.evaluations else {}),
         **learner.status(),
         "forwards": spending.forwards,
         "seconds": round(spending.seconds, 2),
@@ -100,8 +110,12 @@ def search(
     leader = run.archive.leader
     certificates = None
     if certify_aliases and leader is not None:
-        known = domains(oracle.subject.network.nonnegative)
         aliases = (alias for alias in learner.aliases(leader.term) if alias is not leader.term)
-        certificates = [(alias, certify(leader.term, alias, known)) for alias in aliases]
+        certificates = list[tuple[Term, Certificate]]()
+        try:
+            for alias in aliases:
+                certificates.append((alias, certify(leader.term, alias, space.safety.domains)))
+        except KeyboardInterrupt:
+            ending, conclusion = Ending.INTERRUPTED, f"{conclusion}; interrupted while Z3 compared the answer"
     front = run.archive.front()
     return Solution(problem, settings, leader, front, ending, conclusion, racing, accounting, protocol, certificates)

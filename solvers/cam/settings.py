@@ -14,6 +14,11 @@ from solvers.cam.learners import learner_names
 from sygus.errors import OptionError, guess
 from sygus.language.problem import Problem
 from sygus.oracles.equivalence import Equivalence
+from sygus.oracles.methods import find_methods
+from sygus.saliency.networks import read_layers
+
+AUTO = "auto"
+"""As baselines: the quick methods, and expressions whose costly features the grammar reads, so measures anyway."""
 
 RACES = ("t", "bound", "off")
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -26,6 +31,7 @@ class Settings:
     Attributes:
         network: name of the network.
         layer: the layer explained; None for the network's default.
+        layers: further layers that expressions may read, as ``early=features.4 late=features.8``.
         images: name of the image set.
         search_images, held_out_images: how many pictures to search on, and to hold out.
         strict: whether a picture that cannot be read is an error; otherwise it is skipped and named.
@@ -35,12 +41,14 @@ class Settings:
         race: how candidates race.
         equivalence: which terms count as alike.
         metric: scores in place of the one metric that the file declares.
+        baselines: the methods of the table: ``auto``, ``quick``, ``all``, or their names.
         seed: of the pictures, their order, the probes and the learner.
         device: where to compute.
     """
 
     network: str = "shapes-vgg"
     layer: str | None = None
+    layers: str | None = None
     images: str = "shapes"
     search_images: int = 96
     held_out_images: int = 192
@@ -51,6 +59,7 @@ class Settings:
     race: str = "t"
     equivalence: str = "map"
     metric: str | None = None
+    baselines: str = AUTO
     seed: int = 0
     device: str = "auto"
 
@@ -61,6 +70,8 @@ class Settings:
         _choice("--equivalence", self.equivalence, tuple(Equivalence))
         _choice("--device", self.device, DEVICES)
         _choice("--target", self.target, ("predicted", "label"))
+        if self.baselines != AUTO:
+            find_methods(self.baselines, "--baselines")
         if self.seed < 0:
             raise OptionError(f"--seed: {self.seed} is negative", "give a whole number of at least 0")
         if self.seed > LARGEST_SEED:
@@ -68,7 +79,13 @@ class Settings:
         for option, count in (("--search-images", self.search_images), ("--held-out-images", self.held_out_images)):
             if count > MOST_PICTURES:
                 raise OptionError(f"{option}: so many pictures are never looked at", f"give at most {MOST_PICTURES}")
+        self.modules  # noqa: B018 - reads the layers now, likewise
         self.limits  # noqa: B018 - reads the budget now, so that a bad one is an error here
+
+    @property
+    def modules(self) -> Mapping[str, str]:
+        """The modules of the further layers, by the layers' names."""
+        return read_layers(self.layers or "")
 
     @property
     def limits(self) -> Budget:

@@ -23,6 +23,7 @@ from sygus.export.notebook import notebook_html
 from sygus.export.record import Record, record_path
 from sygus.export.report import report_page
 from sygus.language.terms import Term
+from sygus.writing import write_named
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,10 +118,10 @@ class Result:
             Where it is.
 
         Raises:
-            OSError: it cannot be written there.
+            SycamError: it cannot be written there.
         """
         found = self.folder / "report.html" if path is None else Path(path)
-        found.write_text(report_page(self.record, self.gallery), encoding="utf-8")
+        write_named(found, report_page(self.record, self.gallery), "path")
         return found
 
     def cam(self, model: nn.Module, target_layers: Sequence[nn.Module]) -> SynthesizedCAM:
@@ -136,7 +137,7 @@ class Result:
         Raises:
             OptionError: nothing was found.
         """
-        return SynthesizedCAM(self.expression, model, target_layers)
+        return SynthesizedCAM(self.expression, model, target_layers, layers=self.record.layers)
 
     def extractor(self, model: nn.Module, target_layer: str | nn.Module) -> SynthesizedExtractor:
         """What was found as an extractor of a model.
@@ -151,7 +152,7 @@ class Result:
         Raises:
             OptionError: nothing was found.
         """
-        return SynthesizedExtractor(self.expression, model, target_layer)
+        return SynthesizedExtractor(self.expression, model, target_layer, layers=self.record.layers)
 
     def __str__(self) -> str:
         return self.answer

@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 from sygus.app.kinds import COUNT, PLACES, SECONDS, SWITCH, WHOLE, Kind
 from sygus.app.options import BY_NAME, OPTIONS, SUBJECTS, Option, Side, by_flag
+from sygus.app.signals import ended
 from sygus.app.statuses import ExitStatus
 from sygus.app.terminal import echo
 from sygus.bounds import out_of_memory
@@ -73,7 +74,19 @@ class _Commands(click.Group):
         """Commands, and what may be solved without naming one."""
         return [*super().shell_complete(ctx, incomplete), *_complete_file(ctx, self.params[0], incomplete)]
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the arguments; an end by a signal is told before click makes its own of it."""
+        with ended():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, and end as the shell expects."""
+        with ended():
+            return self._invoked(ctx)
+
+    def _invoked(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except SycamError as error:
@@ -252,7 +265,7 @@ def evaluate(methods: str, metrics: str, expression: str | None, form: str, **gi
     )
 )
 @click.argument("images", nargs=-1, required=True, shell_complete=_complete_path)
-@_decorated(BY_NAME[name] for name in ("network", "layer"))
+@_decorated(BY_NAME[name] for name in ("network", "layer", "layers"))
 @click.option("--methods", default="gradcam,gradcam++,layercam", show_default=True, help="Names separated by commas.")
 @click.option("--expression", metavar="E", help="An expression to draw too, as evaluate takes it.")
 @click.option("--target", metavar="CLASS", help="Class explained, by name or number; by default the one predicted.")

@@ -90,6 +90,14 @@ SUBJECTS = (
         help="Layer to explain; by default the last feature map.",
     ),
     Option(
+        name="layers",
+        kind=TEXT,
+        side=Side.CAM,
+        metavar="LS",
+        help="Further layers that expressions read, as early=features.4.",
+        wanted="a text, as 'early=features.4 late=features.8'",
+    ),
+    Option(
         name="images",
         kind=PLACE,
         side=Side.CAM,
@@ -144,6 +152,22 @@ OPTIONS = (
         side=Side.CAM,
         metavar="M",
         help="In place of the one metric of FILE: a name, or package.module:function.",
+    ),
+    Option(
+        name="baselines",
+        kind=TEXT,
+        side=Side.CAM,
+        metavar="M",
+        help="Methods in the table: auto, quick, all, or names separated by commas.",
+        wanted="a text, as 'all' or 'gradcam,scorecam'",
+    ),
+    Option(
+        name="start",
+        kind=PLACE,
+        side=Side.CAM,
+        metavar="FILE",
+        help="Propose the formulas that FILE defines first, where the grammar derives them.",
+        wanted="a file of define-fun",
     ),
     Option(
         name="out",

@@ -38,7 +38,10 @@ class ExitStatus(IntEnum):
     NOT_VERIFIED = 1, "verify: the answer is wrong, or not decided"
     BAD_INPUT = 2, "bad input, or the memory does not suffice; stderr says what would be right"
     SPENT = 3, "the time, the memory or the budget was spent with nothing found"
-    INTERRUPTED = 130, "interrupted; the best so far was printed, where there is one"
+    HUNG_UP = 129, "the terminal was closed (SIGHUP); else as 130"
+    INTERRUPTED = 130, "interrupted (SIGINT); the best so far was printed, where there is one"
+    CLOSED = 141, "who read the output has closed it, as head does"
+    TERMINATED = 143, "ended by SIGTERM; else as 130"
 
     def __new__(cls, value: int, meaning: str) -> Self:
         """A number with its meaning."""

@@ -13,7 +13,9 @@ from typing import Any, TypeVar, cast
 
 from sygus.errors import OptionError, SycamError
 from sygus.export.tables import PARTS, Direction, Part, Row, table_as_json
+from sygus.saliency.networks import read_layers
 from sygus.statistics import Mean
+from sygus.writing import write_file
 
 SOLUTION = "solution.json"
 """The record's name in the folder of a run."""
@@ -148,6 +150,15 @@ class Record:
         """The found expression's line of the table."""
         return self.table[-1] if self.found is not None else None
 
+    @property
+    def layers(self) -> Mapping[str, str]:
+        """The modules of the layers that have names.
+
+        Raises:
+            OptionError: the record does not name them as the option does.
+        """
+        return read_layers(str(self.settings.get("layers") or ""))
+
     def pictures(self, part: Part) -> Pictures:
         """One set of pictures."""
         return self.search if part == "search" else self.held_out
@@ -166,8 +177,12 @@ class Record:
         }
 
     def write(self, folder: Path) -> None:
-        """Write :data:`SOLUTION` into a folder."""
-        (folder / SOLUTION).write_text(json.dumps(self.as_json(), indent=1), encoding="utf-8")
+        """Write :data:`SOLUTION` into a folder.
+
+        Raises:
+            WriteError: it cannot be written.
+        """
+        write_file(folder / SOLUTION, json.dumps(self.as_json(), indent=1))
 
     @classmethod
     def read(cls, run: str) -> Record:

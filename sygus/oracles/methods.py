@@ -16,7 +16,7 @@ from sygus.language.scope import fail
 from sygus.language.syntax import parse
 from sygus.language.syntax import script as ast
 from sygus.language.terms import Definition, Term
-from sygus.language.theories.ranks import RANKS
+from sygus.language.theories.ranks import EXPLAINED, is_rank, parted
 from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, check_parameters, features_of, saliency_of
 from sygus.resources import grammar_folder
 from sygus.saliency.features import sources_of
@@ -36,6 +36,7 @@ class Method:
         quick: whether it costs a few passes a picture and applies to every network.
         check: raises OptionError where it does not apply to a subject's network.
         control: whether it explains nothing and only shows what a metric rewards.
+        features: what an expression reads of the layer explained, and what that is derived from; none of others.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Method:
     quick: bool
     check: Callable[[CamOracle], None]
     control: bool = False
+    features: frozenset[str] = frozenset()
 
     def score(self, oracle: CamOracle, metric: Metric) -> Scores:
         """The score of each picture, (N,)."""
@@ -57,15 +59,19 @@ class Method:
 
 def expression_method(name: str, title: str, expression: Term) -> Method:
     """The method whose weights are a term over features."""
-    features = sources_of(features_of(expression))
+    features = [
+        (layer, feature) for one, layer in map(parted, features_of(expression)) for feature in sources_of([one])
+    ]
 
     def check(oracle: CamOracle) -> None:
-        for feature in features:
+        for layer, feature in features:
+            measured = oracle.measured.layer(layer)
             if feature.conditional:
-                oracle.measured[feature.name]
+                measured[feature.name]
 
-    quick = not any(feature.slow or feature.conditional for feature in features)
-    return Method(name, title, saliency_of(expression), quick, check)
+    quick = not any(feature.slow or feature.conditional for _, feature in features)
+    names = frozenset(feature.name for layer, feature in features if not layer)
+    return Method(name, title, saliency_of(expression), quick, check, features=names)
 
 
 def _map_method(entry: MapMethod) -> Method:
@@ -119,8 +125,8 @@ def read_methods(text: str, file: str) -> dict[str, Method]:
 
 def _defined(command: ast.DefineFun, definition: Definition) -> Method:
     check_parameters(definition.parameters, [parameter.position for parameter in command.parameters])
-    if definition.sort not in RANKS:
-        fail(f"the method is {definition.sort}", command.position, "it must be a Weight, a Map or a Heatmap")
+    if not is_rank(definition.sort):
+        fail(f"the method is {definition.sort}", command.position, f"it must be {EXPLAINED}")
     name, title, control = _annotations(command)
     return replace(expression_method(name, title, body_of(definition)), control=control)
 
@@ -160,8 +166,12 @@ ALL, QUICK = "all", "quick"
 """Every method; and those that cost a few passes a picture and apply to every network."""
 
 
-def find_methods(names: str) -> list[Method]:
+def find_methods(names: str, option: str = "--methods") -> list[Method]:
     """The methods of a comma-separated list of names, with options as ``sscam(n=8)``; or :data:`ALL` or :data:`QUICK`.
+
+    Args:
+        names: these.
+        option: that holds them, for messages.
 
     Raises:
         OptionError: an unknown one, or a wrong option.
@@ -172,7 +182,7 @@ def find_methods(names: str) -> list[Method]:
     try:
         return [_found(name) for name in split_calls(names)]
     except OptionError as error:
-        raise OptionError(f"--methods: {error.message}", error.hint) from None
+        raise OptionError(f"{option}: {error.message}", error.hint) from None
 
 
 def _found(text: str) -> Method:
@@ -188,24 +198,27 @@ def _found(text: str) -> Method:
     return _map_method(entry.configured(given))
 
 
-def applicable_methods(names: str, oracle: CamOracle, note: Callable[[str], None]) -> list[Method]:
+def applicable_methods(
+    names: str, oracle: CamOracle, note: Callable[[str], None], option: str = "--methods"
+) -> list[Method]:
     """The methods of :func:`find_methods` that apply to a subject's network.
 
     Args:
         names: as there.
         oracle: the subject.
         note: told which methods of a group are left out, and why.
+        option: that names them, for messages.
 
     Raises:
         OptionError: an unknown method, or one that is named and does not apply.
     """
     found = []
-    for method in find_methods(names):
+    for method in find_methods(names, option):
         try:
             method.check(oracle)
         except OptionError as error:
             if names not in (ALL, QUICK):
-                raise OptionError(f"--methods: '{method.name}': {error.message}", error.hint) from None
+                raise OptionError(f"{option}: '{method.name}': {error.message}", error.hint) from None
             note(f"{method.title} is left out: {error.message}; {error.hint}")
         else:
             found.append(method)

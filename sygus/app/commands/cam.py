@@ -52,7 +52,8 @@ def run_cam(asked: Asked) -> ExitStatus:
         if error.solution is not None:
             echo(error.solution.answer)
         echo(f"error: {error}", err=True)
-        echo(f"resume: {resume_command(asked, error.folder)}", err=True)
+        if error.resumable:
+            echo(f"resume: {resume_command(asked, error.folder)}", err=True)
         interrupted = isinstance(error.__cause__, KeyboardInterrupt)
         return ExitStatus.INTERRUPTED if interrupted else ExitStatus.BAD_INPUT
     solution = finished.solution
@@ -92,8 +93,8 @@ def _show(finished: Finished, console: Console, say: Callable[[str], None], verb
         say(f"LaTeX: {weight_equation(solution.best.term)}")
     say(f"search ended: {solution.conclusion}")
     for note in record.notes:
-        if note.startswith(WARNING):
-            say(note)
+        if note.startswith(WARNING) or note not in solution.protocol["notes"]:
+            say(marked(note))
     if solution.certificates is not None:
         kinds = Counter(certificate.status for _, certificate in solution.certificates)
         found = ", ".join(f"{kinds[status]} {status}" for status in ("proved", "refuted", "open"))

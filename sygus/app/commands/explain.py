@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from solvers.cam.job import prepare
 from solvers.cam.settings import Settings
 from sygus.app.display import Display
 from sygus.app.terminal import echo
@@ -22,8 +22,9 @@ from sygus.oracles.expressions import read_expression
 from sygus.oracles.methods import applicable_methods, expression_method, find_methods
 from sygus.saliency.images.single import read_pictures
 from sygus.saliency.metrics import Subject
-from sygus.saliency.networks import Network, load_network
+from sygus.saliency.networks import Network, load_network, split_at
 from sygus.saliency.progress import track
+from sygus.writing import make_folder, write_file
 
 FIGURE = "heatmaps.png"
 
@@ -35,6 +36,7 @@ class ExplainOptions:
     images: Sequence[str]
     network: str | None
     layer: str | None
+    layers: str | None
     methods: str
     expression: str | None
     target: str | None
@@ -56,7 +58,10 @@ def run_explain(options: ExplainOptions) -> None:
     """
     default = Settings()
     settings = Settings(
-        network=options.network or default.network, layer=options.layer, device=options.device or default.device
+        network=options.network or default.network,
+        layer=options.layer,
+        layers=options.layers,
+        device=options.device or default.device,
     )
     style = Style(options.colours, options.alpha)
     find_methods(options.methods)  # an unknown one is an error before anything is loaded
@@ -72,14 +77,14 @@ def run_explain(options: ExplainOptions) -> None:
     targets = predicted if target is None else torch.full_like(predicted, target)
     explained = probabilities.gather(1, targets[:, None])[:, 0]
     _report(network, images.ids, probabilities, targets)
-    oracle = CamOracle(Subject(network, images, targets, explained))
+    oracle = CamOracle(Subject(network, images, targets, explained), layers=split_at(network, settings.modules))
     rows = applicable_methods(options.methods, oracle, lambda text: echo(f"note: {text}", err=True)) + own
     with Display(Console(stderr=True)):
         evaluations = [row.evaluation(oracle) for row in track(rows, len(rows), "methods drawn")]
     for row, evaluation in zip(rows, evaluations, strict=True):
         for index in evaluation.empty.nonzero()[:, 0].tolist():
             echo(f"note: {row.title}: the map of {images.ids[index]} is constant, drawn as black", err=True)
-    folder = prepare(Path(options.out))
+    folder = make_folder(Path(options.out), "--out")
     if options.grid:
         rows_of_heat_maps(
             images.pictures,
@@ -94,7 +99,9 @@ def run_explain(options: ExplainOptions) -> None:
     for index, name in enumerate(images.ids):
         for row, evaluation in zip(rows, evaluations, strict=True):
             path = folder / f"{index + 1:03d}-{_file_name(name)}-{_file_name(row.name)}.png"
-            overlay(images.pictures[index], evaluation.saliency[index], style).save(path)
+            picture = io.BytesIO()
+            overlay(images.pictures[index], evaluation.saliency[index], style).save(picture, "PNG")
+            write_file(path, picture.getvalue())
     echo(f"heat maps: {len(images.ids) * len(rows)} pictures in {folder}", err=True)
 
 

@@ -12,7 +12,7 @@ import z3
 from solvers.cegis.answer import Answer, Judgement, Verdict, derived
 from solvers.cegis.limits import Limits, OutOfTimeError
 from solvers.cegis.logic.to_z3 import Encoder
-from solvers.cegis.logic.verifier import check
+from solvers.cegis.logic.verifier import check, interrupted
 from solvers.cegis.specification import Specification
 from sygus.app.dispatch import read, side_of
 from sygus.app.functions import derivation_lines
@@ -87,7 +87,9 @@ def _verified(file: str, answer_file: str, answer: str, seconds: float) -> ExitS
     specification = Specification(problem)
     given = read_answer(problem, answer, answer_file)
     try:
-        wrong = _wrong(specification, given, Limits(seconds))
+        limits = Limits(seconds)
+        with interrupted(limits):
+            wrong = _wrong(specification, given, limits)
     except SourceError as error:
         raise error.located(answer_file, answer) from None
     if wrong is not None:

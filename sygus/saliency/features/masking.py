@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -36,13 +36,13 @@ def scores(
     activation: Tensor,
     *,
     masked: Sequence[Masked] = (once,),
-    score: Score = "logit",
+    score: Sequence[Score] = ("logit",),
     baseline: Baseline = "black",
     title: str = "scores of masked pictures",
-) -> Tensor:
+) -> tuple[Tensor, ...]:
     """u_k = score(x ⊙ n(up(A_k))) - score(x_b) (Wang et al. 2020, arXiv 1910.01279, equations 5 to 7).
 
-    Constant channels have no n(A_k) and get u = 0 without a pass.
+    Constant channels have no n(A_k) and get u = 0 without a pass. Several kinds of scores share the passes.
 
     Args:
         network: the classifier.
@@ -55,33 +55,57 @@ def scores(
         title: of the progress bar.
 
     Returns:
-        (N, K) float32.
+        (N, K) float32 for each kind of score.
     """
     pictures = pictures.to(network.device).contiguous(memory_format=torch.channels_last)
     targets = targets.to(network.device)
-
-    def judged(logits: Tensor) -> Tensor:
-        return logits if score == "logit" else torch.softmax(logits, 1)
-
-    result = torch.zeros(activation.shape[:2], device=activation.device)
+    results = tuple(torch.zeros(activation.shape[:2], device=activation.device) for _ in score)
     varies = ~degenerate(activation.flatten(0, 1)).view(activation.shape[:2])
     rows, channels = varies.nonzero(as_tuple=True)
     blocks = list(zip(torch.split(rows, BLOCK), torch.split(channels, BLOCK), strict=True))
     for row, channel in track(blocks, len(blocks), title):
         masks = saliency(activation[row, channel], network.size)
         found = [
-            judged(network.logits_of(lambda r, m, mask=mask: mask(pictures[r], m[:, None]), row, masks))
-            for mask in masked
+            network.logits_of(lambda r, m, mask=mask: mask(pictures[r], m[:, None]), row, masks) for mask in masked
         ]
-        result[row, channel] = torch.stack(found).mean(0).gather(1, targets[row][:, None])[:, 0]
-    if baseline == "black":
-        black = judged(network.logits(torch.zeros_like(pictures[:1])))[0]
-        result = torch.where(varies, result - black[targets][:, None], 0)
-    return result
+        for result, kind in zip(results, score, strict=True):
+            judged = torch.stack([_judged(logits, kind) for logits in found]).mean(0)
+            result[row, channel] = judged.gather(1, targets[row][:, None])[:, 0]
+    if baseline == "none":
+        return results
+    black = network.logits(torch.zeros_like(pictures[:1]))
+    less = [_judged(black, kind)[0][targets][:, None] for kind in score]
+    return tuple(torch.where(varies, one - base, 0) for one, base in zip(results, less, strict=True))
+
+
+def _judged(logits: Tensor, score: Score) -> Tensor:
+    return logits if score == "logit" else torch.softmax(logits, 1)
+
+
+SHARES = 10
+"""Masks i/n · n(up(A_k)) of IS-CAM, i = 1..n."""
+
+
+def shares(count: int) -> tuple[Masked, ...]:
+    """X ⊙ i/n · n(up(A_k)), i = 1..n: IS-CAM's."""
+
+    def share(i: int) -> Masked:
+        return lambda pictures, masks: pictures * masks * (i / count)
+
+    return tuple(share(i) for i in range(1, count + 1))
+
+
+def _of(measured: Measured, **options: Any) -> tuple[Tensor, ...]:
+    return scores(measured.network, measured.pictures, measured.targets, measured["activation"], **options)
 
 
 def _measure(measured: Measured) -> Mapping[str, Tensor]:
-    return {"score": scores(measured.network, measured.pictures, measured.targets, measured["activation"])}
+    logit, probability = _of(measured, score=("logit", "prob"))
+    return {"score": logit, "score-probability": probability}
+
+
+def _measure_shares(measured: Measured) -> Mapping[str, Tensor]:
+    return {"increase": _of(measured, masked=shares(SHARES), title="scores of pictures masked in part")[0]}
 
 
 register(
@@ -95,5 +119,28 @@ register(
         slow=True,
         kept=True,
         order=30,
-    )
+    ),
+    Feature(
+        name="score-probability",
+        rank="weight",
+        latex=r"\tilde{u}^c_k",
+        doc="Score-CAM's u of probabilities in place of logits (Wang et al. 2020).",
+        measure=_measure,
+        draw=sparse,
+        slow=True,
+        kept=True,
+        order=87,
+    ),
+    Feature(
+        name="increase",
+        rank="weight",
+        latex=r"\bar{u}^c_k",
+        doc=f"IS-CAM's u: the mean logit under i/{SHARES} of the mask n(up(A_k)), i = 1..{SHARES}, less that of black "
+        "(Naidu et al. 2020).",
+        measure=_measure_shares,
+        draw=sparse,
+        slow=True,
+        kept=True,
+        order=88,
+    ),
 )

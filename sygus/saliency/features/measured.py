@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
+from sygus.errors import OptionError, known
 from sygus.saliency.features.cache import Cache
-from sygus.saliency.features.feature import FEATURES, Feature, measured_together
+from sygus.saliency.features.codes import code_of
+from sygus.saliency.features.entry import Expected
+from sygus.saliency.features.feature import FEATURES, Feature, Measure, measured_together
 from sygus.saliency.networks import Network
+from sygus.saliency.networks.together import TrunkPass
 
 
 class Measurements(Mapping[str, Tensor]):
     """Every feature of some pictures, float32 on the network's device; see ``Rank`` for the shapes.
 
     A feature is computed when it is first asked for: one trunk pass serves all, one backward pass of the tail the
-    gradient features, and the expensive features are kept on disk.
+    gradient features, and the expensive features are kept on disk. Numbers are the same to the last bit whether they
+    were measured or kept.
 
     Args:
         network: the classifier.
@@ -25,6 +32,7 @@ class Measurements(Mapping[str, Tensor]):
         targets: the class explained in each, (N,).
         cache: where expensive features are kept; None keeps them in memory alone.
         probability: of the targets for the clean pictures, (N,), where it is known already.
+        layers: the classifier split at further layers, by their names.
 
     Raises:
         OptionError: when a feature is asked for that the network does not have, such as ``classifier``.
@@ -38,12 +46,15 @@ class Measurements(Mapping[str, Tensor]):
         *,
         cache: Cache | None = None,
         probability: Tensor | None = None,
+        layers: Mapping[str, Network] = MappingProxyType({}),
     ) -> None:
         self.network = network
         self.pictures = pictures
         self.targets = targets
         self._cache = cache
         self._probability = probability
+        self._trunk = TrunkPass((network, *layers.values()), pictures)
+        self._layers = {name: self._beside(split) for name, split in layers.items()}
         self._known: dict[str, Tensor] = {}
 
     def __len__(self) -> int:
@@ -62,21 +73,48 @@ class Measurements(Mapping[str, Tensor]):
         """Of the pictures and the targets."""
         return self.pictures.cpu().contiguous().numpy().tobytes() + self.targets.cpu().numpy().tobytes()
 
-    def kept(self, name: str, compute: Callable[[], Tensor]) -> Tensor:
-        """What is computed of these pictures under a name, kept on disk where there is a cache."""
-        if self._cache is None:
-            return compute()
-        key = self._cache.key(self.network, self.fingerprint, (name,))
-        return self._cache.remember(key, ("kept",), self.network.device, lambda: {"kept": compute()})["kept"]
+    def kept(self, name: str, draw: Callable[..., Tensor], compute: Callable[[], Tensor]) -> Tensor:
+        """Saliency maps (N, H, W) of these pictures, kept on disk where there is a cache.
 
-    def at(self, layer: str) -> Measurements:
-        """The features of the same pictures at another layer of the network.
+        Args:
+            name: of the maps among those of one function.
+            draw: the function that draws them, for its code.
+            compute: draws them.
+        """
+        expected = {"kept": Expected((len(self.pictures), *self.network.size))}
+        return self._remembered(draw, (name,), expected, lambda: {"kept": canonical(compute())})["kept"]
+
+    def at(self, module: str) -> Measurements:
+        """The features of the same pictures at another module of the network.
 
         Raises:
-            OptionError: the network has no such layer, or it cannot be explained.
+            OptionError: the network has no such module, or it cannot be explained.
         """
-        network = self.network.at(layer)
+        return self._of(self.network.at(module))
+
+    def layer(self, name: str) -> Measurements:
+        """The features of the same pictures at the layer of this name; "" is the one explained.
+
+        Raises:
+            OptionError: no layer has this name.
+        """
+        if name and name not in self._layers:
+            hint = known(self._layers, name) if self._layers else f"name its module: --layers {name}=MODULE"
+            raise OptionError(f"there is no layer '{name}'", hint)
+        return self._layers[name] if name else self
+
+    def activation(self) -> Tensor:
+        """The feature maps A, (N, K, h, w); those of all layers are measured in one pass."""
+        return self._trunk(self.network)
+
+    def _of(self, network: Network) -> Measurements:
         return Measurements(network, self.pictures, self.targets, cache=self._cache, probability=self._probability)
+
+    def _beside(self, network: Network) -> Measurements:
+        """The features at another layer, whose feature maps come with those of this one."""
+        found = self._of(network)
+        found._trunk = self._trunk
+        return found
 
     @property
     def probability(self) -> Tensor:
@@ -92,9 +130,32 @@ class Measurements(Mapping[str, Tensor]):
             return {name: feature.derive(*(self[need] for need in feature.needs))}
         if self._cache is None or not feature.kept:
             return self._measure(name)
+        assert feature.measure is not None
         together = measured_together(feature)
-        key = self._cache.key(self.network, self.fingerprint, together)
-        return self._cache.remember(key, together, self.network.device, lambda: self._measure(name))
+        expected = {one: self._expected(FEATURES[one]) for one in together}
+        return self._remembered(feature.measure, together, expected, lambda: self._measure(name))
+
+    def _expected(self, feature: Feature) -> Expected:
+        """What a feature is on these pictures at this layer."""
+        count, *of_map = self["activation"].shape
+        of_rank = {"map": tuple(of_map), "weight": (of_map[0], 1, 1), "image": (1, 1, 1)}
+        low = 0.0 if feature.domain == "nonnegative" else -math.inf
+        low, high = _UNIT if feature.domain == "unit" else (low, math.inf)
+        return Expected((count, *of_rank[feature.rank]), low, high)
+
+    def _remembered(
+        self,
+        function: Measure | Callable[..., Tensor],
+        names: tuple[str, ...],
+        expected: Mapping[str, Expected],
+        compute: Callable[[], Mapping[str, Tensor]],
+    ) -> Mapping[str, Tensor]:
+        """What a function gives, kept on disk where there is a cache and all of its code can be told."""
+        code = None if self._cache is None else code_of(function, names)
+        if self._cache is None or code is None:
+            return compute()
+        key = self._cache.key(self.network, self.fingerprint, names, code)
+        return self._cache.remember(key, expected, self.network.device, compute)
 
     def _measure(self, name: str) -> Mapping[str, Tensor]:
         """This feature and those that come with it."""
@@ -103,11 +164,24 @@ class Measurements(Mapping[str, Tensor]):
         found, together = feature.measure(self), measured_together(feature)
         if set(found) != set(together):
             raise ValueError(f"{', '.join(together)} are measured together, but {', '.join(found)} are given")
-        return {one: _settled(FEATURES[one], value) for one, value in found.items()}
+        return {one: canonical(_settled(FEATURES[one], value)) for one, value in found.items()}
+
+
+def canonical(value: Tensor) -> Tensor:
+    """The same numbers, float32, in memory row by row from its beginning, as what comes from disk lies.
+
+    How numbers lie in memory decides the order in which kernels add them, and so the last bits of sums.
+    """
+    rows = torch.empty(value.shape, device="meta").stride()
+    lies_so = value.stride() == rows and value.storage_offset() == 0 and value.dtype == torch.float32
+    return value.detach() if lies_so else value.detach().float().clone(memory_format=torch.contiguous_format)
 
 
 _OF_RANK = {"map": 4, "weight": 2, "image": 1}
 """The dimensions of what is measured; further ones of size 1 follow."""
+
+_UNIT = (torch.finfo(torch.float32).tiny, 1 - torch.finfo(torch.float32).eps / 2)
+"""The numbers of float32 next to the ends of the open interval (0, 1)."""
 
 
 def _settled(feature: Feature, value: Tensor) -> Tensor:
@@ -118,9 +192,8 @@ def _settled(feature: Feature, value: Tensor) -> Tensor:
     if value.dim() != _OF_RANK[feature.rank]:
         raise ValueError(f"the feature '{feature.name}' is measured as {tuple(value.shape)}, no {feature.rank}")
     if feature.domain == "unit":
-        information = torch.finfo(torch.float32)
-        value = value.float().clamp(information.tiny, 1 - information.eps / 2)
-    return value.float().view(*value.shape, *(1,) * (4 - value.dim()))
+        value = value.float().clamp(*_UNIT)
+    return value.float().reshape(*value.shape, *(1,) * (4 - value.dim()))
 
 
 def measure(network: Network, pictures: Tensor, targets: Tensor) -> Measurements:

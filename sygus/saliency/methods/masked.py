@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sygus.saliency.features import Measurements
-from sygus.saliency.features.masking import Baseline, Masked, Score, once, scores
+from sygus.saliency.features.masking import SHARES, Baseline, Masked, Score, once, scores, shares
 from sygus.saliency.features.smooth import noise
 from sygus.saliency.heatmap import combine, saliency
 from sygus.saliency.methods.method import method
@@ -30,13 +30,13 @@ def _drawn(
 ) -> Tensor:
     """S from the mean scores of these masked pictures."""
     network, activation = measured.network, measured["activation"]
-    u = scores(
+    (u,) = scores(
         network,
         measured.pictures,
         measured.targets,
         activation,
         masked=masked,
-        score=score,
+        score=(score,),
         baseline=baseline,
         title=title,
     )
@@ -116,7 +116,13 @@ def ss_cam(
     return _drawn(measured, [under(draw) for draw in draws], title="SS-CAM", **settled)  # type: ignore[arg-type]
 
 
-@method("iscam", "IS-CAM", "Naidu et al. 2020, arXiv 2010.03023", options={"n": whole(10, 1), **_SCORED})
+@method(
+    "iscam",
+    "IS-CAM",
+    "Naidu et al. 2020, arXiv 2010.03023",
+    options={"n": whole(SHARES, 1), **_SCORED},
+    variant=True,
+)
 def is_cam(measured: Measurements, *, n: int, score: Score, baseline: Baseline, channel_softmax: bool) -> Tensor:
     """As Score-CAM, u_k the mean over the masks i/n · n(up(A_k)), i = 1..n.
 
@@ -127,9 +133,5 @@ def is_cam(measured: Measurements, *, n: int, score: Score, baseline: Baseline, 
         baseline: as there.
         channel_softmax: as there.
     """
-
-    def share(i: int) -> Masked:
-        return lambda pictures, masks: pictures * masks * (i / n)
-
     settled = {"score": score, "baseline": baseline, "channel_softmax": channel_softmax}
-    return _drawn(measured, [share(i) for i in range(1, n + 1)], title="IS-CAM", **settled)  # type: ignore[arg-type]
+    return _drawn(measured, shares(n), title="IS-CAM", **settled)  # type: ignore[arg-type]

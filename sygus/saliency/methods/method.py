@@ -77,7 +77,7 @@ class MapMethod:
         chosen = {**self.chosen, **options}
         if self.quick:
             return self.draw(measured, **chosen)
-        return measured.kept(f"{self.name} {sorted(chosen.items())}", lambda: self.draw(measured, **chosen))
+        return measured.kept(f"{self.name} {sorted(chosen.items())}", self.draw, lambda: self.draw(measured, **chosen))
 
 
 MAP_METHODS: dict[str, MapMethod] = {}

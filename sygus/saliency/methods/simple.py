@@ -38,19 +38,3 @@ def random_cam(measured: Measurements, *, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "little"))
         rows.append(torch.rand(activation.shape[1], 1, 1, generator=generator) * 2 - 1)
     return saliency(combine(torch.stack(rows).to(activation.device), activation), measured.network.size)
-
-
-@method("eigencam", "EigenCAM", "Muhammad and Yeasin 2020, arXiv 2008.00299", quick=True)
-def eigen_cam(measured: Measurements) -> Tensor:
-    """L = ReLU(v), v the first right singular vector of A (K x hw), uncentred.
-
-    A singular vector has no sign of its own; it gets the one with which the sum over channels of A v is at least 0.
-    """
-    activation = measured["activation"]
-    matrix = activation.flatten(2).double()
-    vector = torch.linalg.svd(matrix, full_matrices=False).Vh[:, 0]
-    coefficients = (matrix @ vector[:, :, None]).sum((1, 2))
-    signed = torch.where(coefficients < 0, -1.0, 1.0)[:, None] * vector
-    empty = matrix.abs().amax((1, 2)) == 0  # then every vector is singular, and none means anything
-    maps = torch.where(empty[:, None], 0, signed).relu().float().view(len(matrix), *activation.shape[-2:])
-    return saliency(maps, measured.network.size)

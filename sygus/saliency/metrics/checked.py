@@ -64,7 +64,7 @@ def checked_scores(metric: Declared, compute: Callable[[Evaluation], Any], evalu
 
 
 def _check_values(metric: Declared, evaluation: Evaluation, scores: Tensor) -> None:
-    low, high = (_widened(bound, sign) for bound, sign in ((metric.low, -1), (metric.high, 1)))
+    low, high = limits(metric)
     wrong = (~(scores.isfinite() & (scores >= low) & (scores <= high))).nonzero()[:, 0].tolist()
     if not wrong:
         return
@@ -74,6 +74,11 @@ def _check_values(metric: Declared, evaluation: Evaluation, scores: Tensor) -> N
     what = f"{value:g}" if math.isfinite(value) else f"{value}, which is not finite,"
     outside = f" a score outside {_range(metric)}," if math.isfinite(value) else ""
     raise _wrong(metric, f"gives{outside} {what} for the picture {picture}{others}")
+
+
+def limits(metric: Declared) -> tuple[float, float]:
+    """The least and the largest score that is taken: the declared range, and a little more for rounding."""
+    return _widened(metric.low, -1), _widened(metric.high, 1)
 
 
 def _widened(bound: float, sign: int) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
+from sygus.saliency.metrics.causal import road
 from sygus.saliency.metrics.confidence import drop
-from sygus.saliency.metrics.evaluation import Evaluation
+from sygus.saliency.metrics.evaluation import Change, Evaluation, Subject
 from sygus.saliency.metrics.metric import metric
 
 
@@ -17,11 +20,57 @@ def adcc(evaluation: Evaluation) -> Tensor:
     Coh = (Pearson(S(x), S(x ⊙ S)) + 1) / 2, Com = mean S, AD = [p - o]₊ / p; 0 where one of the three terms is 0, and
     for black maps, which explain nothing.
     """
-    coherency = (pearson(evaluation.saliency, evaluation.explained_masked()) + 1) / 2
-    complexity = evaluation.saliency.double().mean((-2, -1))
-    terms = torch.stack([coherency, 1 - complexity, 1 - drop(evaluation).double()]).clamp(0, 1)
+    return _harmonic(evaluation, _coherency(evaluation), 1 - coverage(evaluation), 1 - drop(evaluation).double())
+
+
+@metric("arcc", direction="max", low=0, high=1, passes=19, needs=("explain",))
+def arcc(evaluation: Evaluation) -> Tensor:
+    """ARCC, the harmonic mean of Coh, 1 - Com and min(max(2 ROAD, 0), 1) (Domeniconi et al. 2026, arXiv 2605.14641).
+
+    Coh and Com as in ADCC, where average drop stands in place of ROAD. (The text says geometric mean, the authors'
+    code takes the harmonic one, and so does this.) 0 where one of the three terms is 0, and for black maps.
+    """
+    return _harmonic(evaluation, _coherency(evaluation), 1 - coverage(evaluation), 2 * road(evaluation))
+
+
+def _coherency(evaluation: Evaluation) -> Tensor:
+    """Coh = (Pearson(S(x), S(x ⊙ S)) + 1) / 2, (n,) float64."""
+    return (pearson(evaluation.saliency, evaluation.explained_masked()) + 1) / 2
+
+
+def _harmonic(evaluation: Evaluation, *wishes: Tensor) -> Tensor:
+    """The harmonic mean of numbers (n,) in [0, 1], clipped to that; 0 where one is 0 and for black maps."""
+    terms = torch.stack(wishes).clamp(0, 1)
     zero = (terms <= 0).any(0) | evaluation.empty
-    return torch.where(zero, 0, 3 / torch.where(terms > 0, terms, 1).reciprocal().sum(0))
+    return torch.where(zero, 0, len(terms) / torch.where(terms > 0, terms, 1).reciprocal().sum(0))
+
+
+@metric("coverage", direction="min", low=0, high=1, invariances=("mirror",))
+def coverage(evaluation: Evaluation) -> Tensor:
+    """Mean S, the part of the picture that the map keeps: Com of ADCC (Poppi et al. 2021).
+
+    Neither a small nor a large one is good by itself. As a constraint it rules out maps that win by keeping all, or
+    nearly nothing: (<= (coverage w) 0.6), (>= (coverage w) 0.05).
+    """
+    return evaluation.saliency.double().mean((-2, -1))
+
+
+@metric("contrast", direction="max", low=0, high=1, needs=("explain",))
+def contrast(evaluation: Evaluation) -> Tensor:
+    """Mean |S_c - S_d| over the pixels, d the most probable other class: 0 where the map does not ask for which class.
+
+    Meant as a constraint against maps that show the same whatever is explained, as class-discriminative maps must not
+    (Selvaraju et al. 2017, section 4).
+    """
+    change = Change("the most probable other class", _of_the_next_class)
+    return (evaluation.saliency.double() - evaluation.explained(change).double()).abs().mean((-2, -1))
+
+
+def _of_the_next_class(subject: Subject) -> Subject:
+    logits = subject.logits.float()
+    targets = logits.scatter(1, subject.targets[:, None], -torch.inf).argmax(1)
+    probability = torch.softmax(logits, 1).gather(1, targets[:, None])[:, 0]
+    return replace(subject, targets=targets, probability=probability)
 
 
 @metric("sparseness", direction="max", low=0, high=1, invariances=("gain", "mirror"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -19,11 +20,21 @@ from sygus.saliency.networks.chunks import Chunk, chunk_for, enough
 from sygus.saliency.networks.classifier import Classifier, pipeline, probe_pictures
 from sygus.saliency.networks.fingerprint import fingerprint
 from sygus.saliency.networks.folding import folded
-from sygus.saliency.networks.layers import find_layer
+from sygus.saliency.networks.hooking import hooked_activations
+from sygus.saliency.networks.layers import Layer, find_layer
 from sygus.saliency.networks.nonnegative import is_nonnegative
 from sygus.saliency.networks.split import SplitKind, split
 
 Result = TypeVar("Result")
+
+Score = Callable[[Tensor, Tensor], Tensor]
+"""From logits (n, classes) and targets (n,) to the number of each picture that is differentiated, (n,)."""
+
+
+def target_logit(logits: Tensor, targets: Tensor) -> Tensor:
+    """Y, the logit of the class explained."""
+    return logits.gather(1, targets[:, None])[:, 0]
+
 
 _FOLD_CHECK = 4
 """Pictures that the folded copy is compared on."""
@@ -37,12 +48,14 @@ class Whole:
         trunk, tail: the halves it computes the same as.
         exact: the network itself, for gradients.
         fast: for passes without gradients: the folded copy if that is trusted, else ``exact``.
+        layer: where the halves meet.
     """
 
     trunk: Callable[..., Tensor]
     tail: Callable[..., Tensor]
     exact: nn.Module
     fast: nn.Module
+    layer: Layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +134,18 @@ class Network:
         """The feature maps (N, K, h, w) of the layer, on the network's device."""
         return self._without_gradients(self.trunk, pictures)
 
+    def shares_passes(self, other: Network) -> bool:
+        """Whether a pass runs the modules of another network, so that it shows the feature maps of both."""
+        if self._own_whole is None or other._own_whole is None or self.classifier is None or other.classifier is None:
+            return False
+        return self.classifier.model is other.classifier.model
+
+    def activations(self, networks: Sequence[Network], pictures: Tensor) -> list[Tensor]:
+        """The feature maps of networks that share passes with this one, in one pass; see :meth:`activation`."""
+        assert self.whole is not None
+        layers = [network.whole.layer for network in networks if network.whole is not None]
+        return self._passes(partial(hooked_activations, self.whole.exact, layers), pictures)
+
     def logits(self, pictures: Tensor) -> Tensor:
         """The logits (N, classes), on the network's device."""
         return self._without_gradients(self._fast, pictures)
@@ -170,7 +195,15 @@ class Network:
         """
         return self._without_gradients(self._from_activation, activation, *self._beside(pictures))
 
-    def gradient(self, activation: Tensor, targets: Tensor, pictures: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def gradient(
+        self,
+        activation: Tensor,
+        targets: Tensor,
+        pictures: Tensor | None = None,
+        *,
+        of: Score = target_logit,
+        curved: bool = False,
+    ) -> tuple[Tensor, Tensor]:
         """The target logit y (N,) and ∂y/∂A (N, K, h, w); only the tail runs, from the activation on.
 
         The network's parameters, their gradients and its mode are left as they were.
@@ -179,11 +212,14 @@ class Network:
             activation: of the layer.
             targets: (N,).
             pictures: (N, 3, H, W) that it is of; needed if :attr:`needs_pictures`.
+            of: what is differentiated in place of the logit.
+            curved: give H·A in place of the gradient, H the Hessian with respect to A.
 
         Raises:
             OptionError: the pictures are needed.
         """
-        return self._differentiated(self._from_activation, activation, targets, *self._beside(pictures))
+        beside = self._beside(pictures)
+        return self._differentiated(self._from_activation, activation, targets, *beside, of=of, curved=curved)
 
     def input_gradient(self, pictures: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """The target logit y (N,) and ∂y/∂x (N, 3, H, W), through the whole network."""
@@ -246,30 +282,44 @@ class Network:
         return (pictures,)
 
     def _without_gradients(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-        def run() -> Tensor:
-            with torch.no_grad():
-                return torch.cat([self._passed(function, *chunk).float() for chunk in self._chunks(*inputs)])
+        return self._passes(lambda *chunk: (function(*chunk),), *inputs)[0]
 
-        return self.fitting(run)[: len(inputs[0])]
+    def _passes(self, function: Callable[..., Sequence[Tensor]], *inputs: Tensor) -> list[Tensor]:
+        """What a function of several results gives without gradients, chunk by chunk."""
+
+        def run() -> list[Tensor]:
+            with torch.no_grad():
+                passed = [[one.float() for one in self._passed(function, *chunk)] for chunk in self._chunks(*inputs)]
+                return [torch.cat(pieces) for pieces in zip(*passed, strict=True)]
+
+        return [one[: len(inputs[0])] for one in self.fitting(run)]
 
     def _differentiated(
-        self, function: Callable[..., Tensor], inputs: Tensor, targets: Tensor, *beside: Tensor
+        self,
+        function: Callable[..., Tensor],
+        inputs: Tensor,
+        targets: Tensor,
+        *beside: Tensor,
+        of: Score = target_logit,
+        curved: bool = False,
     ) -> tuple[Tensor, Tensor]:
         def run() -> tuple[Tensor, Tensor]:
-            logits, gradients = [], []
+            scores, gradients = [], []
             for chunk, chosen, *others in self._chunks(inputs, targets, *beside):
                 leaf = chunk.detach().clone().requires_grad_()
                 with torch.enable_grad():
-                    logit = self._passed(function, leaf, *others).gather(1, chosen[:, None])[:, 0]
-                    (gradient,) = torch.autograd.grad(logit.sum(), leaf)
-                logits.append(logit.detach().float())
+                    score = of(self._passed(function, leaf, *others), chosen)
+                    (gradient,) = torch.autograd.grad(score.sum(), leaf, create_graph=curved)
+                    if curved:
+                        gradient = _along(gradient, leaf)
+                scores.append(score.detach().float())
                 gradients.append(gradient.float())
-            return torch.cat(logits), torch.cat(gradients)
+            return torch.cat(scores), torch.cat(gradients)
 
-        logits, gradients = self.fitting(run)
-        return logits[: len(inputs)], gradients[: len(inputs)]
+        scores, gradients = self.fitting(run)
+        return scores[: len(inputs)], gradients[: len(inputs)]
 
-    def _passed(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    def _passed(self, function: Callable[..., Result], *inputs: Tensor) -> Result:
         with blamed(f"--network: '{self.name}' fails on a pass of {len(inputs[0])} pictures", ALWAYS):
             return function(*inputs)
 
@@ -287,6 +337,15 @@ class Network:
         if missing:
             rows = torch.cat([rows, rows[:1].expand(missing, *rows.shape[1:])])
         return rows.contiguous(memory_format=torch.channels_last) if rows.ndim == 4 else rows
+
+
+def _along(gradient: Tensor, leaf: Tensor) -> Tensor:
+    """H·A, of the gradient at the leaf A; 0 where the gradient does not depend on it."""
+    if not gradient.requires_grad:
+        return torch.zeros_like(leaf)
+    slope = (gradient * leaf.detach()).sum()
+    (curvature,) = torch.autograd.grad(slope, leaf, allow_unused=True, materialize_grads=True)
+    return curvature
 
 
 def make_network(
@@ -332,7 +391,7 @@ def make_network(
         needs_pictures=halves.needs_pictures,
         split=halves.kind,
         chunk=chunk,
-        whole=Whole(halves.trunk, halves.tail, whole, fast.module),
+        whole=Whole(halves.trunk, halves.tail, whole, fast.module, found),
         notes=(
             f"split at {found.name} by {halves.kind}" + (f": {halves.reason}" if halves.reason else ""),
             f"passes without gradients are {fast.reason}",

@@ -1,8 +1,6 @@
-"""Features are measured when asked for, once, and the expensive ones kept on disk."""
+"""Features are measured when asked for, once."""
 
-import logging
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +13,6 @@ from sygus.language.terms import leaf
 from sygus.oracles.cam import feature_variables
 from sygus.oracles.methods import expression_method
 from sygus.saliency.features import FEATURES, Feature, Measurements, draw
-from sygus.saliency.features.cache import Cache
 from sygus.saliency.features.draws import normal
 from sygus.saliency.features.feature import register
 from sygus.saliency.features.linear import linear_head
@@ -28,10 +25,6 @@ def subject() -> Subject:
     return load_subjects(settings).search.subject
 
 
-def measurements(subject: Subject, folder: Path) -> Measurements:
-    return Measurements(subject.network, subject.images.pictures, subject.targets, cache=Cache(folder))
-
-
 def test_only_what_is_asked_for_is_measured(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     original = Measurements._measure
@@ -39,54 +32,6 @@ def test_only_what_is_asked_for_is_measured(subject: Subject, monkeypatch: pytes
     measured = Measurements(subject.network, subject.images.pictures, subject.targets)
     measured["alpha"], measured["logit"], measured["alpha"]
     assert asked == ["activation", "gradient"]
-
-
-@pytest.mark.parametrize("name", ["score", "ablation", "smooth-cube"])
-def test_kept_on_disk(subject: Subject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    first = measurements(subject, tmp_path)[name]
-    monkeypatch.setattr(Measurements, "_measure", lambda *_: pytest.fail("measured again"))
-    assert torch.equal(measurements(subject, tmp_path)[name], first)
-
-
-def test_other_pictures_and_targets_have_keys_of_their_own(subject: Subject, tmp_path: Path) -> None:
-    measurements(subject, tmp_path)["ablation"]
-    for pictures, targets in (
-        (subject.images.pictures, 1 - subject.targets.clamp(max=1)),
-        (subject.images.pictures * 0.5, subject.targets),
-    ):
-        Measurements(subject.network, pictures, targets, cache=Cache(tmp_path))["ablation"]
-    assert len(list(tmp_path.glob("*.safetensors"))) == 3
-
-
-@pytest.mark.parametrize("damage", [b"", b"no tensors", b"\xff" * 64])
-def test_a_damaged_file_is_measured_again(
-    subject: Subject, tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: bytes
-) -> None:
-    first = measurements(subject, tmp_path)["ablation"]
-    (file,) = tmp_path.glob("*.safetensors")
-    file.write_bytes(damage)
-    with caplog.at_level(logging.WARNING):
-        assert torch.equal(measurements(subject, tmp_path)["ablation"], first)
-    assert "cannot read the cached features" in caplog.text
-    assert torch.equal(measurements(subject, tmp_path)["ablation"], first)
-
-
-def test_a_folder_that_cannot_be_written_is_said(
-    subject: Subject, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "file").write_text("in the way")
-    measurements(subject, tmp_path / "file" / "cache")["ablation"]
-    assert "cannot keep features" in caplog.text
-
-
-def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("SYCAM_SYGUS_CACHE", "")
-    assert Cache.of_user() is None
-    monkeypatch.setenv("SYCAM_SYGUS_CACHE", str(tmp_path))
-    assert Cache.of_user() == Cache(tmp_path)
-    monkeypatch.delenv("SYCAM_SYGUS_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert Cache.of_user() == Cache(tmp_path / "sycam-sygus" / "features")
 
 
 def test_the_closed_form_of_ablation_is_what_the_tail_gives(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate
 
 from sygus.errors import OptionError
 from sygus.saliency.images import Preprocessing
-from sygus.saliency.metrics import Evaluation, find_metric
+from sygus.saliency.metrics import Change, Evaluation, find_metric
 from sygus.saliency.metrics.causal import NOISE, blur, ranks
 from sygus.saliency.metrics.imputation import impute
 from sygus.saliency.metrics.localization import crops
@@ -346,3 +346,37 @@ def test_adcc_is_the_harmonic_mean() -> None:
     assert score("adcc", explained(HALF, HALF)) == pytest.approx(expected, abs=1e-6)
     assert score("adcc", explained(HALF, 1 - HALF)) == 0  # coherency 0
     assert score("adcc", explained(NONE, NONE)) == 0
+
+
+def test_arcc_is_the_harmonic_mean_with_road(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given, wish in ((0.2, 0.4), (0.5, 1.0)):
+        monkeypatch.setattr("sygus.saliency.metrics.coherence.road", lambda _, value=given: torch.tensor([value]))
+        assert score("arcc", explained(HALF, HALF)) == pytest.approx(3 / (1 / 1 + 1 / 0.5 + 1 / wish), abs=1e-6)
+    monkeypatch.setattr("sygus.saliency.metrics.coherence.road", lambda _: torch.tensor([-0.1]))
+    assert score("arcc", explained(HALF, HALF)) == 0
+    assert score("arcc", explained(NONE, NONE)) == 0
+
+
+def test_arcc_asks_road() -> None:
+    evaluation = explained(HALF, HALF)
+    wish = min(max(2 * score("road", evaluation), 0), 1)
+    expected = 3 / (1 / 1 + 1 / 0.5 + 1 / wish) if wish > 0 else 0
+    assert score("arcc", evaluation) == pytest.approx(expected, abs=1e-6)
+
+
+def test_coverage() -> None:
+    assert [score("coverage", evaluated(m)) for m in (ALL, HALF, NONE)] == [1, 0.5, 0]
+
+
+def test_contrast_compares_with_the_most_probable_other_class() -> None:
+    subject = red_subject()
+    asked: list[int] = []
+
+    def explain(change: Change, index: Tensor) -> Tensor:
+        other = change.apply(subject)
+        asked.extend(other.targets[index].tolist())
+        torch.testing.assert_close(other.probability, torch.softmax(subject.logits, 1)[:, 1 - subject.targets[0]])
+        return NONE[None]
+
+    assert score("contrast", replace(evaluated(HALF, subject), explain=explain)) == 0.5
+    assert asked == [1 - int(subject.targets[0])]

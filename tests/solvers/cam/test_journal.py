@@ -13,61 +13,61 @@ SCORES = np.array([1, np.nan, 3, 4], np.float32)
 
 
 def test_what_is_recorded_is_read_back(tmp_path: Path) -> None:
-    with Journal(tmp_path / "journal.sqlite") as journal:
+    with Journal(tmp_path / "journal.sqlite", 4) as journal:
         journal.keep([ROW], [("key", "average-drop", SCORES)])
-    with Journal(tmp_path / "journal.sqlite") as journal:
-        stored = journal.scores("key", "average-drop")
+    with Journal(tmp_path / "journal.sqlite", 4) as journal:
+        stored = journal.scores("key", "average-drop", 0, 100)
         assert stored is not None
         np.testing.assert_array_equal(stored, SCORES)
-        assert journal.scores("key", "other") is None
-        (row,) = journal.proposals()
+        assert journal.scores("key", "other", 0, 100) is None
+        (row,) = journal.proposals(1)
     assert (row["term"], row["fate"], row["objectives"], row["feasible"]) == ("(gap gradient)", "scored", [1.5], 1)
 
 
 def test_scores_of_another_run_are_found(tmp_path: Path) -> None:
-    with Journal(tmp_path / "one.sqlite") as journal:
+    with Journal(tmp_path / "one.sqlite", 4) as journal:
         journal.keep([], [("key", "average-drop", SCORES)])
-    with Journal(tmp_path / "two.sqlite", [tmp_path / "one.sqlite"]) as journal:
-        assert journal.scores("key", "average-drop") is not None
-        assert journal.proposals() == []
+    with Journal(tmp_path / "two.sqlite", 4, [tmp_path / "one.sqlite"]) as journal:
+        assert journal.scores("key", "average-drop", 0, 100) is not None
+        assert journal.proposals(1) == []
 
 
 def test_another_run_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="--reuse"):
-        Journal(tmp_path / "two.sqlite", [tmp_path / "missing.sqlite"])
+        Journal(tmp_path / "two.sqlite", 4, [tmp_path / "missing.sqlite"])
 
 
 def test_a_batch_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    with Journal(tmp_path / "journal.sqlite") as journal:
+    with Journal(tmp_path / "journal.sqlite", 4) as journal:
         with pytest.raises(JournalError, match="cannot write"):
             journal.keep([ROW, ("too", "short")], [])
-        assert journal.proposals() == []
+        assert journal.proposals(1) == []
         journal.keep([ROW], [])
-        assert len(journal.proposals()) == 1
+        assert len(journal.proposals(1)) == 1
 
 
 def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
-    with Journal(tmp_path / "journal.sqlite") as journal:
+    with Journal(tmp_path / "journal.sqlite", 4) as journal:
         journal.keep([ROW], [("key", "average-drop", SCORES)])
         pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
         journal._connection.execute(f"PRAGMA max_page_count={pages}")  # what SQLite sees of a full disk
         large = np.zeros(100_000, np.float32)
         with pytest.raises(JournalError, match="full"):
             journal.keep([(1, *ROW[1:])], [("more", "average-drop", large)])
-        assert len(journal.proposals()) == 1
-    with Journal(tmp_path / "journal.sqlite") as journal:
-        assert journal.scores("key", "average-drop") is not None
+        assert len(journal.proposals(1)) == 1
+    with Journal(tmp_path / "journal.sqlite", 4) as journal:
+        assert journal.scores("key", "average-drop", 0, 100) is not None
 
 
 def test_two_runs_cannot_write_to_one_journal(tmp_path: Path) -> None:
-    with Journal(tmp_path / "journal.sqlite"), pytest.raises(JournalError, match="another run writes"):
-        Journal(tmp_path / "journal.sqlite")
-    with Journal(tmp_path / "journal.sqlite"):
+    with Journal(tmp_path / "journal.sqlite", 4), pytest.raises(JournalError, match="another run writes"):
+        Journal(tmp_path / "journal.sqlite", 4)
+    with Journal(tmp_path / "journal.sqlite", 4):
         pass
 
 
 def test_a_reader_may_look_on(tmp_path: Path) -> None:
-    with Journal(tmp_path / "journal.sqlite") as journal:
+    with Journal(tmp_path / "journal.sqlite", 4) as journal:
         journal.keep([ROW], [])
         reader = sqlite3.connect(tmp_path / "journal.sqlite")
         assert reader.execute("SELECT count(*) FROM proposals").fetchone() == (1,)
@@ -75,7 +75,7 @@ def test_a_reader_may_look_on(tmp_path: Path) -> None:
 
 
 def test_a_journal_of_another_run_is_refused_and_kept(tmp_path: Path) -> None:
-    with Journal(tmp_path / "journal.sqlite") as journal:
+    with Journal(tmp_path / "journal.sqlite", 4) as journal:
         journal.begin({"seed": 0, "network": "a"})
         journal.begin({"seed": 0, "network": "a"})
         with pytest.raises(JournalError, match="differs in network: a there, b here;"):
@@ -83,7 +83,7 @@ def test_a_journal_of_another_run_is_refused_and_kept(tmp_path: Path) -> None:
 
 
 def test_the_entries_that_differ_are_named(tmp_path: Path) -> None:
-    with Journal(tmp_path / "journal.sqlite") as journal:
+    with Journal(tmp_path / "journal.sqlite", 4) as journal:
         journal.begin({"settings": {"seed": 0}, "fingerprints": {"layer": "a", "device": "cuda", "network": "x"}})
         said = "differs in --target: None there, label here; fingerprints device: cuda there, cpu here;"
         with pytest.raises(JournalError, match=said):
@@ -98,11 +98,11 @@ def test_the_entries_that_differ_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", [b"this is no database", b"\x00" * 4096])
 def test_a_damaged_journal_is_said_and_kept(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "journal.sqlite"
-    with Journal(path) as journal:
+    with Journal(path, 4) as journal:
         journal.keep([ROW], [("key", "average-drop", SCORES)])
     content = bytearray(path.read_bytes())
     content[: len(damage)] = damage
     path.write_bytes(bytes(content))
-    with pytest.raises(JournalError, match="nothing in it was changed"), Journal(path) as journal:
-        journal.proposals()
+    with pytest.raises(JournalError, match="nothing in it was changed"), Journal(path, 4) as journal:
+        journal.proposals(1)
     assert path.read_bytes() == bytes(content)

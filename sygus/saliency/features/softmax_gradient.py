@@ -1,0 +1,65 @@
+"""Gradients of what the softmax makes of the logit: how sure the network is, not how loud."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from sygus.saliency.features.draws import sparse
+from sygus.saliency.features.feature import Feature, Measured, register
+
+
+def log_probability(logits: Tensor, targets: Tensor) -> Tensor:
+    """Ln p, p the probability of the class explained."""
+    return torch.log_softmax(logits.float(), 1).gather(1, targets[:, None])[:, 0]
+
+
+def rest(logits: Tensor, targets: Tensor) -> Tensor:
+    """The target "ReST" of ShapleyCAM: Y + ln p (Cai 2025, arXiv 2501.06261)."""
+    return logits.float().gather(1, targets[:, None])[:, 0] + log_probability(logits, targets)
+
+
+def _measure_gradient(measured: Measured) -> Mapping[str, Tensor]:
+    network, activation = measured.network, measured["activation"]
+    _, gradient = network.gradient(activation, measured.targets, measured.pictures, of=log_probability)
+    return {"log-probability-gradient": gradient}
+
+
+def _measure_curvature(measured: Measured) -> Mapping[str, Tensor]:
+    network, activation = measured.network, measured["activation"]
+    _, curvature = network.gradient(activation, measured.targets, measured.pictures, of=rest, curved=True)
+    return {"hessian-activation": curvature}
+
+
+register(
+    Feature(
+        name="log-probability-gradient",
+        rank="map",
+        latex=r"\frac{\partial \ln p^c}{\partial A^k_{ij}}",
+        doc="The gradient of the logarithm of the class's probability with respect to the feature maps.",
+        measure=_measure_gradient,
+        draw=sparse,
+        order=81,
+    ),
+    Feature(
+        name="probability-gradient",
+        rank="map",
+        latex=r"\frac{\partial p^c}{\partial A^k_{ij}}",
+        doc="The gradient of the class's probability with respect to the feature maps.",
+        needs=("probability", "log-probability-gradient"),
+        derive=torch.mul,
+        order=82,
+    ),
+    Feature(
+        name="hessian-activation",
+        rank="map",
+        latex=r"\left(H^c A\right)^k_{ij}",
+        doc="H A, the Hessian of the logit plus the logarithm of the probability times the feature maps: ShapleyCAM's "
+        "second-order term (Cai 2025).",
+        measure=_measure_curvature,
+        draw=sparse,
+        order=83,
+    ),
+)
