@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 MEMORY_SHARE = 0.8
 """Of the memory that is free when a command begins, what it may take."""
@@ -140,6 +141,26 @@ def bounded_memory(most: int | None = None) -> Iterator[None]:
         _OUTSIDE.reset(token)
 
 
+class _NearlyFullError(MemoryError):
+    """The memory is nearly over."""
+
+
+@contextmanager
+def _dropped_in_silence(error: type[Exception]) -> Iterator[None]:
+    """Say nothing where an error comes in a finaliser, which drops it: it is raised again later."""
+    before = sys.unraisablehook
+
+    def hook(lost: Any) -> None:
+        if not issubclass(lost.exc_type, error):
+            before(lost)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
 @contextmanager
 def _watched(most: int) -> Iterator[None]:
     """Raise a MemoryError in this thread where small objects come to take so much: some room is left then.
@@ -153,12 +174,13 @@ def _watched(most: int) -> Iterator[None]:
     def look(_: int, __: FrameType | None) -> None:
         if (_held() or 0) > most:
             signal.setitimer(signal.ITIMER_VIRTUAL, PAUSE, TICK)
-            raise MemoryError
+            raise _NearlyFullError
 
     handler = signal.signal(signal.SIGVTALRM, look)
     left, interval = signal.setitimer(signal.ITIMER_VIRTUAL, TICK, TICK)
     try:
-        yield
+        with _dropped_in_silence(_NearlyFullError):
+            yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, left, interval)  # of the bound outside of this one, or none
         signal.signal(signal.SIGVTALRM, handler)
@@ -205,7 +227,8 @@ def alarm(seconds: float, error: type[Exception]) -> Iterator[None]:
     left, interval = signal.setitimer(signal.ITIMER_REAL, _waited(seconds) + GRACE, AGAIN)
     try:
         try:
-            yield
+            with _dropped_in_silence(error):
+                yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
     finally:  # also where the alarm came in the line above

@@ -139,6 +139,20 @@ def test_the_alarm_comes_again_where_the_error_is_dropped() -> None:
         stubborn()
 
 
+def test_an_error_that_a_finaliser_drops_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
+    class Slow:
+        def __del__(self) -> None:
+            spin()
+
+    def drop() -> None:
+        Slow()
+        spin()
+
+    with pytest.raises(OverError), alarm(0.0, OverError):
+        drop()
+    assert capsys.readouterr().err == ""
+
+
 def test_an_alarm_of_somebody_else_still_comes() -> None:
     heard: list[int] = []
     before = signal.signal(signal.SIGALRM, lambda *_: heard.append(1))
