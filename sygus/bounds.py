@@ -9,17 +9,17 @@ system would end the process, or another one.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 MEMORY_SHARE = 0.8
 """Of the memory that is free when a command begins, what it may take."""
@@ -27,8 +27,11 @@ MEMORY_SHARE = 0.8
 CUSHION = 1 << 24
 """Bytes that are left where small objects have taken all the others; of little memory an eighth."""
 
-SOON = 0.001
-"""Seconds of the processor after which what calls the collector of garbage is back."""
+TICK = 0.05
+"""Seconds of the processor between two looks at the memory; in so little time the cushion is not filled."""
+
+PAUSE = 1.0
+"""Seconds of the processor in which what handles a lack of memory is left alone."""
 
 LARGEST_LIMIT = 1 << 60
 """Bytes of a limit that the system can hold; no machine comes near."""
@@ -131,40 +134,55 @@ def bounded_memory(most: int | None = None) -> Iterator[None]:
     token = _OUTSIDE.set(before)
     try:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
-        with _warned(limit - min(CUSHION, most // 8)):
+        with _watched(limit - min(CUSHION, most // 8)):
             yield
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (before, hard))
         _OUTSIDE.reset(token)
 
 
-@contextmanager
-def _warned(most: int) -> Iterator[None]:
-    """Raise a MemoryError in this thread, once, where small objects come to take so much: some room is left then.
+class _NearlyFullError(MemoryError):
+    """The memory is nearly over."""
 
-    Without any room CPython 3.11 tries for ever to enter the block that handles the error. The collector of garbage
-    knows when there are many objects more, but what it calls can raise nothing; a signal shortly afterwards can.
+
+@contextmanager
+def _dropped_in_silence(error: type[Exception]) -> Iterator[None]:
+    """Say nothing where an error comes in a finaliser, which drops it: it is raised again later."""
+    before = sys.unraisablehook
+
+    def hook(lost: Any) -> None:
+        if not issubclass(lost.exc_type, error):
+            before(lost)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+@contextmanager
+def _watched(most: int) -> Iterator[None]:
+    """Raise a MemoryError in this thread where small objects come to take so much: some room is left then.
+
+    Without any room CPython 3.11 tries for ever to enter the block that handles the error.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def look(phase: str, about: Mapping[str, int]) -> None:
-        if phase == "stop" and about["generation"] and (_held() or 0) > most:
-            gc.callbacks.remove(look)
-            signal.setitimer(signal.ITIMER_VIRTUAL, SOON)
+    def look(_: int, __: FrameType | None) -> None:
+        if (_held() or 0) > most:
+            signal.setitimer(signal.ITIMER_VIRTUAL, PAUSE, TICK)
+            raise _NearlyFullError
 
-    def full(_: int, __: FrameType | None) -> None:
-        raise MemoryError
-
-    handler = signal.signal(signal.SIGVTALRM, full)
-    gc.callbacks.append(look)
+    handler = signal.signal(signal.SIGVTALRM, look)
+    left, interval = signal.setitimer(signal.ITIMER_VIRTUAL, TICK, TICK)
     try:
-        yield
+        with _dropped_in_silence(_NearlyFullError):
+            yield
     finally:
-        if look in gc.callbacks:
-            gc.callbacks.remove(look)
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, left, interval)  # of the bound outside of this one, or none
         signal.signal(signal.SIGVTALRM, handler)
 
 
@@ -209,7 +227,8 @@ def alarm(seconds: float, error: type[Exception]) -> Iterator[None]:
     left, interval = signal.setitimer(signal.ITIMER_REAL, _waited(seconds) + GRACE, AGAIN)
     try:
         try:
-            yield
+            with _dropped_in_silence(error):
+                yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
     finally:  # also where the alarm came in the line above

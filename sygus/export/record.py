@@ -29,6 +29,10 @@ SCHEMA = 2
 ENDINGS = ("concluded", "satisfied", "budget", "interrupted")
 """Why a search ends: nothing more is proposed, the constraints are met, a limit is reached, or somebody stops it."""
 
+LARGEST_WHOLE = (1 << 63) - 1
+LARGEST_NUMBER = 1e100
+"""What numbers may be; of larger ones not even the squares are known."""
+
 Value = TypeVar("Value")
 
 
@@ -228,7 +232,7 @@ class Record:
             table=top.at("table").items(_row),
             search=_pictures(top.at("search")),
             held_out=_pictures(top.at("held_out")),
-            problem=top.at("problem").mapping(_Node.text),
+            problem=_problem(top.at("problem")),
             settings=top.at("settings").mapping(_Node.plain),
             fingerprints=top.at("fingerprints").mapping(_Node.text),
             versions=top.at("versions").mapping(_Node.text),
@@ -312,14 +316,16 @@ class _Node:
         return self.value
 
     def integer(self) -> int:
-        if not isinstance(self.value, int) or isinstance(self.value, bool):
-            raise self._wrong("whole number")
+        if not isinstance(self.value, int) or isinstance(self.value, bool) or abs(self.value) > LARGEST_WHOLE:
+            raise self._wrong("whole number of at most 63 bits")
         return self.value
 
     def number(self) -> float:
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float) or self.value - self.value != 0:
-            raise self._wrong("finite number")
-        return self.value
+        number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
+        if not number or not abs(self.value) <= LARGEST_NUMBER:  # of what is no number no comparison holds
+            raise self._wrong(f"finite number of at most {LARGEST_NUMBER:.0e}")
+        found: float = self.value
+        return found
 
     def plain(self) -> str | float | bool | None:
         """A text, a number, true, false or nothing."""
@@ -343,6 +349,12 @@ class _Node:
         if not isinstance(self.value, dict):
             raise self._wrong("mapping")
         return {name: read(self.at(name)) for name in self.value}
+
+
+def _problem(node: _Node) -> dict[str, str]:
+    for name in ("file", "text", "sha256"):
+        node.at(name)
+    return node.mapping(_Node.text)
 
 
 def _direction(node: _Node) -> Direction:

@@ -139,6 +139,20 @@ def test_the_alarm_comes_again_where_the_error_is_dropped() -> None:
         stubborn()
 
 
+def test_an_error_that_a_finaliser_drops_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
+    class Slow:
+        def __del__(self) -> None:
+            spin()
+
+    def drop() -> None:
+        Slow()
+        spin()
+
+    with pytest.raises(OverError), alarm(0.0, OverError):
+        drop()
+    assert capsys.readouterr().err == ""
+
+
 def test_an_alarm_of_somebody_else_still_comes() -> None:
     heard: list[int] = []
     before = signal.signal(signal.SIGALRM, lambda *_: heard.append(1))
@@ -260,6 +274,32 @@ assert not refused(256)
 def test_the_bound_holds_and_is_taken_back() -> None:
     result = program(code=HELD)
     assert result.returncode == 0, result.stderr
+
+
+SMALL_OBJECTS = """
+import signal
+from sygus.bounds import bounded_memory
+def fill():
+    try:
+        found = []
+        while True:
+            found.append([len(found)])
+    except TypeError:  # the block that CPython could not enter
+        raise
+for _ in range(3):
+    try:
+        with bounded_memory(64 << 20):
+            fill()
+    except MemoryError:
+        print("over")
+print(signal.getsignal(signal.SIGVTALRM) is signal.SIG_DFL, signal.getitimer(signal.ITIMER_VIRTUAL))
+"""
+
+
+@LINUX
+def test_small_objects_meet_the_bound_too() -> None:
+    result = program(code=SMALL_OBJECTS)
+    assert result.stdout == "over\n" * 3 + "True (0.0, 0.0)\n", result.stderr
 
 
 @LINUX
@@ -448,6 +488,7 @@ def test_strings_that_multiply_end_the_strategy_and_not_the_program(production: 
     assert result.stdout in ("fail\n", "infeasible\n")
 
 
+@pytest.mark.slow
 def test_a_deep_formula_is_read() -> None:
     stated = load_problem(problem(f"(constraint {nested(50_000, '(not ', '(= (f 0) 0)')})"), NAME)
     assert stated.constraints[0].size > 50_000

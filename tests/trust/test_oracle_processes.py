@@ -38,7 +38,7 @@ def program(tmp_path: Path) -> Iterator[Program]:
         return [sys.executable, str(path), mark]
 
     yield make
-    assert running(mark) == []
+    wait_until(lambda: running(mark) == [])
 
 
 def running(mark: str) -> list[str]:
