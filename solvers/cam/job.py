@@ -29,6 +29,7 @@ from sygus.language.problem import Problem
 from sygus.language.terms import Definition
 from sygus.oracles.objective import CamProblem
 from sygus.resources import read_problem
+from sygus.saliency.features import sources_of
 from sygus.saliency.networks import Network
 
 Display = Callable[[Sequence[str]], AbstractContextManager[Callable[[Progress], None]]]
@@ -114,9 +115,7 @@ def execute(
     subjects = load_subjects(settings, problem.references)
     if options.resume:
         _check_told(subjects.search.subject.network)
-    for metric in problem.metrics.values():
-        metric.require(subjects.search.subject)
-        metric.require(subjects.held_out.subject)
+    _check_measurable(problem, subjects)
     for line in (*subject_notes(subjects), *starts.notes):
         note(line)
     prepare(folder)
@@ -138,6 +137,19 @@ def execute(
         raise BrokenOffError(error.message, error.hint, folder, solution) from error
     except OSError as error:
         raise BrokenOffError(f"cannot write to '{folder}' ({error.strerror})", "make room", folder, solution) from error
+
+
+def _check_measurable(problem: CamProblem, subjects: Subjects) -> None:
+    """Check that the features and the metrics of a problem are to be had of what is explained.
+
+    Raises:
+        OptionError: one is not.
+    """
+    for feature in sources_of(one.name for one in problem.problem.target.function.parameters):
+        feature.require(subjects.search.subject.network)
+    for metric in problem.metrics.values():
+        metric.require(subjects.search.subject)
+        metric.require(subjects.held_out.subject)
 
 
 def _definitions(start: str | None) -> list[Definition]:

@@ -143,7 +143,7 @@ class CamOracle:
             subject.images.pictures,
             subject.targets,
             cache=Cache.of_user() if self.lasting and not subject.network.unknown else None,
-            probability=subject.probability,
+            probability=subject.known_probability,
         )
 
     @cached_property

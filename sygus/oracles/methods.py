@@ -63,6 +63,7 @@ def expression_method(name: str, title: str, expression: Term) -> Method:
 
     def check(oracle: CamOracle) -> None:
         for feature in features:
+            feature.require(oracle.subject.network)
             if feature.conditional:
                 oracle.measured[feature.name]
 

@@ -67,16 +67,17 @@ def accuracy(subjects: Sequence[Subject]) -> list[str]:
 def constant_logits(subjects: Sequence[Subject]) -> list[str]:
     """A warning where no picture changes the logits, or the probability of what is explained."""
     logits = torch.cat([one.logits.float() for one in subjects])
-    probability = torch.cat([one.probability for one in subjects])
-    name, count = subjects[0].network.name, len(logits)
+    network, count = subjects[0].network, len(logits)
+    name = network.name
     if float((logits.amax(0) - logits.amin(0)).max()) <= _CONSTANT * float(logits.abs().max()):
         said = f"'{name}' gives all {count} pictures the same logits, so scores that ask it say nothing of a heat map"
-    elif bool((probability == probability[0]).all()):
-        said = (
-            f"'{name}' gives what is explained the same probability on all {count} pictures, {float(probability[0]):g}"
-        )
-    else:
+        return [f"{WARNING}{said}"]
+    if network.no_class:
         return []
+    probability = torch.cat([one.probability for one in subjects])
+    if not bool((probability == probability[0]).all()):
+        return []
+    said = f"'{name}' gives what is explained the same probability on all {count} pictures, {float(probability[0]):g}"
     return [f"{WARNING}{said}"]
 
 
