@@ -194,7 +194,7 @@ def main() -> None:
 
 def alone() -> None:
     """The bank, slower ways, and the published counts."""
-    plus = load_problem(*reversed(read_problem("gradcam_plus")))
+    plus = load_problem(*reversed(read_problem("channel_weights")))
     draw = probes(plus.target.function.parameters, nonnegative=True, seed=0)
 
     def row(enumerator: str, size: str, combined: int, seconds: float) -> dict[str, object]:
@@ -202,10 +202,10 @@ def alone() -> None:
         return {"enumerator": enumerator, "size": size, **figures}
 
     _, levels = grow(plus.target.grammar, draw, 10)
-    rows = [row("bank, gradcam_plus", str(size), *levels[size - 1]) for size in (7, 8, 9, 10)]
+    rows = [row("bank, channel_weights", str(size), *levels[size - 1]) for size in (7, 8, 9, 10)]
     started = time.perf_counter()
     combined = one_at_a_time(plus.target.grammar, draw, 6)
-    rows.append(row("one term at a time, gradcam_plus", "1-6", combined, time.perf_counter() - started))
+    rows.append(row("one term at a time, channel_weights", "1-6", combined, time.perf_counter() - started))
     if importlib.util.find_spec("cvc5") is not None:
         rows.append(row("cvc5, integers with + and -", "any", cvc5_terms(5.0), 5.0))
     report("enumeration", "bottom-up enumeration", rows, **toy_counts())

@@ -58,7 +58,7 @@ def figures(case: str, size: str, terms: int, started: float) -> Figures:
 
 def cam_levels() -> Iterator[Figures]:
     """The largest levels of a grammar that comes along."""
-    target = load_problem(*reversed(read_problem("gradcam_plus"))).target
+    target = load_problem(*reversed(read_problem("channel_weights"))).target
     draw = probes(target.function.parameters, nonnegative=True, seed=0)
     bank = probe_bank(target.grammar, draw, SafetyOracle(domains(True)), deepest=LARGEST)
     for size in range(1, LARGEST + 1):
@@ -66,7 +66,7 @@ def cam_levels() -> Iterator[Figures]:
         bank.grow()
         terms = sum(len(bank.level(nonterminal, size)) for nonterminal in target.grammar.productions)
         if size > LARGEST - 3:
-            yield figures("CAM, gradcam_plus", str(size), terms, started)
+            yield figures("CAM, channel_weights", str(size), terms, started)
 
 
 def ordinary_levels() -> Iterator[Figures]:

@@ -29,6 +29,16 @@ from sygus.saliency.networks import load_network
 from sygus.saliency.networks.families import load_classifier
 
 GRADIENT_FEATURES = ("activation", "gradient", "alpha", "logit")
+FURTHER = (
+    "log-probability-gradient",
+    "rival-gradient",
+    "hessian-activation",
+    "noise-gradient",
+    "path-gradient",
+    "eigen",
+)
+"""Each measured beside the gradient features, so that what it adds is a difference of two rows."""
+
 TARGETS = {"gradient features": 1.3, "Ablation-CAM": 2.0}
 PER_CHANNEL = 0.6
 """The target of Score-CAM, a channel."""
@@ -57,6 +67,7 @@ def own(oracle: CamOracle, channels: int) -> dict[str, Callable[[], object]]:
         "gradient features": features(*GRADIENT_FEATURES),
         "Ablation-CAM": features("ablation"),
     }
+    found |= {f"and {name}": features(*GRADIENT_FEATURES, name) for name in FURTHER}
     return found | ({"Score-CAM": features("score")} if channels <= MOST_CHANNELS else {})
 
 

@@ -1,6 +1,6 @@
 """Racing against full scoring: the cost, and whether the winner is the same, over many orders of the pictures.
 
-Run ``python benchmarks/racing.py``; it takes a few minutes. Every term of gradcam_plus up to a size is scored in
+Run ``python benchmarks/racing.py``; it takes a few minutes. Every term of channel_weights up to a size is scored in
 full once; then the races are run on that table in 20 orders, with the batches and leaders that a run would have.
 """
 
@@ -47,7 +47,7 @@ def distinct_heat_maps(network: str) -> tuple[CamOracle, list[HeatMaps]]:
     """The maps of every term up to the size, equal ones once, in the order of a run."""
     settings = Settings(network=network, budget=f"size={SIZE}")
     subjects = load_subjects(settings)
-    problem = CamProblem(load_problem(*reversed(read_problem("gradcam_plus"))))
+    problem = CamProblem(load_problem(*reversed(read_problem("channel_weights"))))
     learner = Enumerate(space_of(problem, settings, subjects.search))
     found: dict[str, HeatMaps] = {}
     while proposals := learner.ask(BATCH):

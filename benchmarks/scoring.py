@@ -32,7 +32,7 @@ def main() -> None:
         subjects = load_subjects(settings)
         oracle = subjects.search
         subject, metric = oracle.subject, find_metric("average-drop")
-        problem = CamProblem(load_problem(*reversed(read_problem("gradcam_plus"))))
+        problem = CamProblem(load_problem(*reversed(read_problem("channel_weights"))))
         learner = Enumerate(space_of(problem, settings, oracle))
         terms = []
         while len(terms) < SKIPPED + BATCH:

@@ -290,17 +290,24 @@ class Bank(Generic[V]):
         return self._levels[nonterminal, size]
 
     def term(self, nonterminal: Nonterminal, size: int, row: int) -> Term:
-        """Build the term of one row."""
-        key = (nonterminal, size, row)
-        if key not in self._terms:
-            rows = self._levels[nonterminal, size].rows
-            rule = self._rules[nonterminal][rows.production[row]]
-            self._terms[key] = self._build(rule, rows.child_sizes[row], rows.children[row])
-        return self._terms[key]
+        """Build the term of one row; without recursion, for there may be thousands of levels."""
+        root = (nonterminal, size, row)
+        stack = [] if root in self._terms else [root]
+        while stack:
+            owner, level, place = stack[-1]
+            rows = self._levels[owner, level].rows
+            rule = self._rules[owner][rows.production[place]]
+            children = _children(rule, rows.child_sizes[place], rows.children[place])
+            missing = [child for child in children if child not in self._terms]
+            if missing:
+                stack.extend(missing)
+                continue
+            terms = tuple(self._terms[child] for child in children)
+            self._terms[stack.pop()] = rule.production.instantiate(terms)
+        return self._terms[root]
 
-    def _build(self, rule: _Rule, sizes: Ints | tuple[int, ...], rows: Ints) -> Term:
-        children = (self.term(hole, int(sizes[i]), int(rows[i])) for i, hole in enumerate(rule.holes))
-        return rule.production.instantiate(tuple(children))
+    def _build(self, rule: _Rule, sizes: tuple[int, ...], rows: Ints) -> Term:
+        return rule.production.instantiate(tuple(self.term(*child) for child in _children(rule, sizes, rows)))
 
     def aliases(self, nonterminal: Nonterminal, key: int, limit: int = 1000) -> Iterator[Term]:
         """The terms of the sizes reached that were pruned because of a row with this key, and the row itself.
@@ -366,6 +373,11 @@ class Bank(Generic[V]):
         most_holes = max((len(rule.holes) for rule in makers), default=1)
         largest_gap = max((rule.production.size for rule in makers), default=1)
         return self.size > most_holes * max(productive, default=0) + largest_gap
+
+
+def _children(rule: _Rule, sizes: Ints | tuple[int, ...], rows: Ints) -> list[tuple[Nonterminal, int, int]]:
+    """What fills the holes of a row: nonterminals with sizes and rows."""
+    return [(hole, int(size), int(row)) for hole, size, row in zip(rule.holes, sizes, rows, strict=False)]
 
 
 def _ascending(ranges: tuple[range, ...]) -> Booleans:

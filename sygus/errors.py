@@ -5,23 +5,36 @@ Every error a user can cause derives from :class:`SycamError`; the command line 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 WARNING = "warning: "
 """What a note begins with that no reader of a result may miss."""
+MOST_LISTED = 200
+"""Names that a hint lists: a file may define any number."""
+
+LONGEST_GUESS = 100
+"""Characters of names that are compared: the time for it grows with their square."""
 
 
 def known(names: Iterable[str], wrong: str = "", what: str = "known") -> str:
     """The hint that lists what there is, with the closest match first."""
     ordered = list(dict.fromkeys(names))
-    return f"{guess(ordered, wrong)}{what}: {', '.join(ordered) or 'none'}"
+    return f"{guess(ordered, wrong)}{what}: {listed(ordered) or 'none'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names separated by commas; of very many only the first ones."""
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return ", ".join(names[:MOST_LISTED]) + more
 
 
 def guess(names: Iterable[str], wrong: str) -> str:
     """The question whether the closest of some names was meant; "" where none is close."""
-    close = get_close_matches(wrong, list(names), n=1)
+    if len(wrong) > LONGEST_GUESS:
+        return ""
+    close = get_close_matches(wrong, [name for name in names if len(name) <= LONGEST_GUESS], n=1)
     return f"did you mean '{close[0]}'? " if close else ""
 
 
@@ -44,12 +57,24 @@ class SycamError(Exception):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        self.message = message
-        self.hint = hint
-        super().__init__(message)
+        self.message = _cut(message)
+        self.hint = _cut(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+LONGEST_MESSAGE = 20_000
+"""Characters: messages show names and values of files, which may have any length."""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…"
+
+
+class TooLargeError(SycamError):
+    """What was written in a few words would be too large to be written out, or to be computed."""
 
 
 class OptionError(SycamError):

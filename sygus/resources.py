@@ -1,12 +1,35 @@
-"""The grammars shipped with the package, found by bare name."""
+"""Files that people name: problems, among them the grammars shipped with the package, and other texts."""
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from sygus.errors import OptionError, guess
 
 SUFFIX = ".sy"
+
+
+LARGEST_TEXT = 1 << 28
+"""Bytes of a file that is read as a text."""
+
+_PART = 1 << 20
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a file; of a device that never ends, or of a file by mistake, no more than a limit is read.
+
+    Raises:
+        OSError: it cannot be read, or is larger than :data:`LARGEST_TEXT`.
+        UnicodeDecodeError: it is no text.
+    """
+    data = bytearray()
+    with Path(path).open("rb") as file:
+        while part := file.read(_PART):  # what is asked for at once, is taken at once
+            data += part
+            if len(data) > LARGEST_TEXT:
+                raise OSError(errno.EFBIG, f"it has more than {LARGEST_TEXT >> 20} MB")
+    return data.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def grammar_folder() -> Path:
@@ -32,7 +55,7 @@ def read_problem(name: str, option: str = "FILE") -> tuple[str, str]:
         shipped = grammar_folder() / f"{name.removesuffix(SUFFIX)}{SUFFIX}"
         path = shipped if shipped.exists() else path
     try:
-        return name, path.read_text(encoding="utf-8")
+        return name, read_text(path)
     except FileNotFoundError:
         names = grammar_names()
         hint = f"{guess(names, path.stem)}give a path, or one of {', '.join(names)}"

@@ -20,6 +20,6 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     few = ("--budget", "size=5", "--search-images", "24", "--held-out-images", "16", "--device", "cpu")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SYCAM_SYGUS_CACHE", "")
-        result = CliRunner().invoke(main, ["gradcam_plus", *few, "--out", str(folder), "--quiet"])
+        result = CliRunner().invoke(main, ["channel_weights", *few, "--out", str(folder), "--quiet"])
     assert result.exit_code == 0, result.output
     return folder

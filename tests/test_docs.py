@@ -140,3 +140,8 @@ def test_commands_of_the_pages_exist(page: str) -> None:
                 command = main.commands.get(words[1], main.commands["solve"])
                 known = {option for p in command.params for option in (*p.opts, *p.secondary_opts)}
                 assert {word for word in words if word.startswith("--")} <= known, line
+
+
+def test_the_page_on_trust_names_every_file_of_its_suite() -> None:
+    page = (DOCS / "trust.md").read_text(encoding="utf-8")
+    assert not [file.name for file in (ROOT / "tests" / "trust").iterdir() if file.suffix and file.name not in page]

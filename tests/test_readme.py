@@ -65,7 +65,7 @@ def test_the_command_below_it_names_it() -> None:
 
 def test_it_learns(named: str) -> None:
     made = chosen_learner(named)
-    taught, untaught = (made(space_for("gradcam_plus", 7)) for _ in range(2))
+    taught, untaught = (made(space_for("channel_weights", 7)) for _ in range(2))
     for learner, fate in ((taught, Fate.SCORED), (untaught, Fate.PRUNED)):
         for _ in range(6):
             for proposal in learner.ask(16):

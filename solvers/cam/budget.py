@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import re
 import time
 from dataclasses import dataclass, field, fields
 
 from sygus.errors import OptionError
+
+LARGEST = 1e15
+"""Of a limit: up to it floats are exact, and nothing comes near."""
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -42,8 +44,8 @@ class Budget:
             if match is None or match[1] not in names or (match[3] and match[1] != "time"):
                 raise OptionError(f"--budget: cannot read '{part}'", f"write {', '.join(f'{n}=…' for n in names)}")
             value = float(match[2]) * _UNITS[match[3]]
-            if not math.isfinite(value):
-                raise OptionError(f"--budget: {match[1]} is too large", f"leave {match[1]} out for no limit")
+            if value > LARGEST:
+                raise OptionError(f"--budget: {match[1]} is too large", f"give at most {LARGEST:.0f}, or leave it out")
             if value <= 0:
                 raise OptionError(f"--budget: {match[1]} is zero", f"give {match[1]} at least 1")
             if match[1] != "time" and value != int(value):

@@ -76,9 +76,10 @@ class GrammarStatistics:
 
     def _ways(self, holes: tuple[Nonterminal, ...], size: int) -> int:
         """How many derivations fill the holes with so many nodes in all."""
-        if size < len(holes) or not holes:
-            return int(size == len(holes))
-        first = self._counts[holes[0]]
-        if len(holes) == 1:
-            return first[size]
-        return sum(first[part] * self._ways(holes[1:], size - part) for part in range(1, size) if first[part])
+        if size < len(holes):
+            return 0
+        ways = [1, *[0] * size]
+        for hole in holes:
+            counts = self._counts[hole]
+            ways = [sum(ways[n - part] * counts[part] for part in range(1, n + 1)) for n in range(size + 1)]
+        return ways[size]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import islice, product
 from typing import Any
 
@@ -24,6 +25,12 @@ Terms = NDArray[Any]
 
 ROOM = 64
 """Terms made at a time."""
+
+MOST_DIVISIONS = 200
+"""Of a production that are looked at."""
+
+MOST_TRIED = 4000
+"""Denominators of all divisions of a grammar together: each takes Z3 some milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -49,31 +56,46 @@ def hazards(grammar: Grammar, oracle: SafetyOracle, tried: int = 40) -> list[Haz
     Args:
         grammar: without ``(Constant σ)``.
         oracle: with what is known of the variables.
-        tried: denominators of each division.
+        tried: denominators of each division; fewer where there are so many that it would come to more than
+            :data:`MOST_TRIED`, but one at least.
     """
+    divided = [
+        (nonterminal, production, templates)
+        for nonterminal, productions in grammar.productions.items()
+        for production in productions
+        if (templates := _denominators(production))
+    ]
+    if not divided:
+        return []
+    tried = max(1, min(tried, MOST_TRIED // sum(len(templates) for _, _, templates in divided)))
     small = smallest_terms(grammar, tried)
     found = []
-    for nonterminal, productions in grammar.productions.items():
-        for production in productions:
-            templates = [
-                node.arguments[position]
-                for node in subterms(expand(production.template))
-                if isinstance(node.head, Function)
-                for position in node.head.nonzero
-            ]
-            if not templates:
-                continue
-            denominators = [d for template in templates for d in islice(_fillings(template, small), tried)]
-            verdicts = (oracle.nonzero(denominator) for denominator in denominators)
-            unsafe = tuple(verdict for verdict in verdicts if not verdict.safe)
-            found.append(Hazard(nonterminal, production, len(denominators), unsafe))
+    for nonterminal, production, templates in divided:
+        denominators = [d for template in templates for d in _fillings(template, small, tried)]
+        verdicts = (oracle.nonzero(denominator) for denominator in denominators)
+        unsafe = tuple(verdict for verdict in verdicts if not verdict.safe)
+        found.append(Hazard(nonterminal, production, len(denominators), unsafe))
     return found
 
 
-def _fillings(template: Term, small: Mapping[Nonterminal, list[Term]]) -> Iterator[Term]:
-    """The template with small terms in its holes, the smallest first."""
+def _denominators(production: Production) -> list[Term]:
+    """What strict divisions of a production divide by, with its holes; of very many divisions, the innermost."""
+    found = (
+        node.arguments[position]
+        for node in subterms(expand(production.template))
+        if isinstance(node.head, Function)
+        for position in node.head.nonzero
+    )
+    return list(islice(found, MOST_DIVISIONS))
+
+
+def _fillings(template: Term, small: Mapping[Nonterminal, list[Term]], count: int) -> Iterator[Term]:
+    """The template with small terms in its holes, so many, the smallest first."""
     holes = {n.head.index: n.head.nonterminal for n in subterms(template) if isinstance(n.head, Hole)}
-    choices = sorted(product(*(small[n] for n in holes.values())), key=lambda terms: sum(t.size for t in terms))
+    choices: list[tuple[Term, ...]] = [()]
+    for nonterminal in holes.values():  # what begins with none of the smallest is none of them
+        longer = ((*chosen, one) for chosen in choices for one in small[nonterminal])
+        choices = nsmallest(count, longer, key=lambda terms: sum(one.size for one in terms))
     for chosen in choices:
         yield fill(template, dict(zip(holes, chosen, strict=True)))
 

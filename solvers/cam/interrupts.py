@@ -1,4 +1,4 @@
-"""Interrupts that arrive where Python loses exceptions."""
+"""Signals that end a run, and arrive where Python loses exceptions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that interrupt where the program has them raise a KeyboardInterrupt; as they come, they end a process."""
 
 
 @contextmanager
@@ -20,16 +23,20 @@ def heeded() -> Iterator[Callable[[], bool]]:
         yield lambda: False
         return
     came = False
-    before = signal.getsignal(signal.SIGINT)
+    before = {signal.SIGINT: signal.getsignal(signal.SIGINT)}
+    before |= {number: handler for number in _ENDING if callable(handler := signal.getsignal(number))}
 
     def note(number: int, frame: FrameType | None) -> None:
         nonlocal came
         came = True
-        if callable(before):
-            before(number, frame)
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
 
-    signal.signal(signal.SIGINT, note)
+    for number in before:
+        signal.signal(number, note)
     try:
         yield lambda: came
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from solvers.cam.journal import JOURNAL, Journal, JournalError, JournalRows
+from solvers.cam.journal import JOURNAL, Journal, JournalError, JournalRows, UnwrittenError
 from solvers.cam.learner import Fate
 from solvers.cam.learners import chosen_learner
 from solvers.cam.recording import record_of
@@ -31,6 +31,10 @@ from sygus.oracles.objective import CamProblem
 from sygus.resources import read_problem
 from sygus.saliency.features import sources_of
 from sygus.saliency.networks import Network
+from sygus.writing import make_folder, write_file
+
+ANSWER = "answer.sy"
+"""The answer's name in the folder of a run."""
 
 Display = Callable[[Sequence[str]], AbstractContextManager[Callable[[Progress], None]]]
 """Shows the progress of a run whose objectives have these labels."""
@@ -76,13 +80,17 @@ class BrokenOffError(SycamError):
         message, hint: see :class:`SycamError`.
         folder: of the run.
         solution: what was found, where the search itself had ended.
+
+    Attributes:
+        resumable: whether there is something to resume.
     """
 
     def __init__(self, message: str, hint: str, folder: Path, solution: Solution | None) -> None:
-        kept = f"what was scored is kept in '{folder}'"
-        super().__init__(message, f"{hint}; {kept}" if hint else kept)
         self.folder = folder
         self.solution = solution
+        self.resumable = (folder / JOURNAL).exists()
+        kept = f"what was scored is kept in '{folder}'" if self.resumable else "nothing was scored"
+        super().__init__(message, f"{hint}; {kept}" if hint else kept)
 
 
 def execute(
@@ -118,25 +126,25 @@ def execute(
     _check_measurable(problem, subjects)
     for line in (*subject_notes(subjects), *starts.notes):
         note(line)
-    prepare(folder)
+    make_folder(folder, "--out")
     goals = tuple(goal.label for goal in problem.goals)
     solution = None
     try:
         with display(goals) as report:
             reuse = [Path(run) for run in options.reuse]
             solution = search(problem, settings, subjects, folder, report, reuse, starts.found, options.certify)
-        (folder / "answer.sy").write_text(solution.answer + "\n", encoding="utf-8")
+        write_file(folder / ANSWER, solution.answer + "\n")
         return _write(folder, solution, subjects, options.listing)
     except KeyboardInterrupt as error:
-        raise BrokenOffError(
-            "interrupted before the answer was scored beside the baselines", "", folder, solution
-        ) from error
+        before = "the search began" if solution is None else "the answer was scored beside the baselines"
+        raise BrokenOffError(f"interrupted before {before}", "", folder, solution) from error
+    except UnwrittenError as error:
+        hint = "make room, and resume; only the batch that was being scored is lost"
+        raise BrokenOffError(error.message, hint, folder, solution) from error
     except JournalError:
         raise
     except SycamError as error:
         raise BrokenOffError(error.message, error.hint, folder, solution) from error
-    except OSError as error:
-        raise BrokenOffError(f"cannot write to '{folder}' ({error.strerror})", "make room", folder, solution) from error
 
 
 def _check_measurable(problem: CamProblem, subjects: Subjects) -> None:
@@ -191,22 +199,6 @@ def _distinct(rows: JournalRows, goals: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def prepare(out: Path) -> Path:
-    """Make the run's folder.
-
-    Raises:
-        SycamError: it cannot be made or written.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise SycamError(f"--out: cannot write to '{out}' ({error.strerror})", "give a folder you may write") from None
-    return out
-
-
 def _check_told(network: Network) -> None:
     """Check that it can be told whether a network is that of an earlier run.
 
@@ -232,9 +224,24 @@ def _folder(problem: CamProblem, settings: Settings, out: str | None, resume: bo
             folder = Path("runs") / f"{stem}-{count}"
         return folder
     folder = Path(out)
+    _check_plain(folder)
     there = (folder / JOURNAL).exists()
     if there and not resume:
         raise OptionError(f"--out: '{out}' holds a run", "add --resume to continue it, or give another folder")
     if resume and not there:
         raise OptionError(f"--resume: there is no run in '{out}'", "leave --resume out to begin one")
     return folder
+
+
+def _check_plain(folder: Path) -> None:
+    """Check that the files into which SQLite writes are files: it would follow a link, and wait for a pipe.
+
+    Raises:
+        OptionError: one is something else.
+    """
+    journal = folder / JOURNAL
+    names = (journal, journal.with_suffix(".lock"))
+    for path in (Path(f"{name}{suffix}") for name in names for suffix in ("", "-journal", "-wal", "-shm")):
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            what = "a link" if path.is_symlink() else "no file"
+            raise OptionError(f"--out: '{path}' is {what}", "remove it, or give another folder")

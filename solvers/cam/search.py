@@ -19,9 +19,10 @@ from solvers.cam.settings import Settings
 from solvers.cam.solution import Solution
 from solvers.cam.starts import Start
 from solvers.cam.subjects import Subjects
+from sygus.language.terms import Term
 from sygus.language.text import term_text
 from sygus.oracles.cam import CamOracle, domains, probes
-from sygus.oracles.certificate import certify
+from sygus.oracles.certificate import Certificate, certify
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.objective import CamProblem
 from sygus.oracles.safety import SafetyOracle
@@ -110,6 +111,11 @@ def search(
     if certify_aliases and leader is not None:
         known = domains(oracle.subject.network.nonnegative)
         aliases = (alias for alias in learner.aliases(leader.term) if alias is not leader.term)
-        certificates = [(alias, certify(leader.term, alias, known)) for alias in aliases]
+        certificates = list[tuple[Term, Certificate]]()
+        try:
+            for alias in aliases:
+                certificates.append((alias, certify(leader.term, alias, known)))
+        except KeyboardInterrupt:
+            ending, conclusion = Ending.INTERRUPTED, f"{conclusion}; interrupted while Z3 compared the answer"
     front = run.archive.front()
     return Solution(problem, settings, leader, front, ending, conclusion, racing, accounting, protocol, certificates)

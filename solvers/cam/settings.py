@@ -72,6 +72,11 @@ class Settings:
             find_methods(self.baselines, "--baselines")
         if self.seed < 0:
             raise OptionError(f"--seed: {self.seed} is negative", "give a whole number of at least 0")
+        if self.seed > LARGEST_SEED:
+            raise OptionError("--seed: it has more than 63 bits", f"give a whole number from 0 to {LARGEST_SEED}")
+        for option, count in (("--search-images", self.search_images), ("--held-out-images", self.held_out_images)):
+            if count > MOST_PICTURES:
+                raise OptionError(f"{option}: so many pictures are never looked at", f"give at most {MOST_PICTURES}")
         self.limits  # noqa: B018 - reads the budget now, likewise
 
     @property
@@ -103,6 +108,12 @@ class Settings:
         """The options as plain values."""
         return asdict(replace(self, target=self.explained.text))
 
+
+LARGEST_SEED = (1 << 63) - 1
+"""What every generator takes."""
+
+MOST_PICTURES = 10_000_000
+"""Of a part of the pictures; how many fit into memory, their size decides."""
 
 LARGEST_SIZE = 25
 """The size at which a search without a ``size`` in its budget ends."""

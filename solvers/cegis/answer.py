@@ -11,7 +11,7 @@ from solvers.cegis.limits import Limits
 from solvers.cegis.specification import Bodies, Conjunct, Point, Specification
 from sygus.language.problem import Derivation, Target, is_constant
 from sygus.language.terms import Sort, SynthFunction, Term, fold, term
-from sygus.language.text import definition_text
+from sygus.language.text import LARGEST, definition_text
 from sygus.language.theories import Function, Theory
 
 
@@ -82,9 +82,9 @@ class Verdict:
 
 
 def within(bodies: Bodies, limits: Limits) -> bool:
-    """Whether an answer may be so large and so deep."""
-    largest = limits.largest
-    if largest is not None and sum(body.size for body in bodies.values()) > largest:
+    """Whether an answer may be so large and so deep; what cannot be written out is none."""
+    largest = LARGEST if limits.largest is None else min(LARGEST, limits.largest)
+    if sum(body.size for body in bodies.values()) > largest:
         return False
     return limits.depth is None or all(depth(body) <= limits.depth for body in bodies.values())
 

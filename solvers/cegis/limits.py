@@ -49,8 +49,8 @@ class Limits:
 
     @property
     def milliseconds(self) -> int:
-        """Milliseconds left, at least 1, as Z3 wants them."""
-        return max(1, int(1000 * self.left))
+        """Milliseconds left, at least 1, as Z3 wants them: in 31 bits."""
+        return max(1, int(min(1000 * self.left, (1 << 31) - 1)))
 
     def check(self) -> None:
         """Raise :class:`OutOfTimeError` where no time is left."""

@@ -265,7 +265,7 @@ class Modulo:
             if variable.sort.is_function:
                 bodies = (Lambda(function.parameters, body) for function, body in candidate.items())
                 choices.append([value for value in bodies if value.sort == variable.sort])
-            elif has_constants(variable.sort):
+            elif has_constants(variable.sort, self.problem.theory):
                 setting = self.problem.options.get("constants")
                 choices.append(constants_of(variable.sort, self.problem.theory, setting, call.position))
             else:

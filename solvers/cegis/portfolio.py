@@ -21,7 +21,7 @@ from solvers.cegis.logic.impossible import contradiction, impossible
 from solvers.cegis.logic.verifier import interrupted, judged
 from solvers.cegis.specification import Specification
 from solvers.cegis.strategy import Candidate, InfeasibleError, Strategy
-from sygus.errors import OptionError
+from sygus.errors import OptionError, TooLargeError
 from sygus.foreign import failure, named_class
 from sygus.language.problem import Derivation
 from sygus.language.terms import SynthFunction, Term
@@ -197,7 +197,7 @@ class Portfolio:
                     raise
                 self.out_of_time = True
                 ending = "out of time"
-            except NotEvaluatedError as error:
+            except (NotEvaluatedError, TooLargeError) as error:
                 ending = str(error)
             except InfeasibleError as error:
                 self.infeasible = str(error)

@@ -12,6 +12,7 @@ from typing import Any
 from sygus.language.problem import Problem, Target
 from sygus.language.terms import (
     BOOL,
+    Expansion,
     Literal,
     OracleFunction,
     Sort,
@@ -19,7 +20,6 @@ from sygus.language.terms import (
     Term,
     Variable,
     WeightSymbol,
-    expand,
     leaf,
     subterms,
     term,
@@ -27,6 +27,9 @@ from sygus.language.terms import (
 from sygus.language.theories.quantifiers import is_quantified
 
 MOST_BOOLS = 6
+
+MOST_PREMISES = 1_000_000
+"""Of all conjuncts together, where each has the assumptions in front; of more the assumptions are joined."""
 
 ASK = "add --allow-external-oracles to have it asked"
 
@@ -102,12 +105,15 @@ class Specification:
         self.problem = problem
         self.targets: tuple[Target, ...] = problem.targets
         self.functions: tuple[SynthFunction, ...] = tuple(target.function for target in problem.targets)
+        expand = Expansion()
         constraints = tuple(map(expand, problem.constraints))
         assumptions = tuple(map(expand, problem.assumptions))
         _check(
             problem, dict(zip((*problem.constraints, *problem.assumptions), (*constraints, *assumptions), strict=True))
         )
         formulas = dict.fromkeys(part for constraint in constraints for part in _conjuncts(constraint))
+        if len(assumptions) * len(formulas) > MOST_PREMISES:
+            assumptions = (self.apply("and", *assumptions),)
         self.conjuncts = tuple(Conjunct.of(self._under(assumptions, formula)) for formula in formulas)
 
     def of(self, functions: Sequence[SynthFunction]) -> Specification:
@@ -116,10 +122,27 @@ class Specification:
         for name, value in vars(Specification).items():
             if isinstance(value, cached_property):
                 part.__dict__.pop(name, None)
+        wanted = set(functions)
+        places = {self._places[function] for function in wanted}
+        about = {place for function in (None, *wanted) for place in self._about.get(function, ())}
+        conjuncts = [self.conjuncts[place] for place in sorted(about)]
         part.functions = tuple(functions)
-        part.targets = tuple(target for target in self.targets if target.function in functions)
-        part.conjuncts = tuple(c for c in self.conjuncts if all(a.head in functions for a in c.applications))
+        part.targets = tuple(self.targets[place] for place in sorted(places))
+        part.conjuncts = tuple(c for c in conjuncts if all(a.head in wanted for a in c.applications))
         return part
+
+    @cached_property
+    def _places(self) -> Mapping[SynthFunction, int]:
+        return {target.function: place for place, target in enumerate(self.targets)}
+
+    @cached_property
+    def _about(self) -> Mapping[SynthFunction | None, Sequence[int]]:
+        """The conjuncts, by their places, that mention each function; those that mention none by None."""
+        found: dict[SynthFunction | None, dict[int, None]] = {}
+        for place, conjunct in enumerate(self.conjuncts):
+            for function in [application.head for application in conjunct.applications] or [None]:
+                found.setdefault(function, {})[place] = None
+        return {function: list(places) for function, places in found.items()}
 
     def _under(self, assumptions: Sequence[Term], formula: Term) -> Term:
         for assumption in reversed(assumptions):
@@ -145,15 +168,21 @@ class Specification:
     @cached_property
     def parts(self) -> tuple[tuple[SynthFunction, ...], ...]:
         """The functions, those together that constraints connect, in the order of declaration."""
-        group = {function: {function} for function in self.functions}
+        leader = {function: function for function in self.functions}
+
+        def led(function: SynthFunction) -> SynthFunction:
+            while leader[function] is not function:
+                leader[function] = leader[leader[function]]
+                function = leader[function]
+            return function
+
         for conjunct in self.conjuncts:
-            used = [application.head for application in conjunct.applications]
-            for one, other in pairwise(used):
-                if group[one] is not group[other]:
-                    joined = group[one] | group[other]
-                    group |= dict.fromkeys(joined, joined)
-        found = {id(functions): functions for functions in group.values()}
-        return tuple(tuple(f for f in self.functions if f in functions) for functions in found.values())
+            for one, other in pairwise(application.head for application in conjunct.applications):
+                leader[led(other)] = led(one)
+        groups: dict[SynthFunction, list[SynthFunction]] = {}
+        for function in self.functions:
+            groups.setdefault(led(function), []).append(function)
+        return tuple(map(tuple, groups.values()))
 
     @cached_property
     def examples(self) -> tuple[Example, ...] | None:
@@ -205,10 +234,15 @@ class Specification:
 
 
 def _conjuncts(formula: Term) -> list[Term]:
-    """The formulas whose conjunction this is, from the left."""
-    found, stack = [], [formula]
+    """The formulas whose conjunction this is, each once, from the left."""
+    found: list[Term] = []
+    seen: set[Term] = set()
+    stack = [formula]
     while stack:
         node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
         if node.head.name == "and" and node.arguments:
             stack.extend(reversed(node.arguments))
         else:

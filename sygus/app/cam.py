@@ -23,6 +23,7 @@ from sygus.export.notebook import notebook_html
 from sygus.export.record import Record, record_path
 from sygus.export.report import report_page
 from sygus.language.terms import Term
+from sygus.writing import write_named
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,10 +118,10 @@ class Result:
             Where it is.
 
         Raises:
-            OSError: it cannot be written there.
+            SycamError: it cannot be written there.
         """
         found = self.folder / "report.html" if path is None else Path(path)
-        found.write_text(report_page(self.record, self.gallery), encoding="utf-8")
+        write_named(found, report_page(self.record, self.gallery), "path")
         return found
 
     def cam(self, model: nn.Module, target_layers: Sequence[nn.Module]) -> SynthesizedCAM:

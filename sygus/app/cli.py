@@ -12,8 +12,10 @@ from click.shell_completion import CompletionItem
 
 from sygus.app.kinds import COUNT, PLACES, SECONDS, SWITCH, WHOLE, Kind
 from sygus.app.options import BY_NAME, OPTIONS, SUBJECTS, Option, Side, by_flag
+from sygus.app.signals import ended
 from sygus.app.statuses import ExitStatus
 from sygus.app.terminal import echo
+from sygus.bounds import out_of_memory
 from sygus.errors import SycamError, guess
 from sygus.export.forms import FORMS
 
@@ -72,7 +74,19 @@ class _Commands(click.Group):
         """Commands, and what may be solved without naming one."""
         return [*super().shell_complete(ctx, incomplete), *_complete_file(ctx, self.params[0], incomplete)]
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the arguments; an end by a signal is told before click makes its own of it."""
+        with ended():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, and end as the shell expects."""
+        with ended():
+            return self._invoked(ctx)
+
+    def _invoked(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except SycamError as error:
@@ -83,6 +97,11 @@ class _Commands(click.Group):
                 raise
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             echo(f"error: {OUT_OF_MEMORY} ({reason}); {LESS_MEMORY}", err=True)
+            ctx.exit(ExitStatus.BAD_INPUT)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            echo("error: the memory that is free does not suffice; ask for less, or free some", err=True)
             ctx.exit(ExitStatus.BAD_INPUT)
 
 
@@ -188,7 +207,7 @@ def solve(file: str, **given: Any) -> None:
 @main.command()
 @click.argument("file", shell_complete=_complete_file)
 @click.argument("answer")
-@click.option("--time", "seconds", default=60.0, show_default=True, metavar="S", help="Seconds that Z3 may take.")
+@click.option("--time", "seconds", default=60.0, show_default=True, metavar="S", help="Seconds that it may take.")
 def verify(file: str, answer: str, seconds: float) -> None:
     """Check ANSWER, a file with (define-fun …), against the constraints and the grammar of FILE.
 

@@ -22,6 +22,7 @@ from sygus.language.theories.evaluate import evaluate
 from sygus.language.theories.ranks import HEATMAP
 from sygus.oracles.cam import feature_variables, features_of
 from sygus.oracles.expressions import parse_expression
+from sygus.resources import read_text
 from sygus.saliency.features import Measurements
 from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.networks import make_network
@@ -49,7 +50,7 @@ def load_expression(path: str | Path) -> Term:
             raise OptionError(f"the run {path} found no expression", "take one that has an answer")
         return parse_expression(record.answer, str(path))
     try:
-        return parse_expression(file.read_text(encoding="utf-8"), str(path))
+        return parse_expression(read_text(file), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise OptionError(f"cannot read '{path}' ({error})", "give a run, or a text file with an answer") from None
 

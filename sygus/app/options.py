@@ -227,8 +227,15 @@ OPTIONS = (
         kind=SECONDS,
         side=Side.ORDINARY,
         metavar="S",
-        help="Seconds.",
+        help="Seconds, reading FILE included.",
         instead={"budget": "time=60s"},
+    ),
+    Option(
+        name="memory",
+        kind=COUNT,
+        side=Side.ORDINARY,
+        metavar="MB",
+        help="Megabytes that may be taken, at least 64; by default most of what is free.",
     ),
     Option(
         name="size",

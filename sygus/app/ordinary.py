@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
+
+import z3
 
 from solvers.cegis.answer import Answer, Judgement
 from solvers.cegis.limits import Limits, OutOfTimeError
@@ -14,10 +17,14 @@ from solvers.cegis.portfolio import AUTO, Found, Portfolio, best_answer
 from solvers.cegis.specification import Specification
 from sygus.app.functions import SynthesizedFunction
 from sygus.app.statuses import Status
+from sygus.bounds import DIGITS, alarm, bounded_memory, long_numbers, out_of_memory
 from sygus.errors import OptionError
 from sygus.language.elaborate import load_answer
 from sygus.language.problem import Problem
 from sygus.oracles.external import OracleTimeError
+
+LEAST_MEGABYTES = 64
+"""Of a limit on memory."""
 
 DEFAULT_SECONDS = 60.0
 PATIENCE = 0.5
@@ -35,6 +42,7 @@ class OrdinaryOptions:
         strategy: the one to use, or ``auto``.
         certify: read the answer's text back, derive and prove it anew; what fails is no answer.
         allow_external_oracles: executables that the file names as oracles may be started.
+        memory: megabytes that this process may take beyond what it has; None where there is no limit.
     """
 
     time: float = DEFAULT_SECONDS
@@ -43,6 +51,12 @@ class OrdinaryOptions:
     strategy: str = AUTO
     certify: bool = False
     allow_external_oracles: bool = False
+    memory: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse so little memory that not even a thread could be started; Z3 would end the process."""
+        if self.memory is not None and self.memory < LEAST_MEGABYTES:
+            raise OptionError(f"--memory: {self.memory} MB are too little", f"give at least {LEAST_MEGABYTES}")
 
     def limits(self) -> Limits:
         """The limits of a search that begins at this moment."""
@@ -194,11 +208,17 @@ class FurtherAnswers(Iterator[OrdinaryAnswer]):
 
     def __next__(self) -> OrdinaryAnswer:
         while True:
-            with interrupted(self.portfolio.limits):  # while somebody looks at an answer, Z3 is left alone
-                found = next(self._found, None)
+            try:
+                with _bounds(self.options, self.portfolio.limits), interrupted(self.portfolio.limits), long_numbers():
+                    found = next(self._found, None)  # while somebody looks at an answer, Z3 is left alone
+            except _SPENT as error:
+                self.warnings += _over(error)
+                self.portfolio.out_of_time = True
+                found = None
             if found is None:
                 raise StopIteration
-            answer = _checked(found, self.portfolio.specification.problem, self.options, self.warnings.append)
+            with long_numbers():
+                answer = _checked(found, self.portfolio.specification.problem, self.options, self.warnings.append)
             if answer is not None:
                 self.count += 1
                 return answer
@@ -221,27 +241,70 @@ def solve_ordinary(problem: Problem, options: OrdinaryOptions) -> OrdinaryResult
         SourceError: the problem asks for something that no solver here answers.
         OracleError: an external oracle does not answer as it should.
     """
-    if _asks_oracles(problem, options):
-        return _solve_modulo(problem, options)
-    portfolio = _portfolio(problem, options, further=False)
-    try:
-        found = best_answer(portfolio, PATIENCE)
-    except KeyboardInterrupt:
-        best = None if portfolio.best is None else _answer(portfolio.best, problem)
-        seconds = portfolio.limits.spent if best is None else best.seconds
-        return OrdinaryResult(problem, options, Status.INTERRUPTED, best, seconds, warnings=("interrupted",))
+    with long_numbers():
+        return _solve_modulo(problem, options) if _asks_oracles(problem, options) else _solve(problem, options)
+
+
+def _solve(problem: Problem, options: OrdinaryOptions) -> OrdinaryResult:
+    limits = options.limits()
+    portfolio: Portfolio | None = None
+    found: Found | None = None
     warnings: list[str] = []
+    try:
+        with _bounds(options, limits):
+            portfolio = _portfolio(problem, options, limits, further=False)
+            found = best_answer(portfolio, PATIENCE)
+    except KeyboardInterrupt:
+        best = _best(portfolio)
+        seconds = limits.spent if best is None else best.seconds
+        return OrdinaryResult(problem, options, Status.INTERRUPTED, best, seconds, warnings=("interrupted",))
+    except _SPENT as error:
+        warnings += _over(error)
+        if portfolio is not None:
+            portfolio.out_of_time, found = True, portfolio.best
     best = None if found is None else _checked(found, problem, options, warnings.append)
     return OrdinaryResult(
         problem,
         options,
-        _status(portfolio, found=best is not None),
+        Status.SPENT if portfolio is None else _status(portfolio, found=best is not None),
         best,
-        portfolio.limits.spent if best is None else best.seconds,
-        portfolio.infeasible if best is None else None,
-        tuple(portfolio.notes),
+        limits.spent if best is None else best.seconds,
+        portfolio.infeasible if portfolio is not None and best is None else None,
+        () if portfolio is None else tuple(portfolio.notes),
         tuple(warnings),
     )
+
+
+@contextmanager
+def _bounds(options: OrdinaryOptions, limits: Limits) -> Iterator[None]:
+    """The bounds of a search, also for what does not look at them."""
+    with ExitStack() as bounds:
+        if options.memory is not None:
+            bounds.enter_context(bounded_memory(options.memory << 20))
+        bounds.enter_context(alarm(limits.left, OutOfTimeError))
+        yield
+
+
+def _over(error: Exception) -> list[str]:
+    """What to say where the time or the memory is over; every other error is raised."""
+    if isinstance(error, OutOfTimeError):
+        return []
+    if isinstance(error, ValueError) and "integer string conversion" in str(error):
+        return [f"a number of more than {DIGITS} digits came up"]
+    if not out_of_memory(error):
+        raise error
+    return ["out of memory: give it more by --memory, or ask for less by --size"]
+
+
+_SPENT = (OutOfTimeError, MemoryError, z3.Z3Exception, ValueError, RuntimeError)
+"""What :func:`_over` looks at."""
+
+
+def _best(portfolio: Portfolio | None) -> OrdinaryAnswer | None:
+    """The best so far."""
+    if portfolio is None or portfolio.best is None:
+        return None
+    return _answer(portfolio.best, portfolio.specification.problem)
 
 
 def further_answers(problem: Problem, options: OrdinaryOptions) -> FurtherAnswers:
@@ -260,7 +323,9 @@ def further_answers(problem: Problem, options: OrdinaryOptions) -> FurtherAnswer
     """
     if _asks_oracles(problem, options):
         raise OptionError("--next, --all and answers(): not available with external oracles", "ask for one answer")
-    return FurtherAnswers(_portfolio(problem, options, further=True), options)
+    limits = options.limits()
+    with _bounds(options, limits):
+        return FurtherAnswers(_portfolio(problem, options, limits, further=True), options)
 
 
 def _asks_oracles(problem: Problem, options: OrdinaryOptions) -> bool:
@@ -271,9 +336,8 @@ def _asks_oracles(problem: Problem, options: OrdinaryOptions) -> bool:
     return options.allow_external_oracles and bool(problem.oracles or problem.calls)
 
 
-def _portfolio(problem: Problem, options: OrdinaryOptions, *, further: bool) -> Portfolio:
-    specification = Specification(problem)
-    return Portfolio.of(specification, options.limits(), options.strategy, further=further)
+def _portfolio(problem: Problem, options: OrdinaryOptions, limits: Limits, *, further: bool) -> Portfolio:
+    return Portfolio.of(Specification(problem), limits, options.strategy, further=further)
 
 
 def _solve_modulo(problem: Problem, options: OrdinaryOptions) -> OrdinaryResult:
@@ -281,11 +345,13 @@ def _solve_modulo(problem: Problem, options: OrdinaryOptions) -> OrdinaryResult:
     if options.certify:
         raise OptionError("--certify: not available with external oracles", "leave it out")
     modulo = Modulo(problem, options.limits(), options.strategy)
-    found, spent, warnings = None, False, []
+    found, spent, warnings = None, False, list[str]()
     try:
-        found = modulo.solve()
-    except OutOfTimeError:
+        with _bounds(options, modulo.limits):
+            found = modulo.solve()
+    except _SPENT as error:
         spent = True
+        warnings += _over(error)
     except OracleTimeError as error:
         spent = True
         warnings.append(f"out of time: {error}")

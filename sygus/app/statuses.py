@@ -19,7 +19,7 @@ class Status(StrEnum):
     """Nothing was found, and there was nothing left to try."""
 
     SPENT = "spent"
-    """Nothing was found before the time, or the budget, was spent."""
+    """Nothing was found before the time, the memory or the budget was spent."""
 
     INTERRUPTED = "interrupted"
     """It was interrupted; the answer is the best so far, where there is one."""
@@ -36,9 +36,12 @@ class ExitStatus(IntEnum):
 
     DONE = 0, "done; of a search: it came to its end, fail and infeasible included"
     NOT_VERIFIED = 1, "verify: the answer is wrong, or not decided"
-    BAD_INPUT = 2, "bad input, or the device's memory does not suffice; stderr says what would be right"
-    SPENT = 3, "the time or the budget was spent with nothing found"
-    INTERRUPTED = 130, "interrupted; the best so far was printed, where there is one"
+    BAD_INPUT = 2, "bad input, or the memory does not suffice; stderr says what would be right"
+    SPENT = 3, "the time, the memory or the budget was spent with nothing found"
+    HUNG_UP = 129, "the terminal was closed (SIGHUP); else as 130"
+    INTERRUPTED = 130, "interrupted (SIGINT); the best so far was printed, where there is one"
+    CLOSED = 141, "who read the output has closed it, as head does"
+    TERMINATED = 143, "ended by SIGTERM; else as 130"
 
     def __new__(cls, value: int, meaning: str) -> Self:
         """A number with its meaning."""

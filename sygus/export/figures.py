@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch import Tensor
 from sygus.errors import OptionError
 from sygus.export.gallery import Gallery
 from sygus.export.record import FOUND, Record
+from sygus.writing import write_file
 
 COLOURS = "viridis"
 """The colour map of heat maps."""
@@ -79,6 +81,9 @@ def rows_of_heat_maps(
         captions: for each row the text under each of those columns.
         path: where to; the suffix decides the format.
         style: of the heat maps.
+
+    Raises:
+        WriteError: it cannot be written.
     """
     rows, columns = len(pictures), len(titles) + 1
     figure = Figure(figsize=(1.6 * columns, 1.85 * rows + 0.25), layout="constrained")
@@ -95,7 +100,9 @@ def rows_of_heat_maps(
         axis.set_xticks([])
         axis.set_yticks([])
         axis.spines[:].set_visible(False)
-    figure.savefig(path, dpi=150)
+    content = io.BytesIO()
+    figure.savefig(content, format=path.suffix[1:], dpi=150)
+    write_file(path, content.getvalue())
 
 
 def heat_map_figure(record: Record, gallery: Gallery, methods: Sequence[str], count: int, path: Path) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from sygus.errors import SycamError
+from sygus.writing import write_file
 
 GALLERY = "gallery.safetensors"
 """The gallery's name in the folder of a run."""
@@ -39,9 +41,13 @@ class Gallery:
         return cls(_bytes(pictures[:PICTURES]), {title: _bytes(values[:PICTURES]) for title, values in maps.items()})
 
     def write(self, folder: Path) -> None:
-        """Write :data:`GALLERY` into a folder."""
+        """Write :data:`GALLERY` into a folder.
+
+        Raises:
+            WriteError: it cannot be written.
+        """
         tensors = {"pictures": self.pictures} | {f"map {index}": one for index, one in enumerate(self.maps.values())}
-        save_file(tensors, folder / GALLERY, {"titles": json.dumps(list(self.maps))})
+        write_file(folder / GALLERY, save(tensors, {"titles": json.dumps(list(self.maps))}))
 
     @classmethod
     def read(cls, folder: Path) -> Gallery | None:
@@ -51,8 +57,10 @@ class Gallery:
             SycamError: it is damaged.
         """
         path = folder / GALLERY
-        if not path.exists():
+        if not os.path.lexists(path):
             return None
+        if not path.is_file():  # to open a pipe is to wait for ever
+            raise SycamError(f"{path} is no file", "run again, or remove it to do without")
         try:
             with safe_open(path, "pt") as file:
                 titles = json.loads((file.metadata() or {})["titles"])

@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sygus.errors import OptionError
-
-SUFFIXES = (".csv", ".jsonl", ".parquet")
+from sygus.writing import check_named, write_named
 
 
 def check_listing(path: Path) -> None:
     """Whether a listing can be written there.
 
     Raises:
-        OptionError: an unknown suffix, a file that cannot be written, or pyarrow is not installed for Parquet.
+        OptionError: an unknown suffix, no such folder, or pyarrow is not installed for Parquet.
+        WriteError: a file that cannot be written.
     """
-    if path.suffix not in SUFFIXES:
-        raise OptionError(f"--all: '{path}' has no known suffix", f"use one of {', '.join(SUFFIXES)}")
+    if path.suffix not in _WRITERS:
+        raise OptionError(f"--all: '{path}' has no known suffix", f"use one of {', '.join(_WRITERS)}")
     if not path.parent.is_dir():
         raise OptionError(f"--all: there is no folder '{path.parent}'", "make it first")
-    there = path.exists()
-    with _writable(path):
-        path.open("ab").close()
-        if not there:
-            path.unlink()
+    check_named(path, "--all")
     if path.suffix == ".parquet":
         _pyarrow()
 
@@ -37,27 +33,29 @@ def write_listing(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Write rows of equal keys; the suffix decides the format.
 
     Raises:
-        OptionError: see :func:`check_listing`.
+        OptionError: pyarrow is not installed for Parquet.
+        WriteError: the file cannot be written.
     """
-    with _writable(path):
-        if path.suffix == ".csv":
-            with path.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, list(rows[0]) if rows else [])
-                writer.writeheader()
-                writer.writerows(rows)
-        elif path.suffix == ".jsonl":
-            path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        else:
-            pyarrow = _pyarrow()
-            pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), path)
+    write_named(path, _WRITERS[path.suffix](rows), "--all")
 
 
-@contextmanager
-def _writable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OptionError(f"--all: cannot write '{path}' ({error.strerror})", "give a file you may write") from None
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _jsonl(rows: Sequence[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def _parquet(rows: Sequence[dict[str, Any]]) -> bytes:
+    pyarrow = _pyarrow()
+    content = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), content)
+    return content.getvalue()
 
 
 def _pyarrow() -> Any:
@@ -67,3 +65,11 @@ def _pyarrow() -> Any:
     except ImportError:
         raise OptionError("--all: writing Parquet needs pyarrow", "pip install pyarrow, or use .csv") from None
     return pyarrow
+
+
+_WRITERS: Mapping[str, Callable[[Sequence[dict[str, Any]]], str | bytes]] = {
+    ".csv": _csv,
+    ".jsonl": _jsonl,
+    ".parquet": _parquet,
+}
+"""By suffix."""

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 from sygus.errors import OptionError, SycamError
 from sygus.export.tables import PARTS, Direction, Part, Row, table_as_json
 from sygus.statistics import Mean
+from sygus.writing import write_file
 
 SOLUTION = "solution.json"
 """The record's name in the folder of a run."""
@@ -162,8 +163,12 @@ class Record:
         }
 
     def write(self, folder: Path) -> None:
-        """Write :data:`SOLUTION` into a folder."""
-        (folder / SOLUTION).write_text(json.dumps(self.as_json(), indent=1), encoding="utf-8")
+        """Write :data:`SOLUTION` into a folder.
+
+        Raises:
+            WriteError: it cannot be written.
+        """
+        write_file(folder / SOLUTION, json.dumps(self.as_json(), indent=1))
 
     @classmethod
     def read(cls, run: str) -> Record:

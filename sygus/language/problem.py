@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from heapq import heapify, heappop, heappush
 from itertools import product
+from math import prod
 from typing import Literal
 
-from sygus.errors import Position, SourceError
+from sygus.errors import Position, SourceError, TypeCheckError
 from sygus.language import terms
 from sygus.language.scope import Scope
 from sygus.language.terms import (
@@ -20,8 +22,8 @@ from sygus.language.terms import (
     SynthFunction,
     Term,
     Variable,
-    expand,
     fill,
+    first_called,
     fold,
     substitute,
     subterms,
@@ -125,10 +127,10 @@ class Grammar:
     @cached_property
     def callers(self) -> tuple[tuple[Production, SynthFunction | OracleFunction], ...]:
         """The productions that call functions to synthesise or oracles, macros written out, with one such function."""
+        memo: dict[terms.Definition, SynthFunction | OracleFunction | None] = {}
         found = []
         for production in (p for productions in self.productions.values() for p in productions):
-            heads = (node.head for node in subterms(expand(production.template)))
-            called = next((head for head in heads if isinstance(head, SynthFunction | OracleFunction)), None)
+            called = first_called(production.template, (SynthFunction, OracleFunction), memo)
             if called is not None:
                 found.append((production, called))
         return tuple(found)
@@ -143,16 +145,22 @@ class Grammar:
 
         Args:
             constants: those to choose from, by sort and the position of the production.
+
+        Raises:
+            TypeCheckError: that makes more than :data:`MOST_PRODUCTIONS`; with the position of one too many.
         """
+        made = 0
 
         def choices(production: Production) -> Iterator[Production]:
+            nonlocal made
             places = production.constants
-            if not places:
-                yield production
-                return
-            for values in product(*(constants(place.sort, production.position) for place in places)):
-                chosen = {term(place, (), place.sort): value for place, value in zip(places, values, strict=True)}
-                yield replace(production, template=substitute(production.template, chosen))
+            values = [constants(place.sort, production.position) for place in places]
+            made += check_count(prod(map(len, values)), MOST_PRODUCTIONS - made, production.position)
+            for chosen in product(*values):
+                pairs = zip(places, chosen, strict=True)
+                filled = {term(place, (), place.sort): value for place, value in pairs}
+                template = substitute(production.template, filled) if places else production.template
+                yield replace(production, template=template) if places else production
 
         if not any(p.constants for productions in self.productions.values() for p in productions):
             return self
@@ -163,18 +171,38 @@ class Grammar:
         )
 
     def smallest(self) -> Mapping[Nonterminal, int]:
-        """The size of the smallest term of each nonterminal; those that derive nothing are missing."""
+        """The size of the smallest term of each nonterminal; those that derive nothing are missing.
+
+        D. E. Knuth, A generalization of Dijkstra's algorithm, Information Processing Letters 6(1), 1977.
+        """
         sizes: dict[Nonterminal, int] = {}
-        changed = True
-        while changed:
-            changed = False
-            for nonterminal, productions in self.productions.items():
-                for production in productions:
-                    if all(hole in sizes for hole in production.holes):
-                        size = production.size + sum(sizes[hole] for hole in production.holes)
-                        if size < sizes.get(nonterminal, size + 1):
-                            sizes[nonterminal] = size
-                            changed = True
+        waiting: dict[Nonterminal, list[int]] = {}
+        owners: list[Nonterminal] = []
+        bodies: list[Production] = []
+        missing: list[int] = []
+        ready: list[tuple[int, int]] = []
+        for nonterminal, productions in self.productions.items():
+            for production in productions:
+                place = len(owners)
+                needed = set(production.holes)
+                owners.append(nonterminal)
+                bodies.append(production)
+                missing.append(len(needed))
+                for hole in needed:
+                    waiting.setdefault(hole, []).append(place)
+                if not needed:
+                    ready.append((production.size, place))
+        heapify(ready)
+        while ready:
+            size, place = heappop(ready)
+            if owners[place] in sizes:
+                continue
+            sizes[owners[place]] = size
+            for other in waiting.get(owners[place], ()):
+                missing[other] -= 1
+                if not missing[other]:
+                    holes = sum(sizes[hole] for hole in bodies[other].holes)
+                    heappush(ready, (bodies[other].size + holes, other))
         return sizes
 
     def reachable(self) -> set[Nonterminal]:
@@ -353,6 +381,22 @@ def is_constant(root: Term) -> bool:
         return makes and all(constant)
 
     return fold(root, visit)
+
+
+MOST_PRODUCTIONS = 1_000_000
+"""Of a grammar, with every choice of variables and constants written out."""
+
+
+def check_count(count: int, left: int, position: Position) -> int:
+    """The number of productions that one line stands for, where the grammar may still have so many.
+
+    Raises:
+        TypeCheckError: it may not.
+    """
+    if count > left:
+        hint = f"a grammar has at most {MOST_PRODUCTIONS}: let the line hold fewer (Variable …) and (Constant …)"
+        raise TypeCheckError(f"this line stands for {count} productions", position, hint)
+    return count
 
 
 def productive(grammar: Grammar) -> Grammar:

@@ -9,10 +9,12 @@ from typing import NoReturn
 
 from sygus.errors import Position, TypeCheckError
 from sygus.errors import known as listed
+from sygus.language.layers import Overlay
 from sygus.language.syntax import script as ast
 from sygus.language.syntax.printer import print_sort
 from sygus.language.terms import Definition, OracleFunction, Sort, SynthFunction, Term, Variable, function_sort
 from sygus.language.theories import Theory
+from sygus.language.theories.structured import MOST_UNFOLDED, unfolded
 
 Symbol = Definition | SynthFunction | OracleFunction
 
@@ -29,10 +31,15 @@ def known(names: Iterable[str], wrong: str = "", what: str = "known") -> str:
 
 @dataclass(frozen=True)
 class SortMacro:
-    """A sort of ``define-sort`` with parameters: its meaning is its body with the arguments put in."""
+    """A sort of ``define-sort`` with parameters: its meaning is its body with the arguments put in.
 
-    parameters: tuple[str, ...]
-    body: ast.SortExpression
+    Attributes:
+        parameters: sorts that stand for any.
+        body: made of them and of what the file declares before.
+    """
+
+    parameters: tuple[Sort, ...]
+    body: Sort
 
 
 @dataclass
@@ -58,8 +65,12 @@ class Scope:
     fresh: Iterator[int] = field(default_factory=count)
 
     def binding(self, variables: Mapping[str, Term]) -> Scope:
-        """The scope with these local names added."""
-        return replace(self, variables={**self.variables, **variables})
+        """The scope with these local names added, in the time of their number alone."""
+        return replace(self, variables=Overlay(variables, self.variables))
+
+    def with_sorts(self, sorts: Mapping[str, Sort | SortMacro]) -> Scope:
+        """The scope with these sorts added, such as parameters."""
+        return replace(self, sorts=Overlay(sorts, self.sorts))
 
 
 LARGEST_SORT = 200
@@ -73,7 +84,16 @@ def _small(sort: Sort, position: Position) -> Sort:
         stack.extend(stack.pop().arguments)
     if size > LARGEST_SORT:
         fail("this sort is too large", position, f"a sort is made of at most {LARGEST_SORT} names")
+    if sort.arguments:
+        check_unfolded(sort, position)
     return sort
+
+
+def check_unfolded(sort: Sort, position: Position) -> None:
+    """Refuse a sort whose datatypes hold one another so often that Z3 would not come to an end."""
+    if unfolded(sort) > MOST_UNFOLDED:
+        message = f"with all that it holds, '{sort}' has more than {MOST_UNFOLDED} parts"
+        fail(message, position, "let datatypes that are not recursive hold fewer others")
 
 
 def check_sort(sort: ast.SortExpression, scope: Scope, depth: int = 0) -> Sort:
@@ -98,16 +118,32 @@ def check_sort(sort: ast.SortExpression, scope: Scope, depth: int = 0) -> Sort:
     parameters = found.parameters if isinstance(found, SortMacro) else ()
     if indices or len(arguments) != len(parameters):
         count = f"{len(parameters)} arguments" if parameters else "no arguments"
-        shown = f"({' '.join((name, *parameters))})" if parameters else name
+        shown = f"({' '.join((name, *(p.name for p in parameters)))})" if parameters else name
         fail(f"the sort '{name}' takes {count}", sort.position, f"write {shown}")
     if isinstance(found, SortMacro):
-        inside = replace(scope, sorts={**scope.sorts, **dict(zip(parameters, arguments, strict=True))})
-        return check_sort(found.body, inside, depth + 1)
+        made = _put_in(found.body, dict(zip(parameters, arguments, strict=True)), sort, scope)
+        return _small(made, sort.position)
     return found
 
 
+def _put_in(body: Sort, chosen: Mapping[Sort, Sort], sort: ast.SortExpression, scope: Scope) -> Sort:
+    """The body of a macro with sorts in place of its parameters; what it is made of must take them."""
+    if body in chosen:
+        return chosen[body]
+    if not body.arguments:
+        return body
+    arguments = tuple(_put_in(argument, chosen, sort, scope) for argument in body.arguments)
+    if body.is_function:
+        return _function_sort(sort, arguments, scope)
+    family = scope.theory.families[body.name]
+    made = family.make(body.indices, arguments)
+    if made is None:
+        fail(f"there is no sort '{print_sort(sort)}'", sort.position, f"it is made of {family.form}")
+    return made
+
+
 def _function_sort(sort: ast.SortExpression, arguments: tuple[Sort, ...], scope: Scope) -> Sort:
-    if len(arguments) < 2 or sort.identifier.indices:
+    if len(arguments) < 2 or (sort.identifier.symbol == "->" and sort.identifier.indices):
         fail(f"there is no sort '{print_sort(sort)}'", sort.position, "write (-> argument… result)")
     if not scope.higher_order:
         fail("function sorts need the feature :oracles", sort.position, "add (set-feature :oracles true)")
@@ -125,8 +161,9 @@ def parameter_sorts(symbol: Symbol) -> tuple[Sort, ...]:
 
 def check_parameters(variables: Sequence[ast.SortedVariable], scope: Scope) -> tuple[Variable, ...]:
     """The parameters of a function, each of a name of its own."""
-    names = [variable.name for variable in variables]
-    for index, variable in enumerate(variables):
-        if variable.name in names[:index]:
+    seen: set[str] = set()
+    for variable in variables:
+        if variable.name in seen:
             fail(f"the parameter '{variable.name}' appears twice", variable.position, "rename one of them")
+        seen.add(variable.name)
     return tuple(Variable(v.name, check_sort(v.sort, scope)) for v in variables)

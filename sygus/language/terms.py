@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from itertools import islice
 from typing import Any, Protocol, TypeVar
+
+from sygus.errors import TooLargeError
 
 T = TypeVar("T")
 
@@ -22,8 +24,29 @@ _PLAIN = re.compile(r"(?!(?:_|!|as|let|par|exists|forall)$)[A-Za-z_+\-*&!~<>=/%?
 """Names that need no bars."""
 
 
+class _Looked:
+    """Of records that are looked up often and hold many others: the hash is computed once.
+
+    A record takes ``__hash__`` over and calls :meth:`_remember` when it is made.
+    """
+
+    __slots__ = ("_hash",)
+    _hash: int
+
+    def _remember(self, *values: object) -> None:
+        object.__setattr__(self, "_hash", hash(values))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Made anew where it is unpickled, for hashes of texts differ between processes."""
+        record: Any = self
+        return type(self), tuple(getattr(self, one.name) for one in fields(record))
+
+
 @dataclass(frozen=True, slots=True)
-class Sort:
+class Sort(_Looked):
     """A sort: a name, indices as in ``(_ BitVec 8)``, argument sorts as in ``(Array Int Bool)``.
 
     ``declaration`` is what a file declared it as, where it is none of the theories'; sorts of one name differ by it.
@@ -33,6 +56,11 @@ class Sort:
     indices: tuple[int | str, ...] = ()
     arguments: tuple[Sort, ...] = ()
     declaration: object | None = field(default=None, repr=False)
+
+    __hash__ = _Looked.__hash__
+
+    def __post_init__(self) -> None:
+        self._remember(self.name, self.indices, self.arguments, self.declaration)
 
     @property
     def is_function(self) -> bool:
@@ -147,7 +175,7 @@ class AnyConstant:
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(_Looked):
     """A macro of ``define-fun``: its meaning is its body with the arguments put in."""
 
     name: str
@@ -155,18 +183,28 @@ class Definition:
     sort: Sort
     body: Term
 
+    __hash__ = _Looked.__hash__
+
+    def __post_init__(self) -> None:
+        self._remember(self.name, self.parameters, self.sort, self.body)
+
 
 @dataclass(frozen=True, slots=True)
-class SynthFunction:
+class SynthFunction(_Looked):
     """A function to synthesise."""
 
     name: str
     parameters: tuple[Variable, ...]
     sort: Sort
 
+    __hash__ = _Looked.__hash__
+
+    def __post_init__(self) -> None:
+        self._remember(self.name, self.parameters, self.sort)
+
 
 @dataclass(frozen=True, slots=True)
-class OracleFunction:
+class OracleFunction(_Looked):
     """A symbol of ``declare-oracle-fun``: its meaning is the oracle called ``oracle``."""
 
     name: str
@@ -174,6 +212,11 @@ class OracleFunction:
     sort: Sort
     oracle: str
     options: tuple[tuple[str, str], ...] = ()
+
+    __hash__ = _Looked.__hash__
+
+    def __post_init__(self) -> None:
+        self._remember(self.name, self.parameters, self.sort, self.oracle, self.options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +232,10 @@ class WeightSymbol:
         return f"(_ {self.keyword} {self.function})"
 
 
+MOST_NODES = 1 << 256
+"""Where sizes are counted no further: of a term that shares its parts the number alone may fill the memory."""
+
+
 class Term:
     """An expression: a head applied to arguments. Built only by :func:`term`, so equal terms are identical.
 
@@ -196,7 +243,7 @@ class Term:
         head: the symbol applied.
         arguments: the sub-terms.
         sort: the sort of the value.
-        size: the number of nodes.
+        size: the number of nodes; :data:`MOST_NODES` stands for that many or more.
     """
 
     __slots__ = ("__weakref__", "arguments", "head", "size", "sort")
@@ -210,7 +257,7 @@ class Term:
         object.__setattr__(self, "head", head)
         object.__setattr__(self, "arguments", arguments)
         object.__setattr__(self, "sort", sort)
-        object.__setattr__(self, "size", 1 + sum(argument.size for argument in arguments))
+        object.__setattr__(self, "size", min(MOST_NODES, 1 + sum(argument.size for argument in arguments)))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("terms are immutable")
@@ -300,37 +347,114 @@ def fill(template: Term, children: Mapping[int, Term]) -> Term:
     return fold(template, visit)
 
 
+LARGEST_EXPANSION = 500_000
+"""Nodes that writing out macros may make."""
+
+
+class Expansion:
+    """Writes out macros. What an application stands for is made once, and counts once, for all terms that hold it.
+
+    Attributes:
+        nodes: how many were made so far.
+    """
+
+    def __init__(self) -> None:
+        self.nodes = 0
+        self._frames: dict[tuple[Definition, tuple[Term, ...]], dict[Term, Term]] = {}
+
+    def __call__(self, root: Term) -> Term:
+        """``root`` with every macro that is applied replaced by its body; one that is only named stays.
+
+        Raises:
+            TooLargeError: all that was written out so far is more than :data:`LARGEST_EXPANSION` nodes.
+        """
+        if not any(isinstance(node.head, Definition) for node in subterms(root)):
+            return root
+        outside: dict[Term, Term] = {}
+        stack = [(root, outside)]
+        while stack:
+            node, made = stack[-1]
+            missing = [argument for argument in node.arguments if argument not in made]
+            if missing:
+                stack.extend((argument, made) for argument in reversed(missing))
+                continue
+            if node not in made:
+                arguments = tuple(made[argument] for argument in node.arguments)
+                body, inside = self._opened(node.head, arguments)
+                if body is None:
+                    made[node] = term(node.head, arguments, node.sort) if arguments else node
+                elif body in inside:
+                    made[node] = inside[body]
+                else:
+                    stack.append((body, inside))
+                    continue
+                if made is not outside:
+                    self._count()
+            stack.pop()
+        return outside[root]
+
+    def _opened(self, head: Any, arguments: tuple[Term, ...]) -> tuple[Term | None, dict[Term, Term]]:
+        """The body of a macro, and what its parts stand for given the arguments; no body where no macro is applied."""
+        if not isinstance(head, Definition) or len(arguments) != len(head.parameters):
+            return None, {}
+        frame = self._frames.get((head, arguments))
+        if frame is None:
+            frame = {leaf(p): a for p, a in zip(head.parameters, arguments, strict=True)}
+            self._frames[head, arguments] = frame
+        return head.body, frame
+
+    def _count(self) -> None:
+        self.nodes += 1
+        if self.nodes > LARGEST_EXPANSION:
+            raise TooLargeError(
+                f"the macros written out come to more than {LARGEST_EXPANSION} nodes", "let fewer be applied"
+            )
+
+
 def expand(root: Term) -> Term:
-    """``root`` with every macro that is applied replaced by its body; one that is only named stays."""
-    bodies: dict[Definition, Term] = {}
-    stack = list(_definitions(root))
+    """``root`` with every macro that is applied replaced by its body; one that is only named stays.
+
+    Raises:
+        TooLargeError: that is more than :data:`LARGEST_EXPANSION` nodes.
+    """
+    return Expansion()(root)
+
+
+def first_called(root: Term, kinds: type | tuple[type, ...], memo: dict[Definition, Any]) -> Any:
+    """The first function of some kinds that a term calls, also in the macros it applies; None without one.
+
+    Args:
+        root: the term.
+        kinds: the classes of heads that are looked for.
+        memo: what the bodies of macros call, consulted and filled.
+    """
+    stack = list(_applied(root))
     while stack:
         definition = stack[-1]
-        missing = [inner for inner in _definitions(definition.body) if inner not in bodies]
-        if definition not in bodies and missing:
+        missing = [inner for inner in _applied(definition.body) if inner not in memo]
+        if definition not in memo and missing:
             stack.extend(missing)
             continue
         stack.pop()
-        if definition not in bodies:
-            bodies[definition] = _unfold(definition.body, bodies)
-    return _unfold(root, bodies) if bodies else root
+        if definition not in memo:
+            memo[definition] = _first(definition.body, kinds, memo)
+    return _first(root, kinds, memo)
 
 
-def _definitions(root: Term) -> dict[Definition, None]:
-    """The macros in a term, without those in their bodies."""
-    return {node.head: None for node in subterms(root) if isinstance(node.head, Definition)}
+def _applied(root: Term) -> dict[Definition, None]:
+    """The macros that a term applies, without those in their bodies."""
+    heads = ((node.head, len(node.arguments)) for node in subterms(root))
+    return {head: None for head, count in heads if isinstance(head, Definition) and len(head.parameters) == count}
 
 
-def _unfold(root: Term, bodies: Mapping[Definition, Term]) -> Term:
-    """``root`` with macros replaced by these bodies."""
-
-    def visit(node: Term, arguments: list[Term]) -> Term:
+def _first(root: Term, kinds: type | tuple[type, ...], memo: Mapping[Definition, Any]) -> Any:
+    for node in subterms(root):
         head = node.head
-        if isinstance(head, Definition) and len(arguments) == len(head.parameters):
-            return substitute(bodies[head], {leaf(p): a for p, a in zip(head.parameters, arguments, strict=True)})
-        return term(head, tuple(arguments), node.sort) if arguments else node
-
-    return fold(root, visit)
+        if isinstance(head, kinds):
+            return head
+        if isinstance(head, Definition) and len(head.parameters) == len(node.arguments) and memo[head] is not None:
+            return memo[head]
+    return None
 
 
 LONGEST_REPR = 100_000

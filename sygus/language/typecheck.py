@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import NoReturn
@@ -32,6 +32,8 @@ from sygus.language.theories import Theory
 from sygus.language.theories.quantifiers import quantifier
 from sygus.language.theories.strings import unescape
 
+FLOATS = "give one of magnitude 5e-324 to 1.7e308"
+
 LONGEST_NUMERAL = 4000
 """Digits of a numeral; Python reads no more than 4,300 without being told."""
 
@@ -41,24 +43,43 @@ def check_term(expression: ast.TermExpression, scope: Scope) -> Term:
 
     Works with a stack of its own, so that depth is bounded by memory alone.
     """
-    return _TermChecker().check(expression, scope)
+    return _TermChecker(scope).check(expression)
 
 
 class _TermChecker:
-    """A stack of results and a stack of work to do, each piece a closure that may add more."""
+    """A stack of results and a stack of work to do, each piece a closure that may add more.
 
-    def __init__(self) -> None:
+    Terms are gone through in order and one at a time, so what names are bound to at this moment is one table.
+    """
+
+    def __init__(self, scope: Scope) -> None:
         self.results: list[Term] = []
         self.work: list[Callable[[], None]] = []
+        self.bound: dict[str, Term] = {}
+        self.scope = scope.binding(self.bound)
 
-    def check(self, expression: ast.TermExpression, scope: Scope) -> Term:
-        self.later(expression, scope)
+    def check(self, expression: ast.TermExpression) -> Term:
+        self.later(expression)
         while self.work:
             self.work.pop()()
         return self.results[0]
 
-    def later(self, node: ast.TermExpression, scope: Scope) -> None:
-        self.work.append(lambda: self.visit(node, scope))
+    def later(self, node: ast.TermExpression) -> None:
+        self.work.append(lambda: self.visit(node))
+
+    def within(self, names: Mapping[str, Term], body: ast.TermExpression) -> None:
+        """Go through ``body`` with names bound, which mean again afterwards what they mean now."""
+        hidden = {name: self.bound.get(name) for name in names}
+        self.work.append(lambda: self.unbind(hidden))
+        self.bound |= names
+        self.later(body)
+
+    def unbind(self, hidden: Mapping[str, Term | None]) -> None:
+        for name, before in hidden.items():
+            if before is None:
+                del self.bound[name]
+            else:
+                self.bound[name] = before
 
     def take(self, count: int) -> tuple[Term, ...]:
         """The last results, removed."""
@@ -67,27 +88,27 @@ class _TermChecker:
         del self.results[start:]
         return taken
 
-    def visit(self, node: ast.TermExpression, scope: Scope) -> None:
+    def visit(self, node: ast.TermExpression) -> None:
         match node:
             case ast.Application():
-                self.work.append(lambda: self.apply(node, scope))
+                self.work.append(lambda: self.apply(node))
                 for argument in reversed(node.arguments):
-                    self.later(argument, scope)
+                    self.later(argument)
             case ast.Let():
-                self.work.append(lambda: self.enter(node, scope))
+                self.work.append(lambda: self.enter(node))
                 for _, bound in reversed(node.bindings):
-                    self.later(bound, scope)
+                    self.later(bound)
             case ast.Annotated():
-                self.later(node.term, scope)
+                self.later(node.term)
             case ast.Quantified():
-                variables = {v.name: bound_variable(v, scope) for v in node.variables}
+                variables = {v.name: bound_variable(v, self.scope) for v in node.variables}
                 self.work.append(lambda: self.bind(node, tuple(variables.values())))
-                self.later(node.body, scope.binding(variables))
+                self.within(variables, node.body)
             case _:
-                self.results.append(_atom(node, scope))
+                self.results.append(_atom(node, self.scope))
 
-    def apply(self, node: ast.Application, scope: Scope) -> None:
-        self.results.append(_application(node, self.take(len(node.arguments)), scope))
+    def apply(self, node: ast.Application) -> None:
+        self.results.append(_application(node, self.take(len(node.arguments)), self.scope))
 
     def bind(self, node: ast.Quantified, bound: tuple[Term, ...]) -> None:
         (body,) = self.take(1)
@@ -96,11 +117,11 @@ class _TermChecker:
         binder = quantifier(node.quantifier, tuple(variable.head for variable in bound))
         self.results.append(term(binder, (body,), BOOL))
 
-    def enter(self, node: ast.Let, scope: Scope) -> None:
+    def enter(self, node: ast.Let) -> None:
         names = [name for name, _ in node.bindings]
         if len(set(names)) < len(names):
             fail("a let binds a name twice", node.position, "give each binding a name of its own")
-        self.later(node.body, scope.binding(dict(zip(names, self.take(len(names)), strict=True))))
+        self.within(dict(zip(names, self.take(len(names)), strict=True)), node.body)
 
 
 def bound_variable(variable: ast.SortedVariable, scope: Scope) -> Term:
@@ -141,8 +162,18 @@ def _literal(node: ast.LiteralExpression, theory: Theory) -> Term:
             made = _bit_vector(int(text[2:], 2), len(text[2:]), node.position, theory)
     if made is None:
         fail(f"a {node.kind} literal has no sort in the logic {theory.name}", node.position, "use one of its constants")
+    if theory.name == "CAM" and isinstance(made.value, Fraction) and not fits_float(made.value):
+        fail("this number is no float: it is too large, or too near to 0", node.position, FLOATS)
     value = leaf(made)
     return negated(value, theory, node.position) if node.kind in ("numeral", "decimal") and text != node.text else value
+
+
+def fits_float(value: Fraction) -> bool:
+    """Whether a number is computed with as it is written, up to rounding: neither infinite nor 0 that is not 0."""
+    try:
+        return float(value) != 0 or value == 0
+    except OverflowError:
+        return False
 
 
 def negated(value: Term, theory: Theory, position: Position) -> Term:
@@ -228,8 +259,8 @@ def _indexed(identifier: ast.Identifier, position: Position, scope: Scope) -> Te
         fail(f"'{keyword}' is a function and needs arguments", position, f"write ((_ {keyword} …) …)")
     if keyword not in scope.weights:
         fail(f"unknown indexed identifier '{keyword}'", position, known(scope.weights, keyword, "declared weights"))
-    functions = [name for name, symbol in scope.symbols.items() if isinstance(symbol, SynthFunction)]
-    if only not in functions:
+    if not isinstance(scope.symbols.get(str(only)), SynthFunction):
+        functions = [name for name, symbol in scope.symbols.items() if isinstance(symbol, SynthFunction)]
         fail(f"(_ {keyword} …) takes the name of a function to synthesise", position, known(functions))
     return term(WeightSymbol(keyword, str(only)), (), INT)
 
@@ -264,7 +295,7 @@ def _application(node: ast.Application, arguments: tuple[Term, ...], scope: Scop
         if not entries:
             _unknown(name, node.position, scope)
         symbol_text = f"(_ {name} {' '.join(map(str, indices))})" if indices else name
-        takes = " or ".join(dict.fromkeys(entry.sorts for entry in entries))
+        takes = " or ".join(dict.fromkeys(entry.takes(sorts) for entry in entries))
         fail(f"ill-sorted: '{symbol_text}' is applied to {_shown(sorts)}", node.position, f"{name} : {takes}")
     return term(resolved[0], arguments, resolved[1])
 

@@ -14,6 +14,7 @@ from sygus.language.theories.cam import CAM
 from sygus.language.theories.ranks import RANKS
 from sygus.language.typecheck import check_definition, check_term
 from sygus.oracles.cam import body_of, check_parameters, feature_variables
+from sygus.resources import read_text
 
 FILE = "--expression"
 
@@ -31,7 +32,7 @@ def read_expression(text: str) -> Term:
             hint = f"write --expression @{answer}" if answer.is_file() else "name a file in it"
             raise OptionError(f"--expression: '{text[1:]}' is a folder", hint)
         try:
-            text = Path(text[1:]).read_text(encoding="utf-8")
+            text = read_text(text[1:])
         except (OSError, UnicodeDecodeError) as error:
             raise OptionError(f"--expression: cannot read '{text[1:]}' ({error})", "give a text file") from None
     return parse_expression(text, FILE)

@@ -7,19 +7,12 @@ lambda terms.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
-import signal
-import subprocess  # started by name with a list of arguments, never through a shell
 import tempfile
-import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import IO
 
 from sygus.errors import Position, SourceError, SycamError
 from sygus.language.problem import OracleCall, is_constant
@@ -49,6 +42,7 @@ from sygus.language.theories.evaluate import evaluate
 from sygus.language.theories.sorts import representation
 from sygus.language.theories.values import value_term
 from sygus.language.typecheck import check_term
+from sygus.oracles.processes import Ending, Outcome, run
 
 SECONDS = 10.0
 """What one question may take."""
@@ -182,27 +176,25 @@ class ExternalOracle:
             return self._start([self.path, str(query)], texts, seconds)
 
     def _start(self, command: list[str], texts: Sequence[str], seconds: float) -> str:
-        with tempfile.TemporaryFile() as complaints:
-            try:
-                process = subprocess.Popen(  # noqa: S603 - the user allowed it, and there is no shell
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=complaints,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise self._error(texts, f"cannot be started ({error.strerror})", "ask it by :file") from None
-            printed, in_time = _read_within(process, seconds)
-            if not in_time:
-                late = self._error(texts, f"took more than {seconds:.3g} s", "give it more by --time, or mend it")
+        try:
+            outcome = run(command, seconds=seconds, most=LONGEST_ANSWER)
+        except OSError as error:
+            raise self._error(texts, f"cannot be started ({error.strerror})", "ask it by :file") from None
+        left = _left(outcome)
+        match outcome.ending:
+            case Ending.LATE:
+                late = self._error(texts, f"took more than {seconds:.3g} s{left}", "give it more by --time, or mend it")
                 raise OracleTimeError(late.message, late.hint)
-            if len(printed) > LONGEST_ANSWER:
-                raise self._error(texts, f"printed more than {LONGEST_ANSWER} bytes", "it prints one tuple")
-            if process.returncode:
-                said = _last_line(complaints)
-                raise self._error(texts, f"ended with status {process.returncode}{said}", "it must end with status 0")
-        return printed.decode("utf-8", "replace")
+            case Ending.TALKATIVE:
+                raise self._error(texts, f"printed more than {LONGEST_ANSWER} bytes{left}", "it prints one tuple")
+            case Ending.NOT_STARTED:
+                raise self._error(texts, f"cannot be started ({outcome.reason})", "ask it by :file")
+            case Ending.UNGUARDED:
+                raise self._error(texts, f"ended the process that watches over it{left}", "mend it, or do without it")
+        if outcome.status or left:
+            said = f"ended with status {outcome.status}{_last_line(outcome.complaints)}{left}"
+            raise self._error(texts, said, "it must end with status 0, and all that it starts with it")
+        return outcome.printed.decode("utf-8", "replace")
 
     def _read(self, printed: str, texts: Sequence[str]) -> tuple[OracleValue, ...]:
         """The answer that a text means."""
@@ -222,33 +214,17 @@ class ExternalOracle:
             raise self._error(texts, f"answered '{printed.strip()[:100]}': {error.message}", hint) from None
 
 
-def _read_within(process: subprocess.Popen[bytes], seconds: float) -> tuple[bytes, bool]:
-    """What a process prints, no more than a limit, and whether it ended in time; it is dead afterwards."""
-    parts: list[bytes] = []
-    stream = process.stdout
-    assert stream is not None
-    reader = threading.Thread(target=lambda: parts.append(stream.read(LONGEST_ANSWER + 1)), daemon=True)
-    reader.start()
-    began = time.monotonic()
-    reader.join(seconds)
-    in_time = not reader.is_alive()
-    if in_time and len(parts[0]) <= LONGEST_ANSWER:
-        try:
-            process.wait(max(0.0, seconds - (time.monotonic() - began)))
-        except subprocess.TimeoutExpired:
-            in_time = False
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # what it started may still run
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    reader.join()
-    stream.close()
-    return b"".join(parts), in_time
+def _left(outcome: Outcome) -> str:
+    """What of an executable is still there, in words."""
+    if outcome.left:
+        return f", and left processes that cannot be ended: {', '.join(map(str, outcome.left))}"
+    if outcome.watched or outcome.ending is Ending.ANSWERED:
+        return ""
+    return ", and what it started in sessions of its own may still run"
 
 
-def _last_line(stream: IO[bytes], longest: int = 2000) -> str:
-    stream.seek(0, os.SEEK_END)
-    stream.seek(max(0, stream.tell() - longest))
-    lines = stream.read().decode("utf-8", "replace").strip().splitlines()
+def _last_line(complaints: bytes) -> str:
+    lines = complaints.decode("utf-8", "replace").strip().splitlines()
     return f": {lines[-1][:200]}" if lines else ""
 
 
@@ -258,7 +234,7 @@ def read_value(expression: ast.TermExpression | ast.Lambda, sort: Sort, theory: 
     Raises:
         TypeCheckError: it is of another sort, or no value.
     """
-    scope = Scope(theory, {known.name: known for known in theory.sorts})
+    scope = Scope(theory, {known.name: known for known in theory.every_sort})
     if isinstance(expression, ast.Lambda):
         parameters = check_parameters(expression.variables, scope)
         body = check_term(expression.body, scope.binding({p.name: leaf(p) for p in parameters}))

@@ -20,6 +20,10 @@ EFFORT = 500_000
 """Z3's units of work (``rlimit``) for one proof, about a second of a quiet core: a verdict hangs on no clock."""
 
 
+LARGEST = 300
+"""Nodes of a denominator that Z3 is asked about; of a larger one nothing is proved."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The answer of the safety oracle.
@@ -118,6 +122,8 @@ class SafetyOracle:
 
     def nonzero(self, denominator: Term) -> Verdict:
         """Whether the term is nonzero for all values of the variables."""
+        if denominator.size > LARGEST:
+            return Verdict(False, denominator)
         if denominator not in self._verdicts:
             encoding = _Encoding(self.domains, self.effort)
             result = encoding.refute(encoding.encode(expand(denominator)) != 0)

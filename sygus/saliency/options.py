@@ -39,7 +39,7 @@ def number(default: float | None, low: float, high: float, *words: str) -> Optio
         if text in words:
             return text
         value = float(text)
-        if not low <= value <= high:
+        if not (low <= value <= high and math.isfinite(value)):
             raise ValueError(text)
         return value
 

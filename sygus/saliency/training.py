@@ -26,6 +26,7 @@ from torch.nn import functional
 
 from sygus.saliency.images.generator import generate
 from sygus.saliency.networks.embedded import NAMES, NetworkName, build
+from sygus.writing import make_folder, write_file
 
 STREAM = 2**31
 """Training with seed s takes its pictures from the stream ``STREAM + s``, which no image set uses."""
@@ -185,7 +186,7 @@ def main(network: str, seed: int, out: Path) -> None:
     """Train the networks for the pictures `shapes` and write their weights."""
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(THREADS)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out, "--out")
     click.echo(f"making {TRAINING_PICTURES + TEST_PICTURES} pictures")
     training = pictures(range(TRAINING_PICTURES), seed)
     test = pictures(range(TRAINING_PICTURES, TRAINING_PICTURES + TEST_PICTURES), seed)
@@ -196,7 +197,7 @@ def main(network: str, seed: int, out: Path) -> None:
         train(model, training, MASKED[name], seed)
         measured = accuracy(model, test)
         file = out / f"{name}.safetensors"
-        file.write_bytes(save(model.state_dict(), metadata=_description(seed, measured)))
+        write_file(file, save(model.state_dict(), metadata=_description(seed, measured)))
         click.echo(f"  {100 * measured:.2f} % of {TEST_PICTURES} fresh pictures; wrote {file}")
 
 

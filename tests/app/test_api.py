@@ -39,7 +39,7 @@ def test_solve_gives_what_the_command_line_gives(
     finished_run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "sygus")
-    result = sygus.solve("gradcam_plus", out=tmp_path / "run", **FEW)
+    result = sygus.solve("channel_weights", out=tmp_path / "run", **FEW)
     expected = sygus.load(finished_run)
     assert result.answer == expected.answer == (finished_run / "answer.sy").read_text().strip()
     assert result.record.table == expected.record.table
@@ -99,7 +99,7 @@ def test_notebooks_show_formula_scores_and_pictures(finished_run: Path) -> None:
 )
 def test_bad_options_are_named(options: dict[str, str], fragment: str, tmp_path: Path) -> None:
     with pytest.raises(SycamError) as caught:
-        sygus.solve("gradcam_plus", out=tmp_path, **options)
+        sygus.solve("channel_weights", out=tmp_path, **options)
     assert re.search(fragment, str(caught.value))
 
 
@@ -112,7 +112,7 @@ def test_the_text_of_a_problem_in_place_of_its_file(tmp_path: Path) -> None:
 
 
 def test_nothing_found_is_said(tmp_path: Path) -> None:
-    text = read_problem("gradcam_plus")[1].replace(
+    text = read_problem("channel_weights")[1].replace(
         "(optimize-synth", "(constraint (< (average-drop w) 0))\n(optimize-synth"
     )
     for budget, status in (("size=3", "fail"), ("terms=1", "spent")):

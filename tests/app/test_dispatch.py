@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import sygus
+from sygus import resources
 from sygus.app.cli import main
 from sygus.app.dispatch import asked, file_notes, read, side_of
 from sygus.app.options import Side
@@ -28,7 +29,7 @@ LIA = """(set-logic LIA)
 def readings(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, str]]:
     """How often what was done with which text of a problem."""
     counts: Counter[tuple[str, str]] = Counter()
-    parse, elaborator, read_text = elaborate.parse, elaborate.Elaborator, Path.read_text
+    parse, elaborator, read_text = elaborate.parse, elaborate.Elaborator, resources.read_text
 
     def counting_parse(text: str, file: str) -> Any:
         counts["parsed", Path(file).stem] += 1
@@ -38,13 +39,13 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, str]]:
         counts["elaborated", Path(script.file).stem] += 1
         return elaborator(script)
 
-    def counting_read(path: Path, *arguments: Any, **keywords: Any) -> str:
-        counts["read", path.stem] += 1
-        return read_text(path, *arguments, **keywords)
+    def counting_read(path: str | Path) -> str:
+        counts["read", Path(path).stem] += 1
+        return read_text(path)
 
     monkeypatch.setattr(elaborate, "parse", counting_parse)
     monkeypatch.setattr(elaborate, "Elaborator", counting_elaborator)
-    monkeypatch.setattr(Path, "read_text", counting_read)
+    monkeypatch.setattr(resources, "read_text", counting_read)
     return counts
 
 

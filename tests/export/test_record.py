@@ -39,7 +39,7 @@ def test_it_holds_what_a_reader_needs_to_repeat_the_run(finished_run: Path) -> N
     assert {"torch", "python", "sycam-sygus"} <= set(record.versions)
     assert {"network", "layer", "search images", "held-out images"} <= set(record.fingerprints)
     assert record.settings["seed"] == 0
-    assert record.problem["text"] == (ROOT / "grammars" / "gradcam_plus.sy").read_text()
+    assert record.problem["text"] == (ROOT / "grammars" / "channel_weights.sy").read_text()
     assert (len(record.search.ids), len(record.held_out.ids)) == (24, 16)
     assert set(record.search.ids).isdisjoint(record.held_out.ids)
 

@@ -65,7 +65,7 @@ def test_the_methods_load_and_ask_for_nothing() -> None:
 
 
 def test_a_shipped_problem_in_detail() -> None:
-    file, text = read_problem("gradcam_plus.sy")
+    file, text = read_problem("channel_weights.sy")
     problem = load_problem(text, file)
     function = problem.target.function
     assert [(p.name, p.sort) for p in function.parameters] == [("activation", MAP), ("gradient", MAP), ("alpha", MAP)]

@@ -8,8 +8,8 @@ The digests find damage and edits. They are no signatures: whoever can write to 
 program can write a journal of other scores that are possible. A run that others may have written to is best begun anew.
 """
 
-from solvers.cam.journal.file import JOURNAL, JournalError
+from solvers.cam.journal.file import JOURNAL, JournalError, UnwrittenError
 from solvers.cam.journal.journal import Journal
 from solvers.cam.journal.rows import JournalRows
 
-__all__ = ["JOURNAL", "Journal", "JournalError", "JournalRows"]
+__all__ = ["JOURNAL", "Journal", "JournalError", "JournalRows", "UnwrittenError"]

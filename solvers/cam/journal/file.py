@@ -79,6 +79,10 @@ class JournalError(SycamError):
     """The journal cannot be opened, read or written."""
 
 
+class UnwrittenError(JournalError):
+    """A batch cannot be written; what was written before it is kept."""
+
+
 class UnfitJournalError(Exception):
     """A file is no journal that may be opened; the text says why."""
 

@@ -11,7 +11,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from solvers.cam.journal.file import FAILURES, JournalError, UnfitJournalError, check, exclusive, make, reading, writing
+from solvers.cam.journal.file import (
+    FAILURES,
+    JournalError,
+    UnfitJournalError,
+    UnwrittenError,
+    check,
+    exclusive,
+    make,
+    reading,
+    writing,
+)
 from solvers.cam.journal.meta import check_same, rows_of, stated_by
 from solvers.cam.journal.rows import COLUMNS, JournalRows, digest, stored_proposal, stored_scores
 from sygus.oracles.cam import Scores
@@ -163,7 +173,9 @@ class Journal:
         except FAILURES as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            raise self._error("write", error) from None
+            full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            message = f"cannot write the journal {self.path} ({'the disk is full: ' if full else ''}{error})"
+            raise UnwrittenError(message, "nothing in it was changed") from None
 
 
 def _of_another(path: Path) -> sqlite3.Connection:

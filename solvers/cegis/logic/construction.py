@@ -116,16 +116,32 @@ class Construction:
         return leaf(Literal(held, sort))
 
     def negation(self, a: Term) -> Term:
-        """Not a, pushed into comparisons."""
+        """Not a, pushed into comparisons; without recursion, for of many parts each is inside the one before."""
+        found: dict[Term, Term] = {}
+        stack = [a]
+        while stack:
+            one = stack[-1]
+            parts = one.arguments if one.head.name in ("and", "or") else ()
+            missing = [part for part in parts if part not in found]
+            if missing:
+                stack.extend(reversed(missing))
+                continue
+            found[stack.pop()] = self._negation(one, [found[part] for part in parts])
+        return found[a]
+
+    def _negation(self, a: Term, negated: list[Term]) -> Term:
+        """Not a, given the negations of what a connective connects."""
         if a in (TRUE, FALSE):
             return FALSE if a is TRUE else TRUE
-        if a.head.name == "not":
-            return a.arguments[0]
-        if a.head.name in _OPPOSITE and len(a.arguments) == 2:
-            return self.apply(_OPPOSITE[a.head.name], *a.arguments)
-        if a.head.name in ("and", "or"):
-            join = self.disjunction if a.head.name == "and" else self.conjunction
-            return join(self.negation(argument) for argument in a.arguments)
+        match a.head.name:
+            case "not":
+                return a.arguments[0]
+            case "and":
+                return self.disjunction(negated)
+            case "or":
+                return self.conjunction(negated)
+            case name if name in _OPPOSITE and len(a.arguments) == 2:
+                return self.apply(_OPPOSITE[name], *a.arguments)
         return self.apply("not", a)
 
     def conjunction(self, parts: Iterable[Term]) -> Term:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from fractions import Fraction
+from typing import TypeAlias, TypeVar
 
 from solvers.cegis.answer import Verdict, within
 from solvers.cegis.limits import Limits, OutOfTimeError
@@ -23,6 +24,11 @@ DEEPEST = 6
 
 SECONDS = 0.6
 """For one candidate: what fits, fits soon."""
+
+R = TypeVar("R")
+
+Steps: TypeAlias = Generator["Steps[Term | None]", "Term | None", R]
+"""A piece of work that yields others, and is told what came out; see :func:`_followed`."""
 
 
 class Fitter:
@@ -46,9 +52,9 @@ class Fitter:
         """A term equal to ``root`` that the start symbol derives, None where none is found."""
         if self.grammar.derive(root) is not None:
             return root
-        return self._fit(root, self.grammar.start, DEEPEST)
+        return _followed(self._fit(root, self.grammar.start, DEEPEST))
 
-    def _fit(self, root: Term, nonterminal: Nonterminal, steps: int) -> Term | None:
+    def _fit(self, root: Term, nonterminal: Nonterminal, steps: int) -> Steps[Term | None]:
         key = (root, nonterminal)
         if key in self._known:
             return self._known[key]
@@ -56,10 +62,10 @@ class Fitter:
             return None
         self.limits.check()
         self._busy.add(key)
-        found = self._matched(root, nonterminal, steps)
+        found = yield from self._matched(root, nonterminal, steps)
         if found is None and steps:
             for other in rewritings(root, self.make):
-                found = self._fit(other, nonterminal, steps - 1)
+                found = yield self._fit(other, nonterminal, steps - 1)
                 if found is not None:
                     break
         if found is None and steps == DEEPEST:
@@ -69,7 +75,7 @@ class Fitter:
             self._known[key] = found
         return found
 
-    def _matched(self, root: Term, nonterminal: Nonterminal, steps: int) -> Term | None:
+    def _matched(self, root: Term, nonterminal: Nonterminal, steps: int) -> Steps[Term | None]:
         """By a production whose template matches, arguments in either order, and what fits its holes."""
         for production in self.grammar.productions[nonterminal]:
             for candidate in _orders(root, production):
@@ -78,21 +84,37 @@ class Fitter:
                     continue
                 if not production.holes:
                     return candidate
-                filled = self._children(children, production, root, steps)
+                filled = yield from self._children(children, production, root, steps)
                 if filled is not None:
                     return _instantiate(production, candidate, filled)
         return None
 
     def _children(
         self, children: tuple[Term, ...], production: Production, root: Term, steps: int
-    ) -> tuple[Term, ...] | None:
+    ) -> Steps[tuple[Term, ...] | None]:
         filled: list[Term] = []
         for child, hole in zip(children, production.holes, strict=True):
-            found = self._fit(child, hole, steps if child is root else DEEPEST)
+            found = yield self._fit(child, hole, steps if child is root else DEEPEST)
             if found is None:
                 return None
             filled.append(found)
         return tuple(filled)
+
+
+def _followed(first: Steps[Term | None]) -> Term | None:
+    """What a generator returns when each that it yields is followed, and told what that one returned.
+
+    So the depth of terms is bounded by memory alone.
+    """
+    stack, answer = [first], None
+    while stack:
+        try:
+            stack.append(stack[-1].send(answer))
+            answer = None
+        except StopIteration as end:
+            stack.pop()
+            answer = end.value
+    return answer
 
 
 def _orders(root: Term, production: Production) -> Iterator[Term]:

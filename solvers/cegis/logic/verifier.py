@@ -5,7 +5,11 @@ The portfolio asks it of what strategies propose; they do not ask it themselves.
 
 from __future__ import annotations
 
+import select
+import signal
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,20 +100,46 @@ def _any_point(conjunct: Conjunct) -> Point:
     return read_point(conjunct.variables, solver.model())
 
 
+ENDING = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
+"""Signals for which Python's handlers may wait until Z3 returns; Z3 is interrupted so that it does."""
+
+HEED = 1.0
+"""Seconds after such a signal in which Z3 is interrupted; a handler that ends nothing lets the search go on."""
+
+
 @contextmanager
 def interrupted(limits: Limits) -> Iterator[None]:
-    """Interrupt Z3, from a thread of its own, once the time is over: not every call of it heeds a limit."""
-    over = threading.Event()
+    """Interrupt Z3, from a thread of its own, once the time is over or a signal has come.
+
+    Not every call of Z3 heeds a limit. Nor would Python hear of an interrupt before Z3 returns, or at all: Z3's own way
+    is to call the question undecided, which ends no search.
+    """
+    reader, writer = socket.socketpair()
+    main = threading.current_thread() is threading.main_thread()
 
     def watch() -> None:
-        while not over.wait(min(0.02 + limits.left, 0.2)):
-            if not limits.left:
+        heeded = 0.0
+        while True:
+            if select.select([reader], [], [], min(0.02 + limits.left, 0.2))[0]:
+                came = reader.recv(64)
+                if b"\0" in came:
+                    return
+                heeded = time.monotonic() + HEED if ENDING.intersection(came) else heeded
+            if not limits.left or time.monotonic() < heeded:
                 z3.main_ctx().interrupt()
 
     thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    with reader, writer:
+        writer.setblocking(False)
+        before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False) if main else -1
+        own = z3.get_param("ctrl_c")
+        z3.set_param("ctrl_c", False)
+        thread.start()
+        try:
+            yield
+        finally:
+            z3.set_param("ctrl_c", own)
+            if main:
+                signal.set_wakeup_fd(before)
+            writer.send(b"\0")
+            thread.join()

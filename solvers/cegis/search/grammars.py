@@ -9,12 +9,16 @@ from solvers.cegis.specification import Specification, literal_value
 from sygus.errors import Position
 from sygus.language.elaborate.defaults import constants_of
 from sygus.language.problem import Grammar, Production, Target, productive
-from sygus.language.terms import INT, Hole, Nonterminal, Sort, Term, hole, term
+from sygus.language.terms import INT, Hole, Nonterminal, Sort, Term, fold, hole, term
 from sygus.language.theories.values import value_term
 
 MOST_CONSTANTS = 16
 """Constants of a sort that are tried for ``(Constant σ)``: the usual ones, those of the constraints, and the integers
 beside those."""
+
+
+DEEPEST = 1000
+"""Deeper terms than any enumeration comes to: a grammar that is not cut has the same."""
 
 
 def enumerable(specification: Specification, target: Target, depth: int | None = None) -> Grammar:
@@ -35,7 +39,7 @@ def enumerable(specification: Specification, target: Target, depth: int | None =
         return list(dict.fromkeys([*usual, *own, *beside]))[: max(MOST_CONSTANTS, len(usual))]
 
     grammar = target.written.closed(constants)
-    return grammar if depth is None else bounded(grammar, depth)
+    return grammar if depth is None or depth > DEEPEST else bounded(grammar, depth)
 
 
 def bounded(grammar: Grammar, depth: int) -> Grammar:
@@ -60,9 +64,7 @@ def bounded(grammar: Grammar, depth: int) -> Grammar:
 
 def _height(root: Term) -> int:
     """Nodes above and including the lowest that is no hole."""
-    if isinstance(root.head, Hole):
-        return 0
-    return 1 + max((_height(argument) for argument in root.arguments), default=0)
+    return fold(root, lambda node, below: 0 if isinstance(node.head, Hole) else 1 + max(below, default=0))
 
 
 def _hole_depths(root: Term) -> dict[int, int]:
@@ -78,8 +80,9 @@ def _hole_depths(root: Term) -> dict[int, int]:
 
 
 def _with_holes(root: Term, holes: tuple[Nonterminal, ...]) -> Term:
-    if isinstance(root.head, Hole):
-        return hole(root.head.index, holes[root.head.index])
-    if not root.arguments:
-        return root
-    return term(root.head, tuple(_with_holes(argument, holes) for argument in root.arguments), root.sort)
+    def visit(node: Term, arguments: list[Term]) -> Term:
+        if isinstance(node.head, Hole):
+            return hole(node.head.index, holes[node.head.index])
+        return term(node.head, tuple(arguments), node.sort) if arguments else node
+
+    return fold(root, visit)

@@ -102,7 +102,7 @@ class Constants(Strategy):
             return False
         grammar = specification.targets[0].written
         places = [place for productions in grammar.productions.values() for p in productions for place in p.constants]
-        return bool(places) and all(has_constants(place.sort) for place in places)
+        return bool(places) and all(has_constants(place.sort, specification.problem.theory) for place in places)
 
     def propose(self, specification: Specification, limits: Limits) -> Proposals:
         """Terms with symbols, smallest first, until one has values that are right."""

@@ -52,7 +52,8 @@ def run_cam(asked: Asked) -> ExitStatus:
         if error.solution is not None:
             echo(error.solution.answer)
         echo(f"error: {error}", err=True)
-        echo(f"resume: {resume_command(asked, error.folder)}", err=True)
+        if error.resumable:
+            echo(f"resume: {resume_command(asked, error.folder)}", err=True)
         interrupted = isinstance(error.__cause__, KeyboardInterrupt)
         return ExitStatus.INTERRUPTED if interrupted else ExitStatus.BAD_INPUT
     solution = finished.solution

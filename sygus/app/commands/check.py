@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 
 from solvers.cegis.portfolio import usable_strategies
 from solvers.cegis.specification import Specification
@@ -10,6 +11,7 @@ from sygus.app.commands.targets import target_lines
 from sygus.app.dispatch import file_notes, read, side_of
 from sygus.app.options import Side
 from sygus.app.terminal import echo
+from sygus.bounds import bounded_memory
 from sygus.language.problem import Problem
 
 
@@ -22,18 +24,21 @@ def run_check(file: str) -> None:
     Raises:
         SycamError: bad input; it says which.
     """
-    problem = read(file)
-    for note in file_notes(problem):
-        echo(f"note: {note}", err=True)
-    if side_of(problem) is Side.CAM:
-        from sygus.app.commands.inspect import cam_lines
+    with ExitStack() as bounds:
+        bounds.enter_context(bounded_memory())
+        problem = read(file)
+        for note in file_notes(problem):
+            echo(f"note: {note}", err=True)
+        if side_of(problem) is Side.CAM:
+            from sygus.app.commands.inspect import cam_lines
 
-        lines: Iterable[str] = cam_lines(problem, lambda note: echo(f"note: {note}", err=True))
-    else:
-        lines = _ordinary_lines(problem)
-    echo(f"{problem.file}: well-formed, logic {problem.logic}")
-    for line in lines:
-        echo(line)
+            bounds.close()
+            lines: Iterable[str] = cam_lines(problem, lambda note: echo(f"note: {note}", err=True))
+        else:
+            lines = _ordinary_lines(problem)
+        echo(f"{problem.file}: well-formed, logic {problem.logic}")
+        for line in lines:
+            echo(line)
 
 
 def _ordinary_lines(problem: Problem) -> Iterator[str]:

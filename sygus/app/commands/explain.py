@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from solvers.cam.job import prepare
 from solvers.cam.settings import Settings
 from sygus.app.display import Display
 from sygus.app.terminal import echo
@@ -23,6 +23,7 @@ from sygus.saliency.images.single import read_pictures
 from sygus.saliency.metrics import Evaluation, Subject, subject_of
 from sygus.saliency.networks import Target, load_network, read_target
 from sygus.saliency.progress import track
+from sygus.writing import make_folder, write_file
 
 FIGURE = "heatmaps.png"
 
@@ -78,7 +79,7 @@ def run_explain(options: ExplainOptions) -> None:
     for row, evaluation in zip(rows, evaluations, strict=True):
         for index in evaluation.empty.nonzero()[:, 0].tolist():
             echo(f"note: {row.title}: the map of {images.ids[index]} is constant, drawn as black", err=True)
-    folder = prepare(Path(options.out))
+    folder = make_folder(Path(options.out), "--out")
     if options.grid:
         rows_of_heat_maps(
             images.pictures,
@@ -93,7 +94,9 @@ def run_explain(options: ExplainOptions) -> None:
     for index, name in enumerate(images.ids):
         for row, evaluation in zip(rows, evaluations, strict=True):
             path = folder / f"{index + 1:03d}-{_file_name(name)}-{_file_name(row.name)}.png"
-            overlay(images.pictures[index], evaluation.saliency[index], style).save(path)
+            picture = io.BytesIO()
+            overlay(images.pictures[index], evaluation.saliency[index], style).save(picture, "PNG")
+            write_file(path, picture.getvalue())
     echo(f"heat maps: {len(images.ids) * len(rows)} pictures in {folder}", err=True)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from solvers.cam.job import prepare
 from sygus.app.terminal import echo
-from sygus.errors import OptionError, SycamError
+from sygus.errors import OptionError
 from sygus.export.forms import FORMS, Form, Source
 from sygus.export.record import Record, record_path
+from sygus.writing import make_folder, write_named
 
 
 def run_export(run: str, form: str, out: str | None) -> None:
@@ -30,10 +30,7 @@ def run_export(run: str, form: str, out: str | None) -> None:
     if out is None:
         echo(text, nl=False)
         return
-    try:
-        Path(out).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SycamError(f"--out: cannot write '{out}' ({error.strerror})", "give a file you may write") from None
+    write_named(Path(out), text, "--out")
 
 
 def _export_files(run: str, form: Form, out: str | None) -> None:
@@ -41,7 +38,7 @@ def _export_files(run: str, form: Form, out: str | None) -> None:
     if out is None:
         raise OptionError(f"--out: {form.name} are files", "name a folder for them")
     source = _source(run)
-    for path in form.files(source, prepare(Path(out)), lambda text: echo(f"note: {text}", err=True)):
+    for path in form.files(source, make_folder(Path(out), "--out"), lambda text: echo(f"note: {text}", err=True)):
         echo(str(path))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from solvers.cam.settings import Settings
@@ -14,6 +13,7 @@ from sygus.language.terms import Term
 from sygus.language.text import number_text
 from sygus.oracles.expressions import function_expression
 from sygus.oracles.methods import expression_method
+from sygus.resources import read_text
 from sygus.saliency.metrics import chosen_metric
 from sygus.statistics import Mean
 
@@ -59,7 +59,7 @@ def asked_about(question: Sequence[str]) -> Term:
     if len(question) == 1 and not question[0].lstrip().startswith("("):
         where = question[0]
         try:
-            text = Path(where).read_text(encoding="utf-8")
+            text = read_text(where)
         except (OSError, UnicodeDecodeError, ValueError) as error:
             hint = "give a closed lambda term, as '(lambda ((gradient Map)) (gap gradient))', or a file with one"
             raise OptionError(f"QUESTION: cannot read '{where}' ({error})", hint) from None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import islice
 
 from sygus.app.dispatch import Asked
@@ -11,12 +13,15 @@ from sygus.app.ordinary import OrdinaryAnswer, OrdinaryOptions, further_answers,
 from sygus.app.statuses import ExitStatus, Status
 from sygus.app.terminal import echo
 
+_LEAST_SECONDS = 0.001
 
-def run_ordinary(asked: Asked) -> ExitStatus:
+
+def run_ordinary(asked: Asked, began: float) -> ExitStatus:
     """Print one answer, or several.
 
     Args:
         asked: the problem with its options.
+        began: when its time began to run, by the monotonic clock.
 
     Returns:
         The exit status.
@@ -26,6 +31,7 @@ def run_ordinary(asked: Asked) -> ExitStatus:
     """
     given = asked.given
     options = OrdinaryOptions(**{f.name: given[f.name] for f in fields(OrdinaryOptions) if f.name in given})
+    options = replace(options, time=max(_LEAST_SECONDS, options.time - (time.monotonic() - began)), memory=None)
     quiet = "quiet" in given
     if "next" in given or "every" in given:
         return _print_several(asked, options, None if "every" in given else given["next"], quiet=quiet)
@@ -46,7 +52,7 @@ def _print_several(asked: Asked, options: OrdinaryOptions, count: int | None, *,
     """Print answers as they are found, so many or all."""
     answers = further_answers(asked.problem, options)
     try:
-        for answer in islice(answers, count):
+        for answer in islice(answers, None if count is None else min(count, sys.maxsize)):
             _print(answer, quiet=quiet)
     except KeyboardInterrupt:
         _say(["interrupted"])

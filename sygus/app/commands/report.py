@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from sygus.app.terminal import echo
-from sygus.errors import SycamError
 from sygus.export.gallery import Gallery
 from sygus.export.record import Record, record_path
 from sygus.export.report import report_page
+from sygus.writing import write_named
 
 PAGE = "report.html"
 
@@ -26,8 +26,5 @@ def run_report(run: str, out: str | None) -> None:
     folder = record_path(run).parent
     page = report_page(Record.read(run), Gallery.read(folder))
     path = folder / PAGE if out is None else Path(out)
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise SycamError(f"--out: cannot write '{path}' ({error.strerror})", "give a file you may write") from None
+    write_named(path, page, "--out")
     echo(str(path))

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import z3
 
 from solvers.cegis.answer import Answer, Judgement, Verdict, derived
-from solvers.cegis.limits import Limits
+from solvers.cegis.limits import Limits, OutOfTimeError
 from solvers.cegis.logic.to_z3 import Encoder
-from solvers.cegis.logic.verifier import check
+from solvers.cegis.logic.verifier import check, interrupted
 from solvers.cegis.specification import Specification
 from sygus.app.dispatch import read, side_of
 from sygus.app.functions import derivation_lines
 from sygus.app.options import Side
 from sygus.app.statuses import ExitStatus
 from sygus.app.terminal import echo
+from sygus.bounds import alarm, bounded_memory, long_numbers
 from sygus.errors import OptionError, SourceError
 from sygus.language.elaborate import ReadAnswer, read_answer
 from sygus.language.problem import Problem
@@ -47,6 +47,7 @@ from sygus.language.theories import Theory
 from sygus.language.theories.sorts import representation
 from sygus.language.theories.values import value_term
 from sygus.oracles.external import read_value
+from sygus.resources import read_text
 
 
 def run_verify(file: str, answer_file: str, seconds: float) -> ExitStatus:
@@ -65,11 +66,20 @@ def run_verify(file: str, answer_file: str, seconds: float) -> ExitStatus:
         SourceError: with the position of what is wrong in either file.
     """
     try:
-        answer = Path(answer_file).read_text(encoding="utf-8")
+        answer = read_text(answer_file)
     except (OSError, UnicodeDecodeError) as error:
         raise OptionError(f"ANSWER: cannot read '{answer_file}' ({error})", "give a text file") from None
     if answer.strip() in ("infeasible", "fail"):
         raise OptionError(f"ANSWER: '{answer.strip()}' defines no function", "give a file with (define-fun …)")
+    try:
+        with bounded_memory(), long_numbers(), alarm(seconds, OutOfTimeError):
+            return _verified(file, answer_file, answer, seconds)
+    except OutOfTimeError:
+        echo("not decided: the time is over")
+        return ExitStatus.NOT_VERIFIED
+
+
+def _verified(file: str, answer_file: str, answer: str, seconds: float) -> ExitStatus:
     problem = read(file)
     if side_of(problem) is Side.CAM:
         hint = f"score it: sycam-sygus evaluate --expression @{answer_file} --metrics …"
@@ -77,7 +87,9 @@ def run_verify(file: str, answer_file: str, seconds: float) -> ExitStatus:
     specification = Specification(problem)
     given = read_answer(problem, answer, answer_file)
     try:
-        wrong = _wrong(specification, given, Limits(seconds))
+        limits = Limits(seconds)
+        with interrupted(limits):
+            wrong = _wrong(specification, given, limits)
     except SourceError as error:
         raise error.located(answer_file, answer) from None
     if wrong is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sygus.export.forms.form import Note, Source, files_form
+from sygus.writing import write_file
 
 KINDS = ("pdf", "png")
 
@@ -20,7 +21,7 @@ def figure_files(source: Source, folder: Path, note: Note) -> Iterator[Path]:
     for name, figure in figures(record).items():
         for kind in KINDS:
             path = folder / f"{name}.{kind}"
-            path.write_bytes(figure_bytes(figure, kind))
+            write_file(path, figure_bytes(figure, kind))
             yield path
     if gallery is None or record.found is None or not record.measures:
         note("the run kept no pictures, so there are no heat maps")

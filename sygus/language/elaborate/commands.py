@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from sygus.errors import Position
+from sygus.errors import Position, TooLargeError
 from sygus.language.elaborate.datatypes import declared_datatypes, declared_sort
 from sygus.language.elaborate.defaults import constants_of, default_grammar
 from sygus.language.elaborate.grammar import GrammarReader
 from sygus.language.elaborate.objectives import objective
 from sygus.language.elaborate.oracles import OracleSugar, by_file, oracle_call
-from sygus.language.problem import Objective, OracleCall, Problem, Setting, Target
+from sygus.language.problem import MOST_PRODUCTIONS, Objective, OracleCall, Problem, Setting, Target
 from sygus.language.scope import (
     Scope,
     SortMacro,
@@ -27,6 +26,8 @@ from sygus.language.scope import (
 from sygus.language.syntax import script as ast
 from sygus.language.terms import (
     BOOL,
+    Definition,
+    Expansion,
     OracleFunction,
     Sort,
     SynthFunction,
@@ -38,6 +39,7 @@ from sygus.language.terms import (
 )
 from sygus.language.theories import LOGICS, Theory, find_logic
 from sygus.language.theories.structured import SortParameter
+from sygus.language.theories.values import Written
 from sygus.language.typecheck import check_definition, check_term, whole_number
 
 FEATURES = ("grammars", "fwd-decls", "recursion", "oracles", "weights")
@@ -56,6 +58,9 @@ class Elaborator:
         self.locals: list[Variable] = []
         self.weights: dict[str, int] = {}
         self.fresh = count()
+        self.expansion = Expansion()
+        self.called: dict[Definition, SynthFunction | None] = {}
+        self.productions = 0
         self.scope = self._scope_of(Theory("none", ()))
         self.options: dict[str, Setting] = {}
         self.targets: list[Target] = []
@@ -196,10 +201,12 @@ class Elaborator:
         self._declare_datatypes(ast.DeclareDatatypes((name,), (command.datatype,), position=command.position))
 
     def _declare_datatypes(self, command: ast.DeclareDatatypes) -> None:
-        for index, name in enumerate(command.sorts):
+        seen: set[str] = set()
+        for name in command.sorts:
             self._check_new_sort(name.name, name.position)
-            if name.name in [other.name for other in command.sorts[:index]]:
+            if name.name in seen:
                 fail(f"the sort '{name.name}' is declared twice", name.position, "use another name")
+            seen.add(name.name)
         theory, plain = declared_datatypes(command.sorts, command.datatypes, self.scope, self._check_new)
         self.sorts.update(plain)
         self.scope = self._scope_of(theory)
@@ -210,8 +217,8 @@ class Elaborator:
             if len(set(command.parameters)) < len(command.parameters):
                 fail("two parameters of one name", command.position, "rename one of them")
             any_sort = {p: Sort(p, declaration=SortParameter(p)) for p in command.parameters}
-            check_sort(command.sort, replace(self.scope, sorts={**self.sorts, **any_sort}))
-            self.sorts[command.name] = SortMacro(command.parameters, command.sort)
+            body = check_sort(command.sort, self.scope.with_sorts(any_sort))
+            self.sorts[command.name] = SortMacro(tuple(any_sort.values()), body)
         else:
             self.sorts[command.name] = check_sort(command.sort, self.scope)
 
@@ -251,6 +258,7 @@ class Elaborator:
     def _oracle_term(self, command: ast.OracleTermCommand) -> None:
         self._need("oracles", command.position)
         self.calls.append(oracle_call(command, self.scope, self._private))
+        self._check_size(self.calls[-1].statement, command.position)
 
     def _oracle_of_function(self, command: ast.OracleOfFunctionCommand) -> None:
         self._need("oracles", command.position)
@@ -275,25 +283,41 @@ class Elaborator:
             written = default_grammar(theory, function, command.position)
         else:
             self._need("grammars", command.grammar.position)
-            written = GrammarReader(self.scope, function, self.features).read(command.grammar)
+            written = GrammarReader(self.scope, function, self.features, self.called).read(command.grammar)
         setting = self.options.get("constants")
-        grammar = written.closed(lambda sort, position: constants_of(sort, theory, setting, position))
+        made: Written = {}
+        grammar = written.closed(lambda sort, position: constants_of(sort, theory, setting, position, made))
+        for production in (p for productions in written.productions.values() for p in productions):
+            self._check_size(production.template, production.position)
+        self.productions += sum(map(len, grammar.productions.values()))
+        if self.productions > MOST_PRODUCTIONS:
+            message = f"up to here the file's grammars have more than {MOST_PRODUCTIONS} productions"
+            fail(message, command.position, "give the functions grammars, or smaller ones")
         positions = tuple(variable.position for variable in command.parameters)
         self._define(command.name, function, command.position)
         self.targets.append(Target(function, grammar, command.position, positions, written, command.grammar is None))
 
     def _statement(self, expression: ast.TermExpression, what: str, scope: Scope) -> Term:
         """A Bool; a forall in front binds fresh variables, for every statement holds for all values of those."""
+        bound: dict[str, Term] = {}
         while isinstance(expression, ast.Quantified) and expression.quantifier == "forall":
-            scope = scope.binding(self._local_variables(expression.variables))
+            bound |= self._local_variables(expression.variables)
             expression = expression.body
-        return self._formula(expression, what, scope)
+        return self._formula(expression, what, scope.binding(bound) if bound else scope)
 
     def _formula(self, expression: ast.TermExpression, what: str, scope: Scope) -> Term:
         checked = check_term(expression, scope)
         if checked.sort != BOOL:
             fail(f"{what} must be Bool, this is {checked.sort}", expression.position, "compare two values")
+        self._check_size(checked, expression.position)
         return checked
+
+    def _check_size(self, root: Term, position: Position) -> None:
+        """Refuse a term that is too large with its macros written out, which all that looks at its meaning does."""
+        try:
+            self.expansion(root)
+        except TooLargeError as error:
+            fail(f"up to here {error.message}", position, error.hint)
 
     def _constraint(self, command: ast.Constraint) -> None:
         self._constrain(self._statement(command.term, "a constraint", self.scope), command.position)
@@ -353,6 +377,8 @@ class Elaborator:
                 fail(f"unknown attribute ':{attribute.keyword}'", attribute.position, "write :lexico")
             self.lexicographic = True
         self.objectives = tuple(objective(expression, self.scope) for expression in command.objectives)
+        for expression, found in zip(command.objectives, self.objectives, strict=True):
+            self._check_size(found.term, expression.position)
         if not self.objectives:
             fail("optimize-synth has no objective", command.position, "write ((! (metric f) :min) …)")
         self.finished = command

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
 from sygus.errors import Position
-from sygus.language.scope import Scope, check_sort, fail
+from sygus.language.scope import LARGEST_SORT, Scope, check_sort, check_unfolded, fail
 from sygus.language.syntax import script as ast
 from sygus.language.syntax.printer import print_command, print_symbol
 from sygus.language.terms import Sort
@@ -19,7 +19,6 @@ from sygus.language.theories.structured import (
     Datatype,
     SortParameter,
     Uninterpreted,
-    datatypes_within,
     ranks,
 )
 
@@ -27,6 +26,8 @@ from sygus.language.theories.structured import (
 def declared_sort(command: ast.DeclareSort, theory: Theory) -> tuple[Theory, Sort | None]:
     """The theory with the sort; without parameters also the sort itself."""
     mark = Uninterpreted(command.name)
+    if command.arity > LARGEST_SORT:
+        fail(f"the sort '{command.name}' takes too many others", command.position, f"at most {LARGEST_SORT}")
 
     def make(indices: tuple[Index, ...], arguments: tuple[Sort, ...]) -> Sort | None:
         fits = not indices and len(arguments) == command.arity
@@ -65,23 +66,25 @@ def declared_datatypes(
             fail(f"'{name.name}' has two parameters of one name", body.position, "rename one of them")
         parameters = tuple(Sort(p, declaration=SortParameter(p)) for p in body.parameters)
         datatypes.append(Datatype(name.name, parameters))
-    group = {datatype.name: datatype for datatype in datatypes}
+    group = set(datatypes)
     theory = scope.theory.extended(
         sorts=tuple(d.sort() for d in datatypes if not d.parameters),
         families=tuple(_family(d) for d in datatypes if d.parameters),
     )
     plain = {d.name: d.sort() for d in datatypes if not d.parameters}
-    inside = replace(scope, theory=theory, sorts={**scope.sorts, **plain})
+    inside = replace(scope, theory=theory).with_sorts(plain)
     taken: set[str] = set()
     for datatype, body in zip(datatypes, bodies, strict=True):
-        datatype.constructors = _constructors(datatype, body, inside, set(group.values()), taken, check_new)
+        datatype.constructors = _constructors(datatype, body, inside, group, taken, check_new)
     entries: list[Entry] = []
     ascribed: dict[str, Ascribed] = {}
-    for datatype, body in zip(datatypes, bodies, strict=True):
-        general = datatype.sort(datatype.parameters)
-        if general not in ranks(general):
+    generals = [datatype.sort(datatype.parameters) for datatype in datatypes]
+    with_values = ranks(*generals, matters=lambda sort: sort.declaration in group)  # what is declared before has values
+    for datatype, general, body in zip(datatypes, generals, bodies, strict=True):
+        if general not in with_values:
             hint = "give it a constructor whose parts are of other sorts"
             fail(f"the datatype '{datatype.name}' has no value", body.position, hint)
+        check_unfolded(general, body.position)
         entries.extend(functions_of(datatype, print_symbol))
         ascribed |= ascribed_of(datatype, print_symbol)
     made = _Declared(tuple(datatypes), tuple(entries), ascribed)
@@ -156,8 +159,8 @@ def _constructors(
     taken: set[str],
     check_new: Callable[[str, Position], None],
 ) -> tuple[Constructor, ...]:
-    named = {p.name: p for p in datatype.parameters}
-    scope = replace(scope, sorts={**scope.sorts, **named})
+    if datatype.parameters:
+        scope = scope.with_sorts({p.name: p for p in datatype.parameters})
 
     def claim(name: str, position: Position) -> None:
         check_new(name, position)
@@ -187,5 +190,8 @@ def _is_regular(sort: Sort, datatype: Datatype, group: set[Datatype]) -> bool:
     return not any(one.declaration in group for argument in sort.arguments for one in _mentioned(argument))
 
 
-def _mentioned(sort: Sort) -> tuple[Sort, ...]:
-    return (sort, *datatypes_within(sort), *(s for argument in sort.arguments for s in _mentioned(argument)))
+def _mentioned(sort: Sort) -> Iterator[Sort]:
+    """The sorts that the name of a sort holds; a datatype declared before mentions none that is declared now."""
+    yield sort
+    for argument in sort.arguments:
+        yield from _mentioned(argument)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from itertools import product
 
 from sygus.errors import Position
 from sygus.language.problem import Grammar, Production, Setting, productive
@@ -29,10 +28,11 @@ from sygus.language.terms import (
 from sygus.language.theories import Function, Theory
 from sygus.language.theories.arrays import is_array
 from sygus.language.theories.bitvectors import width_of
+from sygus.language.theories.function import MOST_ARGUMENTS
 from sygus.language.theories.sorts import representation
 from sygus.language.theories.structured import constructors_of, smallest_value
-from sygus.language.theories.values import constructor_term, value_term
-from sygus.language.typecheck import negated
+from sygus.language.theories.values import Written, constructor_term, value_term
+from sygus.language.typecheck import fits_float, negated
 
 DEFAULT_CONSTANTS: Mapping[Sort, str] = {REAL: "0.5 1 2 3", INT: "0 1 -1 2", BOOL: "true false", STRING: ""}
 """What enumeration puts for ``(Constant S)`` where the file sets no ``:constants``; for bit-vectors 0, 1, all ones."""
@@ -43,17 +43,26 @@ _LINEAR = {"*": 0, "div": 1, "mod": 1, "/": 1}
 """The argument that is a constant in linear logics."""
 
 
-def constants_of(sort: Sort, theory: Theory, setting: Setting | None, position: Position) -> list[Term]:
+def constants_of(
+    sort: Sort, theory: Theory, setting: Setting | None, position: Position, made: Written | None = None
+) -> list[Term]:
     """The constants of a sort that enumeration tries, by the file's ``:constants`` or by default.
 
     The option is a list of numbers, or of strings without spaces, and serves every sort that the grammar asks for.
+
+    Args:
+        sort: of the constants.
+        theory: whose functions write them.
+        setting: the option.
+        position: where they are asked for.
+        made: constants that were written before, shared between calls for one theory.
 
     Raises:
         TypeCheckError: constants of another sort, or a sort without any.
     """
     width = width_of(sort)
     if is_array(sort) or constructors_of(sort):
-        return _structured_constants(sort, theory, setting, position)
+        return _structured_constants(sort, theory, setting, position, made)
     if sort not in DEFAULT_CONSTANTS and not width:
         fail(f"there are no constants of {sort}", position, "write terms in place of (Constant …)")
     default = f"0 1 {(1 << width) - 1}" if width else DEFAULT_CONSTANTS[sort]
@@ -71,23 +80,36 @@ def constants_of(sort: Sort, theory: Theory, setting: Setting | None, position: 
         return fail(f"bad constants '{shown}' of {sort}", where, f'write, for example, "{default}"')
 
 
-def has_constants(sort: Sort) -> bool:
+def has_constants(sort: Sort, theory: Theory, made: Written | None = None) -> bool:
     """Whether enumeration has constants of a sort."""
     if is_array(sort):
-        return has_constants(sort.arguments[1])
-    return sort in DEFAULT_CONSTANTS or width_of(sort) > 0 or bool(constructors_of(sort))
+        return has_constants(sort.arguments[1], theory, made)
+    return sort in DEFAULT_CONSTANTS or width_of(sort) > 0 or bool(_values_of(sort, theory, made))
 
 
-def _structured_constants(sort: Sort, theory: Theory, setting: Setting | None, position: Position) -> list[Term]:
+def _structured_constants(
+    sort: Sort, theory: Theory, setting: Setting | None, position: Position, made: Written | None
+) -> list[Term]:
     """Of an array those with one value everywhere; of a datatype the constructors without parts, else one value."""
     if is_array(sort):
         function = theory.resolve_as("const", sort, sort.arguments[1:])
         assert function is not None
-        return [term(function, (v,), sort) for v in constants_of(sort.arguments[1], theory, setting, position)]
+        return [term(function, (v,), sort) for v in constants_of(sort.arguments[1], theory, setting, position, made)]
+    found = _values_of(sort, theory, made)
+    if not found:
+        fail(f"there are no constants of {sort}", position, "write terms in place of (Constant …)")
+    return found
+
+
+def _values_of(sort: Sort, theory: Theory, made: Written | None) -> list[Term]:
+    """Of a datatype the constructors without parts, else one value; none where values cannot be written."""
     bare = [c.name for c in constructors_of(sort) if not c.selectors]
-    if not bare:
-        return [value_term(representation(sort).decode(smallest_value(sort)), sort, theory)]
-    return [constructor_term(theory, name, (), sort) for name in bare]
+    if bare or not constructors_of(sort):
+        return [constructor_term(theory, name, (), sort) for name in bare]
+    try:
+        return [value_term(representation(sort).decode(smallest_value(sort)), sort, theory, made)]
+    except ValueError:
+        return []
 
 
 _LONG = re.compile(r".{1001}|.*[eE][+-]?[0-9]{4}")
@@ -103,6 +125,8 @@ def _constant(word: str, sort: Sort, theory: Theory, position: Position) -> Term
     if width:
         return leaf(Literal(int(word.replace("#", "0", 1), 0) % (1 << width), sort))
     value: int | Fraction = Fraction(word) if sort == REAL else int(word)
+    if theory.name == "CAM" and not fits_float(Fraction(value)):
+        raise ValueError(word)
     magnitude = leaf(Literal(-value if value < 0 else value, sort))
     return negated(magnitude, theory, position) if value < 0 else magnitude
 
@@ -115,7 +139,7 @@ def default_grammar(theory: Theory, function: SynthFunction, position: Position)
     widths of the parameters and of the result.
     """
     given = (function.sort, *(p.sort for p in function.parameters))
-    others = (sort for sort in theory.sorts if sort != REGLAN)
+    others = (sort for sort in theory.every_sort if sort != REGLAN)
     sorts = tuple(sort for sort in dict.fromkeys((*given, *others)) if not sort.is_function)
     nonterminals = {s: Nonterminal("-".join(("any", *_WORDS.findall(str(s)))), s) for s in sorts}
     productions: dict[Nonterminal, list[Production]] = {n: [] for n in nonterminals.values()}
@@ -124,8 +148,9 @@ def default_grammar(theory: Theory, function: SynthFunction, position: Position)
             continue
         productions[nonterminals[parameter.sort]].append(Production(leaf(parameter), (), {}, position))
     if theory.name != "CAM":
+        made: Written = {}
         for sort, nonterminal in nonterminals.items():
-            if not has_constants(sort):
+            if not has_constants(sort, theory, made):
                 continue
             productions[nonterminal].append(Production(term(AnyConstant(0, sort), (), sort), (), {}, position))
     for head, arguments, result in _applications(theory, sorts):
@@ -137,13 +162,16 @@ def default_grammar(theory: Theory, function: SynthFunction, position: Position)
 
 def _applications(theory: Theory, sorts: tuple[Sort, ...]) -> Iterator[tuple[Function, tuple[Sort, ...], Sort]]:
     """Every function of the theory with argument sorts among these and the sort of its result."""
-    for name in theory.entries:
-        for arity in (1, 2, 3):
-            for arguments in product(sorts, repeat=arity):
-                resolved = theory.resolve(name, arguments)
-                of_any_number = arity == 3 and theory.resolve(name, arguments[:2]) is not None
-                if resolved is not None and isinstance(resolved[0], Function) and not of_any_number:
-                    yield resolved[0], arguments, resolved[1]
+    places = {sort: place for place, sort in enumerate(sorts)}
+    for name, entries in theory.entries.items():
+        shapes = {shape for entry in entries for shape in entry.tried(places) if all(sort in places for sort in shape)}
+        for arguments in sorted(shapes, key=lambda shape: (len(shape), [places[sort] for sort in shape])):
+            resolved = theory.resolve(name, arguments) if 0 < len(arguments) <= MOST_ARGUMENTS else None
+            several = len(arguments) == MOST_ARGUMENTS
+            if resolved is None or not isinstance(resolved[0], Function):
+                continue
+            if not (several and theory.resolve(name, arguments[:-1]) is not None):
+                yield resolved[0], arguments, resolved[1]
 
 
 def _application(

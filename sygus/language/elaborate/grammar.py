@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import cached_property
 from itertools import product
+from math import prod
 
 from sygus.errors import Position
-from sygus.language.problem import Grammar, Production, productive
+from sygus.language.layers import Overlay
+from sygus.language.problem import MOST_PRODUCTIONS, Grammar, Production, check_count, productive
 from sygus.language.scope import Scope, check_sort, fail, known
 from sygus.language.syntax import script as ast
 from sygus.language.terms import (
     AnyConstant,
+    Definition,
     Nonterminal,
+    Sort,
     SynthFunction,
     Term,
-    expand,
+    first_called,
     hole,
     leaf,
     private_variable,
@@ -33,12 +38,21 @@ class GrammarReader:
         scope: of the command.
         function: to synthesise.
         features: of the file: those that let a grammar call functions to synthesise.
+        called: a function to synthesise that each macro calls, as far as that is known; more is added.
     """
 
-    def __init__(self, scope: Scope, function: SynthFunction, features: Collection[str]) -> None:
-        self.scope = replace(scope, symbols={**scope.symbols, function.name: function})
+    def __init__(
+        self,
+        scope: Scope,
+        function: SynthFunction,
+        features: Collection[str],
+        called: dict[Definition, SynthFunction | None],
+    ) -> None:
+        self.scope = replace(scope, symbols=Overlay({function.name: function}, scope.symbols))
         self.function = function
         self.features = features
+        self.called = called
+        self.made = 0
 
     def read(self, grammar: ast.GrammarExpression) -> Grammar:
         """The grammar as written.
@@ -77,11 +91,12 @@ class GrammarReader:
 
     def _check_predeclarations(self, grammar: ast.GrammarExpression, nonterminals: Mapping[str, Nonterminal]) -> None:
         seen: set[str] = set()
+        parameters = {parameter.name for parameter in self.function.parameters}
         for group in grammar.groups:
             if group.name in seen:
                 fail(f"the nonterminal '{group.name}' has two groups", group.position, "join them")
             seen.add(group.name)
-            if group.name in self.scope.symbols or any(p.name == group.name for p in self.function.parameters):
+            if group.name in self.scope.symbols or group.name in parameters:
                 fail(
                     f"the nonterminal '{group.name}' is named like a parameter or function", group.position, "rename it"
                 )
@@ -110,7 +125,7 @@ class GrammarReader:
                 constants += 1
                 return term(AnyConstant(constants - 1, sort), (), sort)
             placeholder = leaf(private_variable("choice", len(choices), sort))
-            choices[placeholder] = [leaf(p) for p in self.function.parameters if p.sort == sort]
+            choices[placeholder] = self._parameters.get(sort, [])
             return placeholder
 
         pattern = check_term(expression, replace(scope, generic=generic))
@@ -118,19 +133,32 @@ class GrammarReader:
         if pattern.sort != nonterminal.sort:
             message = f"ill-sorted: '{nonterminal.name}' is {nonterminal.sort}, this production {pattern.sort}"
             fail(message, expression.position, f"a production of {nonterminal.name} must be {nonterminal.sort}")
+        count = prod(map(len, choices.values()))
+        self.made += check_count(count, MOST_PRODUCTIONS - self.made, expression.position)
         return [
             _production(substitute(pattern, dict(zip(choices, values, strict=True))), weights, expression.position)
             for values in product(*choices.values())
         ]
 
+    @cached_property
+    def _parameters(self) -> dict[Sort, list[Term]]:
+        """The parameters of the function by their sorts."""
+        found: dict[Sort, list[Term]] = {}
+        for parameter in self.function.parameters:
+            found.setdefault(parameter.sort, []).append(leaf(parameter))
+        return found
+
     def _check_calls(self, pattern: Term, expression: ast.TermExpression) -> None:
         """Calls of functions to synthesise, macros written out, need a feature."""
-        for node in subterms(expand(pattern)):
-            if isinstance(node.head, SynthFunction):
-                feature = "recursion" if node.head == self.function else "fwd-decls"
-                if feature not in self.features:
-                    message = f"a production that calls '{node.head.name}' needs the feature :{feature}"
-                    fail(message, expression.position, f"add (set-feature :{feature} true) near the top")
+        called = first_called(pattern, SynthFunction, self.called)
+        if called is None:
+            return
+        direct = (node.head for node in subterms(pattern) if isinstance(node.head, SynthFunction))
+        for head in dict.fromkeys((called, *direct)):
+            feature = "recursion" if head == self.function else "fwd-decls"
+            if feature not in self.features:
+                message = f"a production that calls '{head.name}' needs the feature :{feature}"
+                fail(message, expression.position, f"add (set-feature :{feature} true) near the top")
 
     def _weights(self, expression: ast.TermExpression) -> dict[str, int]:
         weights: dict[str, int] = {}

@@ -76,7 +76,7 @@ _PHRASES: tuple[tuple[set[str], set[str], str], ...] = (
 
 _ATOM = re.compile(
     r""" ;[^\n]*
-       | "(?:[^"]|"")* (?:" | (?P<open_string>\Z))
+       | "(?:[^"]++|"")*+ (?:" | (?P<open_string>\Z))
        | \|[^|]* (?:\| | (?P<open_bar>\Z))
        | [()]
        | [^\s();"|] [^\s();"]* """,
@@ -126,17 +126,21 @@ def _region(text: str, start: int, end: int) -> Position:
 
 def _unmatched(text: str) -> ParseError | None:
     opened: list[int] = []
+    in_command = after_opening = False
     for match in _ATOM.finditer(text):
         start, atom = match.start(), match.group()
         if match.lastgroup:
             return _unterminated(text, match)
+        if after_opening and atom[0] != ";":  # the head of a list
+            after_opening, begins_command = False, atom in COMMAND_FORMS
+            if len(opened) == 1:
+                in_command = begins_command
+            elif in_command and begins_command:
+                hint = f"a ')' is missing before ({atom} in line {_region(text, opened[-1], opened[-1]).line}"
+                return _unclosed(text, opened[-2], hint)
         if atom == "(":
-            head = _head(text, start)
-            if opened and head in COMMAND_FORMS and _head(text, opened[0]) in COMMAND_FORMS:
-                hint = f"a ')' is missing before ({head} in line {_region(text, start, start).line}"
-                return _unclosed(text, opened[-1], hint)
-
             opened.append(start)
+            after_opening = True
         elif atom == ")":
             if not opened:
                 return ParseError("this ')' closes nothing", _region(text, start, start + 1), "remove it")

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from lark import Lark
-from lark.exceptions import UnexpectedInput
+from lark.exceptions import UnexpectedInput, VisitError
 
 from sygus.errors import ParseError, Position
 from sygus.language.syntax._builder import RESERVED, Builder
@@ -94,15 +94,18 @@ def _parse(start: str, text: str, file: str) -> tuple[Any, tuple[str, ...]]:
 @lru_cache(maxsize=1)
 def _engine() -> tuple[Lark, Builder]:
     builder = Builder()
-    lark = Lark.open(
-        "grammar.lark",
-        rel_to=__file__,
-        parser="lalr",
-        lexer="contextual",
-        start=["script", "expression", "answer", "values"],
-        keep_all_tokens=True,
-        transformer=builder,
-    )
+    try:
+        lark = Lark.open(
+            "grammar.lark",
+            rel_to=__file__,
+            parser="lalr",
+            lexer="contextual",
+            start=["script", "expression", "answer", "values"],
+            keep_all_tokens=True,
+            transformer=builder,
+        )
+    except VisitError as error:  # an end of the time or of the memory that came meanwhile
+        raise error.orig_exc from None
     return lark, builder
 
 

@@ -24,9 +24,11 @@ from sygus.language.theories.function import (
     Latex,
     Theory,
     added,
+    all_shapes,
     apart,
     fixed,
     infix,
+    repeated,
     variadic,
 )
 from sygus.language.theories.libraries import rounded, same, sympy
@@ -41,6 +43,7 @@ def _comparison(name: str, latex: str, doc: str, compare: Callable[[Any, Any], A
     return Function(
         name=name,
         signature=_comparable,
+        shapes=lambda _: all_shapes((INT, REAL)),
         sorts="Number Number… → Bool",
         doc=doc,
         kernel=lambda *xs: reduce(operator.and_, [_compared(compare, a, b) for a, b in pairwise(xs)]),
@@ -96,7 +99,7 @@ def ring(sort: Sort) -> tuple[Function, ...]:
         operation("-", "Difference, from the left.", compute=operator.sub, latex=_difference, commutative=False),
         Function(
             name="-",
-            signature=lambda given: sort if given == (sort,) else None,
+            signature=fixed(sort, result=sort),
             sorts=f"{sort} → {sort}",
             doc="Negation.",
             kernel=operator.neg,
@@ -125,4 +128,5 @@ def division(name: str, sort: Sort, doc: str, *, kernel: Any, z3: Any, sympy: An
             nonzero=tuple(range(1, len(arguments))),
         )
 
-    return Family(name=name, sorts=f"{sort} {sort}… → {sort}", doc=doc, build=build)
+    written = f"{sort} {sort}… → {sort}"
+    return Family(name=name, sorts=written, doc=doc, build=build, shapes=lambda _: repeated((sort,)))

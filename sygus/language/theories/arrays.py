@@ -104,8 +104,20 @@ _STORE = ("(Array σ τ) σ τ → (Array σ τ)", "The array with the value at 
 ARRAYS = Theory.of(
     "ArraysEx",
     (),
-    Family(name="select", sorts=_SELECT[0], doc=_SELECT[1], build=_select),
-    Family(name="store", sorts=_STORE[0], doc=_STORE[1], build=_store),
+    Family(
+        name="select",
+        sorts=_SELECT[0],
+        doc=_SELECT[1],
+        build=_select,
+        shapes=lambda sorts: ((sort, sort.arguments[0]) for sort in sorts if is_array(sort)),
+    ),
+    Family(
+        name="store",
+        sorts=_STORE[0],
+        doc=_STORE[1],
+        build=_store,
+        shapes=lambda sorts: ((sort, *sort.arguments) for sort in sorts if is_array(sort)),
+    ),
     families=(SortFamily("Array", "(Array σ τ), σ and τ sorts with values", _make_sort),),
     ascribed={"const": constant_array},
 )

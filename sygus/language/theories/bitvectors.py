@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial, reduce
+from itertools import product
 from typing import Any
 
 import z3
@@ -24,7 +25,9 @@ from sygus.language.theories.function import (
     fixed,
     infix,
     named,
+    no_shapes,
     opaque,
+    repeated,
 )
 from sygus.language.theories.libraries import converted
 
@@ -77,7 +80,11 @@ def _alike(
     vector = "(_ BitVec n)"
     shown = str(result(8)).replace("8", "n")
     sorts = f"{' '.join([vector] * arity)}{'…' if any_more else ''} → {shown}"
-    return Family(name=name, sorts=sorts, doc=doc, build=build)
+    return Family(name=name, sorts=sorts, doc=doc, build=build, shapes=lambda given: repeated(_vectors(given)))
+
+
+def _vectors(sorts: Collection[Sort]) -> list[Sort]:
+    return [sort for sort in sorts if width_of(sort)]
 
 
 def _predicate(name: str, doc: str, *, kernel: Any, z3: Any, symbol: str) -> Family:
@@ -112,7 +119,7 @@ def _resizing(
             latex=named(rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}_{{{shown}}}"),
         )
 
-    return Family(name=name, sorts=sorts, doc=doc, build=build)
+    return Family(name=name, sorts=sorts, doc=doc, build=build, shapes=no_shapes)
 
 
 def _concatenation(arguments: tuple[Sort, ...], indices: tuple[Index, ...]) -> Function | None:
@@ -304,7 +311,13 @@ BITVECTORS = Theory.of(
         result=lambda _: bit_vector(1),
         commutative=True,
     ),
-    Family(name="concat", sorts=_CONCATENATION[0], doc=_CONCATENATION[1], build=_concatenation),
+    Family(
+        name="concat",
+        sorts=_CONCATENATION[0],
+        doc=_CONCATENATION[1],
+        build=_concatenation,
+        shapes=lambda sorts: product(_vectors(sorts), repeat=2),
+    ),
     _resizing(
         "extract",
         "(_ extract i j), n > i ≥ j : (_ BitVec n) → (_ BitVec i-j+1)",
@@ -339,7 +352,7 @@ BITVECTORS = Theory.of(
         count=1,
         width=lambda n, _: n,
         kernel=kernels.rotate_left,
-        z3=lambda count, a: z3.RotateLeft(a, count),
+        z3=lambda count, a: z3.RotateLeft(a, count % a.size()),
     ),
     _resizing(
         "rotate_right",
@@ -348,7 +361,7 @@ BITVECTORS = Theory.of(
         count=1,
         width=lambda n, _: n,
         kernel=lambda n, count, a: kernels.rotate_left(n, -count, a),
-        z3=lambda count, a: z3.RotateRight(a, count),
+        z3=lambda count, a: z3.RotateRight(a, count % a.size()),
     ),
     _resizing(
         "repeat",

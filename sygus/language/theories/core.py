@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Collection, Iterator
 from functools import reduce
 from itertools import combinations
 from typing import Any
@@ -18,9 +19,11 @@ from sygus.language.theories.function import (
     Function,
     Latex,
     Theory,
+    all_shapes,
     apart,
     code,
     fixed,
+    repeated,
     variadic,
 )
 from sygus.language.theories.libraries import array_library, rounded, same, sympy
@@ -35,6 +38,15 @@ def _equal(given: tuple[Sort, ...]) -> Sort | None:
     numbers = kinds <= {INT, REAL}
     one = len(kinds) == 1 and not given[0].is_function and not _mentions(given[0], _NOT_COMPARED)
     return BOOL if len(given) >= 2 and (numbers or one) else None
+
+
+def _comparisons(sorts: Collection[Sort]) -> Iterator[tuple[Sort, ...]]:
+    yield from repeated(sorts)
+    yield from all_shapes((INT, REAL))
+
+
+def _choices(sorts: Collection[Sort]) -> Iterator[tuple[Sort, ...]]:
+    return ((BOOL, sort, sort) for sort in sorts)
 
 
 def _mentions(sort: Sort, names: tuple[str, ...]) -> bool:
@@ -117,6 +129,7 @@ CORE = Theory.of(
     Function(
         name="=",
         signature=_equal,
+        shapes=_comparisons,
         sorts="σ σ… → Bool",
         doc="Equality of values of one sort; of several arguments, all equal.",
         kernel=lambda *xs: reduce(operator.and_, [same(xs[0], x) for x in xs[1:]]),
@@ -129,6 +142,7 @@ CORE = Theory.of(
     Function(
         name="distinct",
         signature=_equal,
+        shapes=_comparisons,
         sorts="σ σ… → Bool",
         doc="Whether no two of several values of one sort are equal.",
         kernel=lambda *xs: reduce(operator.and_, [_apart(a, b) for a, b in combinations(xs, 2)]),
@@ -141,6 +155,7 @@ CORE = Theory.of(
     Function(
         name="ite",
         signature=_conditional,
+        shapes=_choices,
         sorts="Bool σ σ → σ",
         doc="The second argument where the first holds, else the third.",
         kernel=lambda c, a, b: array_library(c, a, b).where(c, a, b),

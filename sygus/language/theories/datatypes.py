@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
 
 import numpy as np
 
+from sygus.errors import listed
 from sygus.language.terms import BOOL, Sort
-from sygus.language.theories.function import Entry, Family, Function, Index, fixed, named, opaque
+from sygus.language.theories.function import Entry, Family, Function, Index, fixed, named, no_shapes, opaque
 from sygus.language.theories.interned import VALUES, lift
 from sygus.language.theories.sorts import representation, z3_datatype
 from sygus.language.theories.structured import (
@@ -16,7 +17,9 @@ from sygus.language.theories.structured import (
     Constructor,
     Datatype,
     Held,
+    constructor_named,
     constructors_of,
+    datatype_of,
     other_value,
     smallest_value,
 )
@@ -33,13 +36,7 @@ def functions_of(datatype: Datatype, quoted: Quoted) -> Iterator[Entry]:
     for constructor in datatype.constructors:
         for position in range(len(constructor.selectors)):
             yield _selector_family(datatype, constructor, position, quoted)
-    names = ", ".join(c.name for c in datatype.constructors)
-    yield Family(
-        name="is",
-        sorts=f"(_ is C) : {_general(datatype)} → Bool, C one of {names}",
-        doc="Whether a value is made by this constructor.",
-        build=lambda arguments, indices: _tester(datatype, arguments, indices, quoted),
-    )
+    yield _testers(quoted)
 
 
 def ascribed_of(datatype: Datatype, quoted: Quoted) -> dict[str, Callable[[Sort, tuple[Sort, ...]], Function | None]]:
@@ -48,9 +45,9 @@ def ascribed_of(datatype: Datatype, quoted: Quoted) -> dict[str, Callable[[Sort,
     def ascribed(name: str) -> Callable[[Sort, tuple[Sort, ...]], Function | None]:
         @cache
         def build(result: Sort, arguments: tuple[Sort, ...]) -> Function | None:
-            if result.declaration is not datatype:
+            found = constructor_named(result, name) if result.declaration is datatype else None
+            if found is None:
                 return None
-            (found,) = (c for c in constructors_of(result) if c.name == name)
             fits = tuple(sort for _, sort in found.selectors) == arguments
             return _constructor(result, found, quoted, ascribed=True) if fits else None
 
@@ -59,12 +56,15 @@ def ascribed_of(datatype: Datatype, quoted: Quoted) -> dict[str, Callable[[Sort,
     return {constructor.name: ascribed(constructor.name) for constructor in datatype.constructors}
 
 
+def _instances(datatype: Datatype, sorts: Collection[Sort]) -> Iterable[Sort]:
+    """The sorts of a datatype among some sorts."""
+    if datatype.parameters:
+        return (sort for sort in sorts if sort.declaration is datatype)
+    return (datatype.sort(),)
+
+
 def _general(datatype: Datatype) -> Sort:
     return datatype.sort(datatype.parameters)
-
-
-def _position(sort: Sort, name: str) -> int:
-    return [constructor.name for constructor in constructors_of(sort)].index(name)
 
 
 def _constructor_family(datatype: Datatype, constructor: Constructor, quoted: Quoted) -> Family:
@@ -80,9 +80,15 @@ def _constructor_family(datatype: Datatype, constructor: Constructor, quoted: Qu
         sort = datatype.sort(tuple(chosen[parameter] for parameter in datatype.parameters))
         return _constructor(sort, constructor, quoted, ascribed=False)
 
+    def shapes(sorts: Collection[Sort]) -> Iterator[tuple[Sort, ...]]:
+        for sort in _instances(datatype, sorts):
+            found = constructor_named(sort, constructor.name)
+            assert found is not None
+            yield tuple(part for _, part in found.selectors)
+
     words = f"{' '.join(map(str, patterns))} → {_general(datatype)}".lstrip()
     written = words if not datatype.parameters else f"{words}, or (as {quoted(constructor.name)} σ)"
-    return Family(name=constructor.name, sorts=written, doc="Makes a value.", build=build)
+    return Family(name=constructor.name, sorts=written, doc="Makes a value.", build=build, shapes=shapes)
 
 
 def _unify(pattern: Sort, given: Sort, chosen: dict[Sort, Sort], datatype: Datatype) -> bool:
@@ -102,10 +108,10 @@ def _same(value: Held) -> Held:
 
 
 def _constructor(sort: Sort, constructor: Constructor, quoted: Quoted, *, ascribed: bool) -> Function:
-    (found,) = (c for c in constructors_of(sort) if c.name == constructor.name)
+    found = constructors_of(sort)[datatype_of(sort).positions[constructor.name]]
     arguments = tuple(part for _, part in found.selectors)
     name = f"(as {quoted(found.name)} {sort})" if ascribed else quoted(found.name)
-    position = _position(sort, found.name)
+    position = datatype_of(sort).positions[found.name]
     make = lift(
         lambda *parts: VALUES.number(Constructed(found.name, parts)), (_same,) * max(1, len(arguments)), _same, "int64"
     )
@@ -128,7 +134,7 @@ def _selector_family(datatype: Datatype, constructor: Constructor, position: int
     def build(arguments: tuple[Sort, ...], indices: tuple[Index, ...]) -> Function | None:
         if indices or len(arguments) != 1 or arguments[0].declaration is not datatype:
             return None
-        place = _position(arguments[0], constructor.name)
+        place = datatype.positions[constructor.name]
         result = constructors_of(arguments[0])[place].selectors[position][1]
 
         def select(number: int) -> Held:
@@ -150,17 +156,41 @@ def _selector_family(datatype: Datatype, constructor: Constructor, position: int
             partial=True,
         )
 
-    return Family(name=name, sorts=f"{_general(datatype)} → {pattern}", doc="A part of a value.", build=build)
+    return Family(
+        name=name,
+        sorts=f"{_general(datatype)} → {pattern}",
+        doc="A part of a value.",
+        build=build,
+        shapes=lambda sorts: ((sort,) for sort in _instances(datatype, sorts)),
+    )
 
 
-def _tester(
-    datatype: Datatype, arguments: tuple[Sort, ...], indices: tuple[Index, ...], quoted: Quoted
-) -> Function | None:
-    names = [constructor.name for constructor in datatype.constructors]
-    if len(arguments) != 1 or arguments[0].declaration is not datatype or len(indices) != 1 or indices[0] not in names:
+@cache
+def _testers(quoted: Quoted) -> Family:
+    """The testers of all datatypes: one family, for a family for each would be looked through at every tester."""
+    return Family(
+        name="is",
+        sorts=_TESTERS,
+        doc="Whether a value is made by this constructor.",
+        build=lambda arguments, indices: _tester(arguments, indices, quoted),
+        shapes=no_shapes,
+        about=_about_testers,
+    )
+
+
+_TESTERS = "(_ is C) : σ → Bool, C a constructor of the datatype σ"
+
+
+def _about_testers(arguments: tuple[Sort, ...]) -> str:
+    names = [constructor.name for constructor in constructors_of(arguments[0])] if len(arguments) == 1 else []
+    return f"(_ is C) : {arguments[0]} → Bool, C one of {listed(names)}" if names else _TESTERS
+
+
+def _tester(arguments: tuple[Sort, ...], indices: tuple[Index, ...], quoted: Quoted) -> Function | None:
+    name = indices[0] if len(indices) == 1 else None
+    if len(arguments) != 1 or not isinstance(name, str) or constructor_named(arguments[0], name) is None:
         return None
-    name = str(indices[0])
-    place = names.index(name)
+    place = datatype_of(arguments[0]).positions[name]
     full = f"(_ is {quoted(name)})"
     return Function(
         name=full,

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import z3
 
+from sygus.language.layers import Layers
 from sygus.language.terms import INT, Definition, Sort
 from sygus.language.theories.libraries import sympy
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 Index: TypeAlias = int | str
 """An index of an identifier such as ``(_ extract 7 0)``."""
 
 Signature = Callable[[tuple[Sort, ...]], Sort | None]
 """The sort of the result for these argument sorts, None where the application is ill-sorted."""
+
+Shapes = Callable[[Collection[Sort]], Iterable[tuple[Sort, ...]]]
+"""Argument sorts worth trying, among some sorts: at least those that are accepted with a result among them.
+
+Sorts are many where a file declares many; trying all would take the cube of their number.
+"""
+
+MOST_ARGUMENTS = 3
+"""Arguments of functions in grammars that nobody wrote."""
 
 
 class Facts(Protocol):
@@ -75,6 +89,7 @@ class Function:
         partial: whether the standard leaves open what some arguments give.
         axis: along which a function of CAM looks at other places than its own: ``pixels`` or ``channels``; empty for
             what is pointwise.
+        shapes: argument sorts worth trying; by default the signature's, or :func:`plain_shapes`.
     """
 
     name: str
@@ -92,9 +107,18 @@ class Function:
     nonzero: tuple[int, ...] = ()
     partial: bool = False
     axis: Literal["", "pixels", "channels"] = ""
+    shapes: Shapes | None = None
 
     def __repr__(self) -> str:
         return f"Function({self.name!r}: {self.sorts})"
+
+    def tried(self, sorts: Collection[Sort]) -> Iterable[tuple[Sort, ...]]:
+        """Argument sorts worth trying, in any order; see :data:`Shapes`."""
+        return (self.shapes or getattr(self.signature, "shapes", None) or plain_shapes)(sorts)
+
+    def takes(self, _: tuple[Sort, ...]) -> str:
+        """What it takes, in words."""
+        return self.sorts
 
     def resolve(self, arguments: tuple[Sort, ...], indices: tuple[Index, ...] = ()) -> tuple[Function, Sort] | None:
         """This function with the sort of its result, where it accepts these argument sorts and no index is given."""
@@ -112,12 +136,16 @@ class Family:
         doc: what the functions compute, one sentence.
         build: the function for these argument sorts and indices, None where the application is ill-sorted. It is
             asked once for each combination, so that equal applications have one function.
+        shapes: argument sorts worth trying without indices; by default :func:`plain_shapes`.
+        about: the signatures in words for argument sorts, where they say more than those for all.
     """
 
     name: str
     sorts: str
     doc: str
     build: Callable[[tuple[Sort, ...], tuple[Index, ...]], Function | None]
+    shapes: Shapes | None = None
+    about: Callable[[tuple[Sort, ...]], str] | None = None
     _members: dict[Any, Function | None] = field(default_factory=dict, init=False, repr=False)
 
     def resolve(self, arguments: tuple[Sort, ...], indices: tuple[Index, ...] = ()) -> tuple[Function, Sort] | None:
@@ -127,6 +155,14 @@ class Family:
             self._members.setdefault(key, self.build(arguments, indices))
         member = self._members[key]
         return None if member is None else member.resolve(arguments)
+
+    def tried(self, sorts: Collection[Sort]) -> Iterable[tuple[Sort, ...]]:
+        """Argument sorts worth trying, in any order; see :data:`Shapes`."""
+        return (self.shapes or plain_shapes)(sorts)
+
+    def takes(self, arguments: tuple[Sort, ...]) -> str:
+        """What it takes, in words for somebody who gave these."""
+        return self.sorts if self.about is None else self.about(arguments)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -144,6 +180,14 @@ class Macro:
     sorts: str
     doc: str
     build: Callable[[tuple[Sort, ...]], Definition | None]
+
+    def tried(self, sorts: Collection[Sort]) -> Iterable[tuple[Sort, ...]]:
+        """Argument sorts worth trying; see :data:`Shapes`."""
+        return plain_shapes(sorts)
+
+    def takes(self, _: tuple[Sort, ...]) -> str:
+        """What it takes, in words."""
+        return self.sorts
 
     def resolve(self, arguments: tuple[Sort, ...], indices: tuple[Index, ...] = ()) -> tuple[Definition, Sort] | None:
         """The definition for these argument sorts, and the sort of its result."""
@@ -178,13 +222,14 @@ class Theory:
 
     Attributes:
         name: of the theory or logic.
-        sorts: those without indices and arguments.
+        sorts: those without indices and arguments that are not declared by a file.
         entries: by symbol.
         families: of sorts, by name.
         aliases: names of older versions of the standards to today's.
         numerals: the sort of ``0``; None where numerals mean nothing.
         linear: whether a product has at most one factor that is not a constant.
         ascribed: by symbol, the function of ``(as symbol sort)``, where the sort of the result tells it apart.
+        declared: sorts without arguments that a file declares, the last one first.
     """
 
     name: str
@@ -195,6 +240,7 @@ class Theory:
     numerals: Sort | None = INT
     linear: bool = False
     ascribed: Mapping[str, tuple[Ascribed, ...]] = field(default_factory=dict)
+    declared: Layers[Sort, None] = field(default_factory=lambda: Layers({}))
 
     @classmethod
     def of(
@@ -232,17 +278,26 @@ class Theory:
         families: Iterable[SortFamily] = (),
         ascribed: Mapping[str, Ascribed] | None = None,
     ) -> Theory:
-        """The theory with what a file declares."""
-        return Theory.of(
-            self.name,
-            (*self.sorts, *sorts),
-            *entries,
-            includes=(self,),
-            families=families,
-            numerals=self.numerals,
-            linear=self.linear,
-            ascribed=ascribed,
+        """The theory with what a file declares, whose entries are tried first."""
+        own: dict[str, dict[Entry, None]] = {}
+        for entry in entries:
+            own.setdefault(entry.name, {})[entry] = None
+        return replace(
+            self,
+            entries=_layered(self.entries).added(
+                {name: tuple(dict.fromkeys((*found, *self.entries.get(name, ())))) for name, found in own.items()}
+            ),
+            families=_layered(self.families).added({family.name: family for family in families}),
+            ascribed=_layered(self.ascribed).added(
+                {name: (one, *self.ascribed.get(name, ())) for name, one in (ascribed or {}).items()}
+            ),
+            declared=self.declared.added(dict.fromkeys(reversed(sorts))),
         )
+
+    @property
+    def every_sort(self) -> tuple[Sort, ...]:
+        """The sorts without indices and arguments, those that a file declares last and in its order."""
+        return (*self.sorts, *reversed(tuple(self.declared)))
 
     def resolve_as(self, name: str, result: Sort, arguments: tuple[Sort, ...]) -> Function | None:
         """The function of ``(as name result)`` that accepts these argument sorts."""
@@ -286,20 +341,77 @@ def _merged(tables: Iterable[Mapping[str, tuple[Ascribed, ...]]]) -> dict[str, t
     return found
 
 
+def _layered(table: Mapping[K, V]) -> Layers[K, V]:
+    return table if isinstance(table, Layers) else Layers(table)
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """Exactly these argument sorts."""
+
+    arguments: tuple[Sort, ...]
+    result: Sort
+
+    def __call__(self, given: tuple[Sort, ...]) -> Sort | None:
+        """The sort of the result."""
+        return self.result if given == self.arguments else None
+
+    def shapes(self, _: Collection[Sort]) -> Iterable[tuple[Sort, ...]]:
+        """The one that is accepted."""
+        return (self.arguments,)
+
+
+@dataclass(frozen=True, slots=True)
+class Variadic:
+    """At least ``least`` arguments of one sort among ``sorts``; the result defaults to that sort."""
+
+    sorts: tuple[Sort, ...]
+    result: Sort | None
+    least: int
+
+    def __call__(self, given: tuple[Sort, ...]) -> Sort | None:
+        """The sort of the result."""
+        if len(given) >= self.least and len(set(given)) == 1 and given[0] in self.sorts:
+            return self.result or given[0]
+        return None
+
+    def shapes(self, _: Collection[Sort]) -> Iterable[tuple[Sort, ...]]:
+        """Those that are accepted."""
+        return repeated(self.sorts)
+
+
 def fixed(*arguments: Sort, result: Sort) -> Signature:
     """Exactly these argument sorts."""
-    return lambda given: result if given == arguments else None
+    return Fixed(arguments, result)
 
 
 def variadic(sorts: tuple[Sort, ...], result: Sort | None = None, least: int = 2) -> Signature:
     """At least ``least`` arguments of one sort among ``sorts``; the result defaults to that sort."""
+    return Variadic(sorts, result, least)
 
-    def signature(given: tuple[Sort, ...]) -> Sort | None:
-        if len(given) >= least and len(set(given)) == 1 and given[0] in sorts:
-            return result or given[0]
-        return None
 
-    return signature
+def all_shapes(sorts: Iterable[Sort]) -> Iterator[tuple[Sort, ...]]:
+    """All argument sorts there are."""
+    given = tuple(sorts)
+    for count in range(1, MOST_ARGUMENTS + 1):
+        yield from product(given, repeat=count)
+
+
+def plain_shapes(sorts: Iterable[Sort]) -> Iterator[tuple[Sort, ...]]:
+    """All argument sorts there are without those that a file declares, or that are made of others."""
+    return all_shapes(sort for sort in sorts if sort.declaration is None and not sort.arguments)
+
+
+def repeated(sorts: Iterable[Sort]) -> Iterator[tuple[Sort, ...]]:
+    """Any number of arguments of one sort."""
+    for sort in sorts:
+        for count in range(1, MOST_ARGUMENTS + 1):
+            yield (sort,) * count
+
+
+def no_shapes(_: Collection[Sort]) -> Iterable[tuple[Sort, ...]]:
+    """Of functions that are never applied without an index."""
+    return ()
 
 
 def infix(symbol: str, binding: int) -> Callable[..., Latex]:

@@ -22,6 +22,7 @@ from sygus.language.theories.function import (
     Theory,
     fixed,
     infix,
+    no_shapes,
     opaque,
 )
 from sygus.language.theories.interned import LANGUAGES, python_function
@@ -52,12 +53,18 @@ def _range(a: z3.SeqRef, b: z3.SeqRef) -> z3.ReRef:
     return z3.If(single, z3.Range(a, b), z3.Empty(_languages_sort()))
 
 
+LARGEST_COUNT = (1 << 32) - 1
+"""Z3 holds the numbers of repetitions in 32 bits."""
+
+
 def _indexed(name: str, doc: str, *, count: int, compute: Callable[..., Any], z3: Callable[..., Any]) -> Family:
     """A function of one language with numbers as indices."""
-    form = f"(_ {name} {'i j' if count > 1 else 'i'}) : RegLan → RegLan"
+    form = f"(_ {name} {'i j' if count > 1 else 'i'}) : RegLan → RegLan, at most {LARGEST_COUNT}"
 
     def build(arguments: tuple[Sort, ...], indices: tuple[Index, ...]) -> Function | None:
-        if arguments != (REGLAN,) or len(indices) != count or not all(isinstance(i, int) for i in indices):
+        if arguments != (REGLAN,) or len(indices) != count:
+            return None
+        if not all(isinstance(index, int) and index <= LARGEST_COUNT for index in indices):
             return None
         full = f"(_ {name} {' '.join(map(str, indices))})"
         return python_function(
@@ -70,7 +77,7 @@ def _indexed(name: str, doc: str, *, count: int, compute: Callable[..., Any], z3
             latex=lambda a: Latex(rf"{a.within(ATOM)}^{{{','.join(map(str, indices))}}}", PRODUCT),
         )
 
-    return Family(name=name, sorts=form, doc=doc, build=build)
+    return Family(name=name, sorts=form, doc=doc, build=build, shapes=no_shapes)
 
 
 def _z3_loop(a: z3.ReRef, least: int, most: int) -> z3.ReRef:

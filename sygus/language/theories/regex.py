@@ -7,19 +7,24 @@ one object, so that equality and hashing never descend into them.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import TypeAlias
+from functools import cache
+from typing import ClassVar, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
     """The empty language."""
 
+    nullable: ClassVar[bool] = False
+
 
 @dataclass(frozen=True, slots=True)
 class Empty:
     """The language of the empty string alone."""
+
+    nullable: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +33,16 @@ class Characters:
 
     low: str
     high: str
+    nullable: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The language of one string, which is not empty."""
+    """The language of what is left of one string from a position on; that is not empty."""
 
     string: str
+    start: int = 0
+    nullable: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +51,7 @@ class Concatenation:
 
     first: Language
     second: Language
+    nullable: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +59,7 @@ class Union:
     """The strings in any of the languages."""
 
     parts: frozenset[Language]
+    nullable: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +67,7 @@ class Complement:
     """The strings not in the language."""
 
     inner: Language
+    nullable: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,11 +75,45 @@ class Star:
     """Any number of strings of the language, one after the other."""
 
     inner: Language
+    nullable: ClassVar[bool] = True
 
 
-Language: TypeAlias = Nothing | Empty | Characters | Text | Concatenation | Union | Complement | Star
+@dataclass(frozen=True, slots=True, eq=False)
+class Repetition:
+    """From ``least`` to ``most`` strings of the language, where writing them out would take too much memory."""
 
-_concatenation, _union, _complement, _star = cache(Concatenation), cache(Union), cache(Complement), cache(Star)
+    inner: Language
+    least: int
+    most: int
+    nullable: bool
+
+
+Language: TypeAlias = Nothing | Empty | Characters | Text | Concatenation | Union | Complement | Star | Repetition
+"""``nullable``: whether the empty string is one of the language's."""
+
+
+@cache
+def _concatenation(first: Language, second: Language) -> Language:
+    return Concatenation(first, second, first.nullable and second.nullable)
+
+
+@cache
+def _union(parts: frozenset[Language]) -> Language:
+    return Union(parts, any(part.nullable for part in parts))
+
+
+@cache
+def _complement(inner: Language) -> Language:
+    return Complement(inner, not inner.nullable)
+
+
+_star = cache(Star)
+
+
+@cache
+def _repetition(inner: Language, least: int, most: int) -> Language:
+    return Repetition(inner, least, most, least == 0 or inner.nullable)
+
 
 NOTHING, EMPTY = Nothing(), Empty()
 LAST_CHARACTER = chr(0x2FFFF)
@@ -141,8 +186,14 @@ def characters(low: str, high: str) -> Language:
     return Characters(low, high)
 
 
+WRITTEN_OUT = 1000
+"""Factors of powers and loops that are written as concatenations."""
+
+
 def power(language: Language, count: int) -> Language:
     """Exactly ``count`` strings of this."""
+    if count * _factors(language) > WRITTEN_OUT:
+        return _repeated(language, count, count)
     result: Language = EMPTY
     for _ in range(count):
         result = concatenation(language, result)
@@ -153,17 +204,39 @@ def loop(language: Language, least: int, most: int) -> Language:
     """From ``least`` to ``most`` strings of this; nothing where ``least`` is more."""
     if least > most:
         return NOTHING
+    if most * _factors(language) > WRITTEN_OUT:
+        return _repeated(language, least, most)
     optional: Language = EMPTY
     for _ in range(most - least):
         optional = union(EMPTY, concatenation(language, optional))
     return concatenation(power(language, least), optional)
 
 
+def _factors(language: Language) -> int:
+    """The languages that are concatenated, as far as they matter."""
+    count = 1
+    while isinstance(language, Concatenation) and count <= WRITTEN_OUT:
+        language = language.second
+        count += 1
+    return count
+
+
+def _repeated(language: Language, least: int, most: int) -> Language:
+    """From ``least`` to ``most`` strings, however many."""
+    if most == 0 or language == EMPTY:
+        return EMPTY
+    if language == NOTHING:
+        return NOTHING if least else EMPTY
+    return language if least == most == 1 else _repetition(language, least, most)
+
+
 def matches(string: str, language: Language) -> bool:
     """Whether the language holds the string."""
     for character in string:
+        if language == NOTHING:
+            return False
         language = _derivative(language, character)
-    return _holds_empty(language)
+    return language.nullable
 
 
 def first_match(string: str, language: Language, start: int = 0, least: int = 0) -> tuple[int, int] | None:
@@ -178,7 +251,7 @@ def first_match(string: str, language: Language, start: int = 0, least: int = 0)
     for begin in range(start, len(string) + 1):
         rest = language
         for end in range(begin, len(string) + 1):
-            if end - begin >= least and _holds_empty(rest):
+            if end - begin >= least and rest.nullable:
                 return begin, end
             if end == len(string) or rest == NOTHING:
                 break
@@ -186,37 +259,69 @@ def first_match(string: str, language: Language, start: int = 0, least: int = 0)
     return None
 
 
-@lru_cache(maxsize=1 << 16)
-def _holds_empty(language: Language) -> bool:
-    match language:
-        case Empty() | Star():
-            return True
-        case Concatenation(first, second):
-            return _holds_empty(first) and _holds_empty(second)
-        case Union(parts):
-            return any(map(_holds_empty, parts))
-        case Complement(inner):
-            return not _holds_empty(inner)
-        case _:
-            return False
+MOST_KNOWN = 1 << 16
+
+_KNOWN: dict[tuple[Language, str], Language] = {}
+"""Derivatives that were computed, at most :data:`MOST_KNOWN`."""
 
 
-@lru_cache(maxsize=1 << 16)
 def _derivative(language: Language, character: str) -> Language:
-    """What may follow the character in the strings of the language that begin with it."""
+    """What may follow the character in the strings of the language that begin with it; without recursion."""
+    found = _KNOWN.get((language, character))
+    if found is not None:
+        return found
+    if len(_KNOWN) > MOST_KNOWN:
+        _KNOWN.clear()
+    stack = [language]
+    made: dict[Language, Language] = {}
+    while stack:
+        one = stack[-1]
+        known = _KNOWN.get((one, character))
+        missing = [] if known else [part for part in _looked_into(one) if part not in made]
+        if missing:
+            stack.extend(missing)
+            continue
+        stack.pop()
+        made[one] = known or _step(one, character, made)
+    _KNOWN.update({(one, character): rest for one, rest in made.items()})
+    return made[language]
+
+
+def _looked_into(language: Language) -> Collection[Language]:
+    """The languages within one whose derivatives make its own."""
+    match language:
+        case Concatenation(first, second):
+            return (first, second) if first.nullable else (first,)
+        case Union(parts):
+            return parts
+        case Complement(inner) | Star(inner) | Repetition(inner):
+            return (inner,)
+        case _:
+            return ()
+
+
+def _step(language: Language, character: str, made: Mapping[Language, Language]) -> Language:
+    """The derivative of a language, given those of the languages that it looks into."""
     match language:
         case Characters(low, high):
             return EMPTY if low <= character <= high else NOTHING
-        case Text(string):
-            return text(string[1:]) if string[0] == character else NOTHING
+        case Text(string, start):
+            return _rest(string, start + 1) if string[start] == character else NOTHING
         case Concatenation(first, second):
-            rest = concatenation(_derivative(first, character), second)
-            return union(rest, _derivative(second, character)) if _holds_empty(first) else rest
+            rest = concatenation(made[first], second)
+            return union(rest, made[second]) if first.nullable else rest
         case Union(parts):
-            return union(*(_derivative(part, character) for part in parts))
+            return union(*(made[part] for part in parts))
         case Complement(inner):
-            return complement(_derivative(inner, character))
+            return complement(made[inner])
         case Star(inner):
-            return concatenation(_derivative(inner, character), language)
+            return concatenation(made[inner], language)
+        case Repetition(inner, least, most):  # of a nullable language, fewer strings are among more of them
+            return concatenation(made[inner], _repeated(inner, max(0, least - 1), most - 1))
         case _:
             return NOTHING
+
+
+def _rest(string: str, start: int) -> Language:
+    """The language of a string from a position on; a long string is kept once, whatever the position."""
+    return Text(string, start) if len(string) - start > WRITTEN_OUT else text(string[start:])

@@ -19,11 +19,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from math import inf, isfinite
 from typing import Any
 
 import z3
 
-from sygus.errors import SycamError
+from sygus.errors import SycamError, TooLargeError
 from sygus.language.terms import BOOL, INT, REGLAN, STRING, Sort
 from sygus.language.theories.bitvectors import width_of
 from sygus.language.theories.interned import LANGUAGES, STRINGS, VALUES, int64
@@ -82,6 +83,25 @@ def _read_real(value: Any) -> Fraction:
     return found
 
 
+def _nearest(value: Fraction) -> float:
+    """The float of a number; infinite where there is none: Z3 alone knows such numbers."""
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
+
+
+def _exact(value: float) -> Fraction:
+    """The number that a float is.
+
+    Raises:
+        TooLargeError: it is none.
+    """
+    if not isfinite(value):
+        raise TooLargeError("a number came up that is too large to be computed with", "let the numbers be smaller")
+    return Fraction(value)
+
+
 _BOOL = Representation(
     number="bool", encode=_same, decode=_same, z3_sort=z3.BoolSort, z3_value=z3.BoolVal, read_z3=z3.is_true
 )
@@ -95,8 +115,8 @@ _INT = Representation(
 )
 _REAL = Representation(
     number="float64",
-    encode=float,
-    decode=Fraction,
+    encode=_nearest,
+    decode=_exact,
     z3_sort=z3.RealSort,
     z3_value=lambda value: z3.RealVal(str(value)),
     read_z3=_read_real,

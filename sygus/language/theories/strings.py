@@ -13,6 +13,7 @@ from typing import Any
 
 import z3
 
+from sygus.errors import TooLargeError
 from sygus.language.syntax import legacy
 from sygus.language.terms import BOOL, INT, REGLAN, STRING
 from sygus.language.theories import regex
@@ -55,8 +56,45 @@ def _index(string: str, part: str, start: int) -> int:
     return string.find(part, start) if 0 <= start <= len(string) else -1
 
 
+LONGEST = 1 << 24
+"""Characters of a string that is computed."""
+
+
+def _checked(length: int) -> None:
+    if length > LONGEST:
+        raise TooLargeError(f"a string of {length} characters is not computed", f"at most {LONGEST} are")
+
+
+def _joined(*strings: str) -> str:
+    _checked(sum(map(len, strings)))
+    return "".join(strings)
+
+
+def _replace(string: str, old: str, new: str) -> str:
+    _checked(len(string) + len(new))
+    return string.replace(old, new, 1)
+
+
 def _replace_all(string: str, old: str, new: str) -> str:
-    return string.replace(old, new) if old else string
+    if not old:
+        return string
+    _checked(len(string) + string.count(old) * max(0, len(new) - len(old)))
+    return string.replace(old, new)
+
+
+def _number(string: str) -> int:
+    """The number that decimal digits mean, modulo 2⁶⁴; -1 of every other string."""
+    if not _is_decimal(string):
+        return -1
+    found = 0
+    for start in range(0, len(string), _DIGITS):
+        part = string[start : start + _DIGITS]
+        found = (found * 10 ** len(part) + int(part)) % (1 << 64)
+    return found
+
+
+_DIGITS = 1000
+"""Digits that are read at once: the time for it grows with their square, and Python refuses more than 4,300."""
 
 
 def _is_decimal(string: str) -> bool:
@@ -77,15 +115,18 @@ def _z3_replace_all(a: z3.SeqRef, b: z3.SeqRef, c: z3.SeqRef) -> z3.SeqRef:
 
 
 def _replace_match(string: str, language: regex.Language, new: str) -> str:
+    _checked(len(string) + len(new))
     found = regex.first_match(string, language)
     return string if found is None else string[: found[0]] + new + string[found[1] :]
 
 
 def _replace_matches(string: str, language: regex.Language, new: str) -> str:
-    pieces, place = [], 0
+    pieces, place, length = [], 0, len(string)
     while (found := regex.first_match(string, language, place, least=1)) is not None:
         pieces += [string[place : found[0]], new]
         place = found[1]
+        length += len(new)
+        _checked(length)
     return "".join([*pieces, string[place:]])
 
 
@@ -119,7 +160,7 @@ STRINGS_THEORY = Theory.of(
         (STRING, STRING),
         result=STRING,
         doc="Concatenation.",
-        compute=lambda *xs: "".join(xs),
+        compute=_joined,
         z3=lambda *xs: z3.Concat(*xs),
         latex=infix(r" \cdot ", PRODUCT),
         any_more=True,
@@ -189,7 +230,7 @@ STRINGS_THEORY = Theory.of(
         (STRING, STRING, STRING),
         result=STRING,
         doc="The first with the first occurrence of the second replaced by the third; an empty one occurs in front.",
-        compute=lambda s, old, new: s.replace(old, new, 1),
+        compute=_replace,
         z3=z3.Replace,
     ),
     python_function(
@@ -221,7 +262,7 @@ STRINGS_THEORY = Theory.of(
         (STRING,),
         result=INT,
         doc="The number that decimal digits mean; -1 of every other string.",
-        compute=lambda s: int(s) if _is_decimal(s) else -1,
+        compute=_number,
         z3=z3.StrToInt,
     ),
     python_function(

@@ -3,22 +3,54 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
 from sygus.language.terms import BOOL, INT, REAL, STRING, Literal, Sort, Term, leaf, term
 from sygus.language.theories.arrays import is_array
 from sygus.language.theories.bitvectors import width_of
 from sygus.language.theories.function import Theory
 from sygus.language.theories.sorts import representation
-from sygus.language.theories.structured import constructors_of
+from sygus.language.theories.structured import constructor_named, constructors_of
+
+Written: TypeAlias = dict[tuple[Any, Sort], Term]
+"""The terms that write values of sorts, in one theory."""
 
 
-def value_term(value: Any, sort: Sort, theory: Theory) -> Term:
+def value_term(value: Any, sort: Sort, theory: Theory, made: Written | None = None) -> Term:
     """The term that writes a value, as :mod:`sygus.language.theories.sorts` holds it, with the functions of a theory.
+
+    What a value holds several times is made once, without recursion; a table given shares it between values.
 
     Raises:
         ValueError: values of the sort cannot be written, or the theory lacks what writing them takes.
     """
+    made = {} if made is None else made
+    stack = [(value, sort)]
+    while stack:
+        one = stack[-1]
+        parts = [(representation(part).decode(held), part) for held, part in _parts(*one)]
+        missing = [part for part in parts if part not in made]
+        if missing and one not in made:
+            stack.extend(reversed(missing))
+            continue
+        stack.pop()
+        if one not in made:
+            made[one] = _written(*one, [made[part] for part in parts], theory)
+    return made[value, sort]
+
+
+def _parts(value: Any, sort: Sort) -> list[tuple[Any, Sort]]:
+    """What a value is made of, as tensors hold it, with its sorts."""
+    if is_array(sort):
+        key, part = sort.arguments
+        return [(value.default, part), *(held for k, v in value.entries for held in ((k, key), (v, part)))]
+    constructor = constructor_named(sort, value.constructor) if constructors_of(sort) else None
+    if constructor is None:
+        return []
+    return [(held, part) for held, (_, part) in zip(value.arguments, constructor.selectors, strict=True)]
+
+
+def _written(value: Any, sort: Sort, parts: list[Term], theory: Theory) -> Term:
     if sort in (INT, REAL):
         return _number(value, sort, theory)
     if sort in (BOOL, STRING) or width_of(sort):
@@ -28,16 +60,13 @@ def value_term(value: Any, sort: Sort, theory: Theory) -> Term:
         const, store = theory.resolve_as("const", sort, (part,)), theory.resolve("store", (sort, key, part))
         if const is None or store is None:
             raise ValueError(f"the logic {theory.name} has no arrays")
-        found = term(const, (_held(value.default, part, theory),), sort)
-        for k, v in value.entries:
-            found = term(store[0], (found, _held(k, key, theory), _held(v, part, theory)), sort)
+        found = term(const, (parts[0],), sort)
+        for k, v in zip(parts[1::2], parts[2::2], strict=True):
+            found = term(store[0], (found, k, v), sort)
         return found
-    for constructor in constructors_of(sort):
-        if constructor.name == value.constructor:
-            parts = zip(value.arguments, constructor.selectors, strict=True)
-            arguments = tuple(_held(number, part, theory) for number, (_, part) in parts)
-            return constructor_term(theory, constructor.name, arguments, sort)
-    raise ValueError(f"values of {sort} cannot be written")
+    if not constructors_of(sort):
+        raise ValueError(f"values of {sort} cannot be written")
+    return constructor_term(theory, value.constructor, tuple(parts), sort)
 
 
 def constructor_term(theory: Theory, name: str, arguments: tuple[Term, ...], sort: Sort) -> Term:
@@ -48,11 +77,6 @@ def constructor_term(theory: Theory, name: str, arguments: tuple[Term, ...], sor
     if function is None:
         raise ValueError(f"the logic {theory.name} has no constructor '{name}' of {sort}")
     return term(function, arguments, sort)
-
-
-def _held(number: Any, sort: Sort, theory: Theory) -> Term:
-    held = representation(sort)
-    return value_term(held.decode(number), sort, theory)
 
 
 def _number(value: Any, sort: Sort, theory: Theory) -> Term:

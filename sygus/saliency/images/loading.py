@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sygus.bounds import available_memory
 from sygus.errors import OptionError, SycamError
 from sygus.saliency.images import generator
 from sygus.saliency.images.collection import Collection, Entry, Unreadable, pictures_in
@@ -56,21 +57,33 @@ def load_images(
     for option, count in (("--search-images", search), ("--held-out-images", held_out)):
         if count < 2:
             raise OptionError(f"{option}: {count} is too few", "give at least 2")
+    _check_memory(search + held_out, preprocessing)
     if name == "shapes":
         return _shapes_split(search, held_out, seed, preprocessing)
     layout, folder = _find(name)
     collection = layout.collect(folder)
+    asked = f"--images: {search} pictures to search on and {held_out} held out are asked for"
+    there = len(collection.entries)
+    if search + held_out > there:
+        hint = f"give --search-images and --held-out-images that sum to at most {there}"
+        raise OptionError(f"{asked}, '{name}' has {there}", hint)
     reader = _Reader(name, collection, seed, preprocessing, strict)
     try:
         return Split(reader.take(search, "search"), reader.take(held_out, "held out"))
     except StopIteration:
-        there, unread = len(collection.entries), reader.unread
-        broken = f", {unread} of which cannot be read" if unread else ""
-        raise OptionError(
-            f"--images: {search} pictures to search on and {held_out} held out are asked for, "
-            f"'{name}' has {there}{broken}",
-            f"give --search-images and --held-out-images that sum to at most {there - unread}",
-        ) from None
+        unread = reader.unread
+        hint = f"give --search-images and --held-out-images that sum to at most {there - unread}"
+        raise OptionError(f"{asked}, '{name}' has {there}, {unread} of which cannot be read", hint) from None
+
+
+def _check_memory(count: int, preprocessing: Preprocessing) -> None:
+    """Refuse more pictures than fit into memory twice, as while they are put together."""
+    height, width = preprocessing.size
+    free, each = available_memory(), 2 * 3 * 4 * height * width
+    if free is not None and count * each > free:
+        message = f"{count} pictures of {height}x{width} take {count * each / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
+        hint = f"let them sum to at most {free // each}"
+        raise OptionError(f"--search-images and --held-out-images: {message}", hint)
 
 
 def _find(name: str) -> tuple[Layout, Path]:

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from sygus.app.cli import main
 from sygus.resources import read_problem
 
-GOOD = read_problem("gradcam_plus")[1]
+GOOD = read_problem("channel_weights")[1]
 
 
 def run(*arguments: str) -> Result:
@@ -30,7 +30,7 @@ def solve_text(tmp_path: Path, text: str) -> Result:
 
 
 def test_missing_file() -> None:
-    rejected(run("no-such-file.sy"), "there is no file 'no-such-file.sy'", "gradcam_plus")
+    rejected(run("no-such-file.sy"), "there is no file 'no-such-file.sy'", "channel_weights")
 
 
 def test_binary_file(tmp_path: Path) -> None:
@@ -135,22 +135,22 @@ def test_messages_point_at_the_place(tmp_path: Path) -> None:
 )
 def test_bad_options(options: list[str], fragments: tuple[str, ...], tmp_path: Path) -> None:
     folder = [] if options == ["--resume"] else ["--out", str(tmp_path / "run")]
-    rejected(run("gradcam_plus", *options, *folder), *fragments)
+    rejected(run("channel_weights", *options, *folder), *fragments)
 
 
 def test_unwritable_output_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    rejected(run("gradcam_plus", "--out", str(tmp_path / "file" / "run")), "--out", "cannot write")
+    rejected(run("channel_weights", "--out", str(tmp_path / "file" / "run")), "--out", "cannot write")
 
 
 def test_an_output_folder_that_holds_a_run(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite").write_bytes(b"")
-    rejected(run("gradcam_plus", "--out", str(tmp_path)), "holds a run", "--resume")
+    rejected(run("channel_weights", "--out", str(tmp_path)), "holds a run", "--resume")
 
 
 def test_a_journal_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite").write_text("this is no database, " * 100)
-    result = run("gradcam_plus", "--out", str(tmp_path), "--resume", "--budget", "size=2")
+    result = run("channel_weights", "--out", str(tmp_path), "--resume", "--budget", "size=2")
     rejected(result, "journal", "nothing in it was changed")
     assert (tmp_path / "journal.sqlite").read_text().startswith("this is no database")
 

@@ -19,12 +19,13 @@ from sygus.language.syntax import parse_answer
 from sygus.language.text import term_text
 from sygus.oracles.expressions import read_expression
 from sygus.resources import read_problem
+from sygus.writing import WriteError
 
 SMALL = ("--budget", "size=5", "--search-images", "32", "--held-out-images", "32", "--device", "cpu")
 
 
 def solve(out: Path, *options: str) -> tuple[str, str]:
-    result = CliRunner().invoke(main, ["gradcam_plus", "--out", str(out), *SMALL, *options])
+    result = CliRunner().invoke(main, ["channel_weights", "--out", str(out), *SMALL, *options])
     assert result.exit_code == 0, result.output
     return result.stdout, result.stderr
 
@@ -43,7 +44,7 @@ def test_the_answer_is_the_standards(solved: tuple[Path, str, str]) -> None:
     term = read_expression(answer)
     body = term.head.body
     assert int(values[1].text) == body.size  # the objective `size` counts nodes
-    assert load_problem(read_problem("gradcam_plus")[1], "f").target.grammar.derive(body) is not None
+    assert load_problem(read_problem("channel_weights")[1], "f").target.grammar.derive(body) is not None
 
 
 @pytest.mark.parametrize("network", ["shapes-vgg", "shapes-resnet"])
@@ -103,7 +104,7 @@ def test_resuming_a_finished_run_scores_only_the_thresholds_anew(solved: tuple[P
 
 def test_another_seed_is_another_run(solved: tuple[Path, str, str]) -> None:
     out, _, _ = solved
-    result = CliRunner().invoke(main, ["gradcam_plus", "--out", str(out), *SMALL, "--resume", "--seed", "1"])
+    result = CliRunner().invoke(main, ["channel_weights", "--out", str(out), *SMALL, "--resume", "--seed", "1"])
     assert result.exit_code == 2
     assert "another run: it differs in --seed: 0 there, 1 here" in result.stderr
 
@@ -128,7 +129,7 @@ def test_a_larger_size_continues_a_run_as_if_it_had_been_asked_for_at_once(
             return connection.execute("SELECT * FROM proposals ORDER BY id").fetchall()
 
     assert proposals(out) == proposals(whole)
-    arguments = ["gradcam_plus", "--out", str(out), *SMALL, "--resume", "--budget", "size=4"]
+    arguments = ["channel_weights", "--out", str(out), *SMALL, "--resume", "--budget", "size=4"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
     assert "goes up to size=5, not size=4; give at least size=5" in result.stderr
@@ -144,7 +145,7 @@ def test_a_network_or_metric_that_is_none_leaves_no_folder(tmp_path: Path) -> No
 def test_a_listing_that_cannot_be_written_is_said_before_the_search(tmp_path: Path) -> None:
     (tmp_path / "all.csv").mkdir()
     listing = ("--all", str(tmp_path / "all.csv"), "--out", str(tmp_path / "run"))
-    result = CliRunner().invoke(main, ["gradcam_plus", *SMALL, *listing])
+    result = CliRunner().invoke(main, ["channel_weights", *SMALL, *listing])
     assert result.exit_code == 2
     assert "--all: cannot write" in result.stderr
     assert not (tmp_path / "run").exists()
@@ -152,15 +153,15 @@ def test_a_listing_that_cannot_be_written_is_said_before_the_search(tmp_path: Pa
 
 def test_what_fails_after_the_search_does_not_cost_the_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+        raise WriteError("cannot write it")
 
     monkeypatch.setattr("sygus.export.gallery.Gallery.write", fails)
     out = tmp_path / "run"
-    result = CliRunner().invoke(main, ["gradcam_plus", *SMALL, "--budget", "size=3", "--out", str(out)])
+    result = CliRunner().invoke(main, ["channel_weights", *SMALL, "--budget", "size=3", "--out", str(out)])
     assert result.exit_code == 2
     assert result.stdout == (out / "answer.sy").read_text()
-    assert "cannot write to" in result.stderr
-    assert "resume: sycam-sygus gradcam_plus --search-images 32" in result.stderr
+    assert "cannot write it; what was scored is kept" in result.stderr
+    assert "resume: sycam-sygus channel_weights --search-images 32" in result.stderr
 
 
 def test_the_command_that_resumes_gives_every_option_again(tmp_path: Path) -> None:
@@ -186,7 +187,7 @@ def test_the_command_that_resumes_gives_every_option_again(tmp_path: Path) -> No
 
 
 def test_check_synth_stops_at_the_first_that_satisfies(tmp_path: Path) -> None:
-    text = read_problem("gradcam_plus")[1]
+    text = read_problem("channel_weights")[1]
     path = tmp_path / "problem.sy"
     path.write_text(text[: text.index("(optimize-synth")] + "(check-synth)\n")
     result = CliRunner().invoke(main, [str(path), "--out", str(tmp_path / "run"), *SMALL])
@@ -198,7 +199,7 @@ def test_check_synth_stops_at_the_first_that_satisfies(tmp_path: Path) -> None:
 
 def test_nothing_found_is_fail(tmp_path: Path) -> None:
     impossible = "(constraint (< (average-drop w) 0))\n(optimize-synth"
-    text = read_problem("gradcam_plus")[1].replace("(optimize-synth", impossible)
+    text = read_problem("channel_weights")[1].replace("(optimize-synth", impossible)
     path = tmp_path / "problem.sy"
     path.write_text(text)
     result = CliRunner().invoke(main, [str(path), "--out", str(tmp_path / "run"), *SMALL, "--budget", "size=3"])
@@ -234,7 +235,7 @@ def test_help_answers_without_the_heavy_libraries(arguments: list[str]) -> None:
         ("features", "alpha"),
         ("functions", "div0"),
         ("strategies", "enumerate"),
-        ("grammars", "gradcam_plus"),
+        ("grammars", "channel_weights"),
         ("exports", "torch"),
     ],
 )
@@ -244,7 +245,7 @@ def test_list(kind: str, name: str) -> None:
     assert name in result.stdout.split()
 
 
-@pytest.mark.parametrize("name", ["gradcam", "gradcam_plus", "layercam"])
+@pytest.mark.parametrize("name", ["gradcam", "channel_weights", "layercam"])
 def test_check(name: str) -> None:
     result = CliRunner().invoke(main, ["check", name])
     assert result.exit_code == 0, result.output

@@ -20,7 +20,7 @@ OPTIONS = ("--budget", "size=6", "--search-images", "32", "--held-out-images", "
 
 def command(out: Path, *options: str) -> list[str]:
     run = "from sygus.app.cli import main; main()"
-    return [sys.executable, "-c", run, "gradcam_plus", "--out", str(out), *OPTIONS, *options]
+    return [sys.executable, "-c", run, "channel_weights", "--out", str(out), *OPTIONS, *options]
 
 
 def scored(out: Path) -> dict[tuple[str, str], bytes]:
@@ -91,7 +91,7 @@ def test_an_interrupt_prints_the_best_so_far_and_how_to_go_on(tmp_path: Path) ->
     pasted = re.search(r"^resume: sycam-sygus (.*)$", messages, re.MULTILINE)
     assert pasted is not None, messages
     words = shlex.split(pasted[1])
-    assert (words[0], words[-1]) == ("gradcam_plus", "--resume")
+    assert (words[0], words[-1]) == ("channel_weights", "--resume")
     given = arguments[4:]
     assert set(zip(words[1:-1:2], words[2:-1:2], strict=True)) == set(zip(given[::2], given[1::2], strict=True))
     assert "Traceback" not in messages

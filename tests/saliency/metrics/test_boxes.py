@@ -31,7 +31,9 @@ def test_overlap_takes_the_best_box() -> None:
 
 
 maps = arrays(
-    np.float32, st.tuples(st.integers(2, 9), st.integers(2, 9)), elements=st.integers(0, 12).map(lambda v: v / 12)
+    np.float32,
+    st.tuples(st.integers(2, 9), st.integers(2, 9)),
+    elements=st.integers(0, 12).map(lambda v: float(np.float32(v / 12))),
 )
 
 

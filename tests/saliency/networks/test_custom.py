@@ -317,11 +317,11 @@ def test_networks_that_fail_after_the_first_trial(folder: Path, name: str, messa
 def test_a_network_that_fails_in_mid_search(folder: Path) -> None:
     (folder / "tiring.py").write_text(LATE)
     few = ("--search-images", "32", "--held-out-images", "2", "--device", "cpu", "--budget", "size=5")
-    result = CliRunner().invoke(main, ["gradcam_plus", "--network", "tiring:later", *few, "--out", "a run"])
+    result = CliRunner().invoke(main, ["channel_weights", "--network", "tiring:later", *few, "--out", "a run"])
     assert result.exit_code == 2
     assert isinstance(result.exception, SystemExit)
     assert "'tiring:later' fails on a pass of 32 pictures: RuntimeError: tired (tiring.py:" in result.stderr
-    assert "resume: sycam-sygus gradcam_plus --network tiring:later --search-images 32" in result.stderr
+    assert "resume: sycam-sygus channel_weights --network tiring:later --search-images 32" in result.stderr
     assert "--out 'a run' --resume" in result.stderr
 
 

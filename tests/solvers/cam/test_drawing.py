@@ -89,7 +89,7 @@ def test_terms_come_with_the_probabilities_of_the_weights(seed: int) -> None:
 
 
 def test_both_sides_of_a_sum_are_equally_large() -> None:
-    space = space_for("gradcam_plus", 15)
+    space = space_for("channel_weights", 15)
     sampler, chance = Sampler(space.grammar, 15), generator()
     sides = [t.arguments for t in (built(sampler.draw(chance)) for _ in range(4_000)) if t.head.name == "+"]
     larger = [left.size > right.size for left, right in sides if left.size != right.size]
@@ -138,7 +138,7 @@ def test_the_counts_add_up() -> None:
 
 
 def test_without_anything_new_it_ends_and_says_what_it_covered() -> None:
-    space = space_for("gradcam_plus", 7)
+    space = space_for("channel_weights", 7)
     draws = Draws(space, patience=50)
     found = drawn(draws)
     assert found
@@ -155,7 +155,7 @@ def test_a_size_that_no_term_has_is_said() -> None:
 
 
 def test_another_seed_draws_other_terms_and_weights_are_obeyed() -> None:
-    space = space_for("gradcam_plus", 7)
+    space = space_for("channel_weights", 7)
     one, other = (Draws(replace(space, seed=seed)).take(20) for seed in (0, 1))
     assert terms(one) != terms(other)
     draws = Draws(space)

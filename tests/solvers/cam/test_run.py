@@ -72,7 +72,7 @@ def test_why_a_search_ends_is_one_of_four(started: Start) -> None:
         "the budget's terms is spent",
     )
     assert started(Enumerate, problem_of("gradcam"), Budget(time=1e-9)).execute()[1] == "the budget's time is spent"
-    satisfied = started(Enumerate, problem_of("gradcam_plus", without_goals=True))
+    satisfied = started(Enumerate, problem_of("channel_weights", without_goals=True))
     assert satisfied.execute() == (Ending.SATISFIED, "the first term that satisfies the constraints")
     assert satisfied.archive.leader is not None
 
@@ -105,7 +105,7 @@ class Notes(Random):
 
 
 def test_every_proposal_is_told_once_in_order_with_its_scores(started: Start) -> None:
-    run = started(Notes, problem_of("gradcam_plus"))
+    run = started(Notes, problem_of("channel_weights"))
     run.execute()
     learner = run.learner
     assert isinstance(learner, Notes)
