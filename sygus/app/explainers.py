@@ -7,15 +7,17 @@ SyGuS-IF and evaluated by the theory's kernels; nothing of the file is executed.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from sygus.errors import OptionError
-from sygus.export.hooked import MEASURED, Expression, ExpressionCAM, ExpressionExtractor, Reached
+from sygus.export.hooked import MEASURED, Explained, Expression, ExpressionCAM, ExpressionExtractor, Reached, value_of
 from sygus.export.record import Record
 from sygus.language.terms import Term
 from sygus.language.theories.evaluate import evaluate
@@ -23,9 +25,9 @@ from sygus.language.theories.ranks import HEATMAP
 from sygus.oracles.cam import feature_variables, features_of
 from sygus.oracles.expressions import parse_expression
 from sygus.resources import read_text
-from sygus.saliency.features import Measurements
+from sygus.saliency.features import FEATURES, Measurements
 from sygus.saliency.images.geometry import Preprocessing
-from sygus.saliency.networks import make_network
+from sygus.saliency.networks import Target, make_network, read_target
 from sygus.saliency.networks.chunks import chunk_for_few
 from sygus.saliency.networks.classifier import Classifier
 
@@ -76,19 +78,51 @@ class _Synthesized(Expression):
         if set(self.names) <= set(MEASURED):
             return super().measured(reached)
         further = ", ".join(name for name in self.names if name not in MEASURED)
-        if reached.classes is None:
-            raise OptionError(f"{further}: a target that is no class has none", "give class numbers as targets")
+        of_class = ", ".join(name for name in self.names if FEATURES[name].of_class)
+        if reached.classes is None and of_class:
+            raise OptionError(f"{of_class}: a target that is no class has none", "give class numbers as targets")
         size = (reached.pictures.shape[-2], reached.pictures.shape[-1])
         paths = [path for path, module in self.model.named_modules() if module is reached.layer]
         if not paths:
             raise OptionError(f"{further}: the layer is no part of the model", "give a layer of this model")
         classifier = Classifier(self.model, Preprocessing(size, size), layer=paths[0])
         chunk = chunk_for_few(size, len(reached.pictures))
-        network = make_network(classifier, type(self.model).__name__, reached.pictures.device, chunk=chunk)
-        table = Measurements(network, reached.pictures, reached.classes)
+        target, rows = _explained(reached)
+        network = make_network(
+            classifier, type(self.model).__name__, reached.pictures.device, chunk=chunk, target=target
+        )
+        table = Measurements(network, reached.pictures, rows)
         if table["activation"].shape != reached.activation.shape:
             raise OptionError(f"{further}: not measured where the layer's output is reshaped", "use other features")
         return table
+
+
+def _explained(reached: Reached) -> tuple[Target, Tensor]:
+    """What a copy of the model gives, and which of its numbers is explained in each picture.
+
+    Where that is no class, the copy computes every target that there is for every picture.
+    """
+    if reached.classes is not None:
+        return read_target("predicted"), reached.classes
+    keys = [id(target) if callable(target) else operator.index(target) for target in reached.targets]
+    distinct = list(dict(zip(keys, reached.targets, strict=True)).values())
+    places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+
+    def numbers(outputs: Tensor) -> Tensor:
+        made = torch.stack([torch.stack([value_of(target, output) for target in distinct]) for output in outputs])
+        return made[:, 0] if len(distinct) == 1 else made
+
+    name = ", ".join(_name(target) for target in distinct[:_NAMED])
+    rows = torch.tensor([places[key] for key in keys], device=reached.pictures.device)
+    return Target("function", name, numbers, len(distinct)), rows
+
+
+_NAMED = 3
+"""Targets that messages name."""
+
+
+def _name(target: Explained) -> str:
+    return read_target(target).text if callable(target) else f"logit {operator.index(target)}"
 
 
 class SynthesizedCAM(_Synthesized, ExpressionCAM):

@@ -36,6 +36,7 @@ def remarks(subjects: Sequence[Subject], activations: Sequence[Tensor]) -> tuple
     unmatched = dict.fromkeys(one.images.unmatched for one in subjects if one.images.unmatched)
     found = [f"the true classes are not used: {reason}" for reason in unmatched]
     found += accuracy(subjects)
+    found += regions(subjects)
     found += constant_logits(subjects)
     return (*found, *dead_layer(subjects, activations))
 
@@ -62,6 +63,17 @@ def accuracy(subjects: Sequence[Subject]) -> list[str]:
     guess = f"a guess is right on {chance:.1%} and does as well with probability {probability:.2g}"
     advice = "look whether its classes and its preprocessing are those of the pictures, and their labels right"
     return [f"{WARNING}{note}, which is no better than chance: {guess}; {advice}"]
+
+
+def regions(subjects: Sequence[Subject]) -> list[str]:
+    """On how many pictures a segmentation has no pixel of the class that is explained."""
+    network = subjects[0].network
+    if network.target.kind != "region":
+        return []
+    numbers = torch.cat([one.logits[:, 0] for one in subjects])
+    none = int((numbers == 0).sum())
+    where = f"'{network.name}' gives no pixel of {none} of {len(numbers)} pictures to '{network.target.name}'"
+    return [f"{where}, which leaves nothing to explain in them"] if none else []
 
 
 def constant_logits(subjects: Sequence[Subject]) -> list[str]:
