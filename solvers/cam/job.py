@@ -27,6 +27,7 @@ from sygus.export.record import Record
 from sygus.language.elaborate import load_definitions
 from sygus.language.problem import Problem
 from sygus.language.terms import Definition
+from sygus.language.theories.ranks import parted
 from sygus.oracles.objective import CamProblem
 from sygus.resources import read_problem
 from sygus.saliency.features import sources_of
@@ -112,7 +113,7 @@ def execute(
         SycamError: bad input; it says which.
     """
     settings, notes = resolve(stated, given, allowed=options.allow_file_options)
-    problem = CamProblem(stated, settings.metric)
+    problem = CamProblem(stated, settings.metric, settings.modules)
     for line in notes:
         note(line)
     if options.listing is not None:
@@ -153,7 +154,7 @@ def _check_measurable(problem: CamProblem, subjects: Subjects) -> None:
     Raises:
         OptionError: one is not.
     """
-    for feature in sources_of(one.name for one in problem.problem.target.function.parameters):
+    for feature in sources_of(parted(one.name)[0] for one in problem.problem.target.function.parameters):
         feature.require(subjects.search.subject.network)
     for metric in problem.metrics.values():
         metric.require(subjects.search.subject)

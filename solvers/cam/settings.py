@@ -15,7 +15,7 @@ from sygus.errors import OptionError, guess
 from sygus.language.problem import Problem
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import find_methods
-from sygus.saliency.networks import Target, read_target
+from sygus.saliency.networks import Target, read_layers, read_target
 
 AUTO = "auto"
 """As baselines: the quick methods, and expressions whose costly features the grammar reads, so measures anyway."""
@@ -31,6 +31,7 @@ class Settings:
     Attributes:
         network: name of the network.
         layer: the layer explained; None for the network's default.
+        layers: further layers that expressions may read, as ``early=features.4 late=features.8``.
         images: name of the image set.
         search_images, held_out_images: how many pictures to search on, and to hold out.
         strict: whether a picture that cannot be read is an error; otherwise it is skipped and named.
@@ -47,6 +48,7 @@ class Settings:
 
     network: str = "shapes-vgg"
     layer: str | None = None
+    layers: str | None = None
     images: str = "shapes"
     search_images: int = 96
     held_out_images: int = 192
@@ -77,12 +79,18 @@ class Settings:
         for option, count in (("--search-images", self.search_images), ("--held-out-images", self.held_out_images)):
             if count > MOST_PICTURES:
                 raise OptionError(f"{option}: so many pictures are never looked at", f"give at most {MOST_PICTURES}")
+        self.modules  # noqa: B018 - reads the layers now, likewise
         self.limits  # noqa: B018 - reads the budget now, likewise
 
     @property
     def explained(self) -> Target:
         """The target, read."""
         return read_target(self.target)
+
+    @property
+    def modules(self) -> Mapping[str, str]:
+        """The modules of the further layers, by the layers' names."""
+        return read_layers(self.layers or "")
 
     @property
     def limits(self) -> Budget:

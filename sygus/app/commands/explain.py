@@ -21,7 +21,7 @@ from sygus.oracles.expressions import read_expression
 from sygus.oracles.methods import applicable_methods, expression_method, find_methods
 from sygus.saliency.images.single import read_pictures
 from sygus.saliency.metrics import Evaluation, Subject, subject_of
-from sygus.saliency.networks import Target, load_network, read_target
+from sygus.saliency.networks import Target, load_network, read_target, split_at
 from sygus.saliency.progress import track
 from sygus.writing import make_folder, write_file
 
@@ -35,6 +35,7 @@ class ExplainOptions:
     images: Sequence[str]
     network: str | None
     layer: str | None
+    layers: str | None
     methods: str
     expression: str | None
     target: str | None
@@ -58,6 +59,7 @@ def run_explain(options: ExplainOptions) -> None:
     settings = Settings(
         network=options.network or default.network,
         layer=options.layer,
+        layers=options.layers,
         target=default.target if options.target is None else _target(options.target),
         device=options.device or default.device,
     )
@@ -72,7 +74,7 @@ def run_explain(options: ExplainOptions) -> None:
     subject = subject_of(network, read_pictures(options.images, network.preprocessing))
     images = subject.images
     _report(subject)
-    oracle = CamOracle(subject)
+    oracle = CamOracle(subject, layers=split_at(network, settings.modules))
     rows = applicable_methods(options.methods, oracle, lambda text: echo(f"note: {text}", err=True)) + own
     with Display(Console(stderr=True)):
         evaluations = [row.evaluation(oracle) for row in track(rows, len(rows), "methods drawn")]
