@@ -380,7 +380,7 @@ def value_of(target: Explained, output: Tensor) -> Tensor:
     if output.requires_grad and not found.requires_grad:
         raise TypeError(f"the target {name} gives a number without a gradient: compute it by torch's operations")
     if not bool(found.isfinite()):
-        raise ValueError(f"the target {name} gives {float(found)}, which is not finite")
+        raise ValueError(f"the target {name} gives {float(found.detach())}, which is not finite")
     return found.reshape(())
 
 
