@@ -12,8 +12,10 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from own_learner import write_readme_learner
@@ -102,6 +104,27 @@ def test_the_suite_of_the_guide_runs(tmp_path: Path) -> None:
     )
     assert result.returncode == 0, result.stdout
     assert re.search(r"^4 passed", result.stdout, re.MULTILINE), result.stdout
+
+
+def test_the_targets_of_the_guide_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The module is written, every command run on few pictures, and the drop-in explainer called."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    _, module, drop_in = blocks("how-to/network.md", "python")
+    (tmp_path / "depth.py").write_text(module)
+    few = ("--search-images", "4", "--held-out-images", "2")
+    commands = [
+        line for block in blocks("how-to/network.md", "sh") for line in block.splitlines() if "--target" in line
+    ]
+    assert len(commands) == 3
+    for line in commands:
+        words = shlex.split(line)[1:]
+        result = CliRunner().invoke(main, [*words, "--device", "cpu", *(() if words[0] == "explain" else few)])
+        assert result.exit_code == 0, result.output
+    space: dict[str, Any] = {"torch": torch}
+    exec(drop_in, space)  # noqa: S102 - of this repository
+    sys.modules.pop("depth")
+    assert space["maps"].shape == (2, 64, 64)
 
 
 @pytest.mark.slow

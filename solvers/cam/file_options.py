@@ -14,6 +14,7 @@ from typing import Any
 from sygus.errors import OptionError
 from sygus.language.problem import Setting
 from sygus.saliency.metrics import known_metrics
+from sygus.saliency.networks import read_target
 
 LARGEST_NUMBER = 2**53
 """The largest whole number in an option of a file: every reader of it holds such numbers exactly."""
@@ -48,6 +49,10 @@ def _is_network(text: str) -> bool:
     return ":" not in text
 
 
+def _is_target(text: str) -> bool:
+    return read_target(text).kind != "function"
+
+
 def _is_metric(text: str) -> bool:
     return ":" not in text.partition("(")[0] or text.partition("(")[0] in known_metrics()
 
@@ -57,6 +62,7 @@ _OWN: Mapping[str, Callable[[str], bool]] = {
     "images": lambda text: text == "shapes",
     "metric": _is_metric,
     "strategy": lambda text: ":" not in text,
+    "target": _is_target,
 }
 """By option, whether a file may choose a value; of the others every value that there is is harmless."""
 

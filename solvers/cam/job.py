@@ -27,8 +27,10 @@ from sygus.export.record import Record
 from sygus.language.elaborate import load_definitions
 from sygus.language.problem import Problem
 from sygus.language.terms import Definition
+from sygus.language.theories.ranks import parted
 from sygus.oracles.objective import CamProblem
 from sygus.resources import read_problem
+from sygus.saliency.features import sources_of
 from sygus.saliency.networks import Network
 from sygus.writing import make_folder, write_file
 
@@ -122,9 +124,7 @@ def execute(
     subjects = load_subjects(settings, problem.references)
     if options.resume:
         _check_told(subjects.search.subject.network)
-    for metric in problem.metrics.values():
-        metric.require(subjects.search.subject)
-        metric.require(subjects.held_out.subject)
+    _check_measurable(problem, subjects)
     for line in (*subject_notes(subjects), *starts.notes):
         note(line)
     make_folder(folder, "--out")
@@ -146,6 +146,19 @@ def execute(
         raise
     except SycamError as error:
         raise BrokenOffError(error.message, error.hint, folder, solution) from error
+
+
+def _check_measurable(problem: CamProblem, subjects: Subjects) -> None:
+    """Check that the features and the metrics of a problem are to be had of what is explained.
+
+    Raises:
+        OptionError: one is not.
+    """
+    for feature in sources_of(parted(one.name)[0] for one in problem.problem.target.function.parameters):
+        feature.require(subjects.search.subject.network)
+    for metric in problem.metrics.values():
+        metric.require(subjects.search.subject)
+        metric.require(subjects.held_out.subject)
 
 
 def _definitions(start: str | None) -> list[Definition]:

@@ -15,7 +15,7 @@ from sygus.errors import OptionError, guess
 from sygus.language.problem import Problem
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import find_methods
-from sygus.saliency.networks import read_layers
+from sygus.saliency.networks import Target, read_layers, read_target
 
 AUTO = "auto"
 """As baselines: the quick methods, and expressions whose costly features the grammar reads, so measures anyway."""
@@ -35,7 +35,7 @@ class Settings:
         images: name of the image set.
         search_images, held_out_images: how many pictures to search on, and to hold out.
         strict: whether a picture that cannot be read is an error; otherwise it is skipped and named.
-        target: explain the class ``predicted``, or the true ``label``.
+        target: what is explained: as :func:`sygus.saliency.networks.read_target` reads it, or a target.
         strategy: the learner that proposes; of the user's own ``package.module:Class``.
         budget: what may be spent.
         race: how candidates race.
@@ -53,7 +53,7 @@ class Settings:
     search_images: int = 96
     held_out_images: int = 192
     strict: bool = False
-    target: str = "predicted"
+    target: str | Target = "predicted"
     strategy: str = "enumerate"
     budget: str = "size=7,time=100s"
     race: str = "t"
@@ -69,7 +69,7 @@ class Settings:
         _choice("--race", self.race, RACES)
         _choice("--equivalence", self.equivalence, tuple(Equivalence))
         _choice("--device", self.device, DEVICES)
-        _choice("--target", self.target, ("predicted", "label"))
+        self.explained  # noqa: B018 - reads the target now, so that a bad one is an error here
         if self.baselines != AUTO:
             find_methods(self.baselines, "--baselines")
         if self.seed < 0:
@@ -80,7 +80,12 @@ class Settings:
             if count > MOST_PICTURES:
                 raise OptionError(f"{option}: so many pictures are never looked at", f"give at most {MOST_PICTURES}")
         self.modules  # noqa: B018 - reads the layers now, likewise
-        self.limits  # noqa: B018 - reads the budget now, so that a bad one is an error here
+        self.limits  # noqa: B018 - reads the budget now, likewise
+
+    @property
+    def explained(self) -> Target:
+        """The target, read."""
+        return read_target(self.target)
 
     @property
     def modules(self) -> Mapping[str, str]:
@@ -109,7 +114,7 @@ class Settings:
 
     def as_dict(self) -> dict[str, Any]:
         """The options as plain values."""
-        return asdict(self)
+        return asdict(replace(self, target=self.explained.text))
 
 
 LARGEST_SEED = (1 << 63) - 1

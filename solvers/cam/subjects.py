@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, cast
 
 from solvers.cam.settings import Settings
 from sygus.oracles.cam import CamOracle, Saliency
@@ -38,9 +37,9 @@ def load_subjects(settings: Settings, references: Mapping[str, Saliency] | None 
         references: what the metric ``win`` may compare with; every method by default.
 
     Raises:
-        OptionError: an unknown network, layer or image set.
+        OptionError: an unknown network, layer, target or image set.
     """
-    network = load_network(settings.network, settings.torch_device(), settings.layer)
+    network = load_network(settings.network, settings.torch_device(), settings.layer, settings.explained)
     split = load_images(
         settings.images,
         search=settings.search_images,
@@ -49,11 +48,10 @@ def load_subjects(settings: Settings, references: Mapping[str, Saliency] | None 
         preprocessing=network.preprocessing,
         strict=settings.strict,
     )
-    target = cast("Literal['predicted', 'label']", settings.target)
     named = {name: method.saliency for name, method in methods().items()} if references is None else references
     layers = split_at(network, settings.modules)
     search, held_out = (
-        CamOracle(subject_of(network, part, target), named, layers=layers) for part in (split.search, split.held_out)
+        CamOracle(subject_of(network, part), named, layers=layers) for part in (split.search, split.held_out)
     )
     return Subjects(search, held_out)
 

@@ -268,7 +268,11 @@ def evaluate(methods: str, metrics: str, expression: str | None, form: str, **gi
 @_decorated(BY_NAME[name] for name in ("network", "layer", "layers"))
 @click.option("--methods", default="gradcam,gradcam++,layercam", show_default=True, help="Names separated by commas.")
 @click.option("--expression", metavar="E", help="An expression to draw too, as evaluate takes it.")
-@click.option("--target", metavar="CLASS", help="Class explained, by name or number; by default the one predicted.")
+@click.option(
+    "--target",
+    metavar="T",
+    help="What is explained: a class by name or number, or as solve takes it; by default the class predicted.",
+)
 @click.option("--out", metavar="DIR", default="explained", show_default=True, help="Folder of the figures.")
 @_decorated([BY_NAME["device"]])
 @click.option("--alpha", type=float, default=0.6, show_default=True, help="Opacity of the maps, from 0 to 1.")

@@ -7,15 +7,17 @@ SyGuS-IF and evaluated by the theory's kernels; nothing of the file is executed.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from sygus.errors import OptionError
-from sygus.export.hooked import MEASURED, Expression, ExpressionCAM, ExpressionExtractor, Reached
+from sygus.export.hooked import MEASURED, Explained, Expression, ExpressionCAM, ExpressionExtractor, Reached, value_of
 from sygus.export.record import Record
 from sygus.language.terms import Term
 from sygus.language.theories.cam import activation_at
@@ -24,9 +26,9 @@ from sygus.language.theories.ranks import is_whole, layer_of, named_at, parted
 from sygus.oracles.cam import features_of, variables_of
 from sygus.oracles.expressions import parse_expression
 from sygus.resources import read_text
-from sygus.saliency.features import Measurements
+from sygus.saliency.features import FEATURES, Measurements
 from sygus.saliency.images.geometry import Preprocessing
-from sygus.saliency.networks import make_network, split_at
+from sygus.saliency.networks import Target, make_network, read_target, split_at
 from sygus.saliency.networks.chunks import chunk_for_few
 from sygus.saliency.networks.classifier import Classifier
 
@@ -85,8 +87,9 @@ class _Synthesized(Expression):
         further = ", ".join(name for name in self.names if parted(name)[0] not in MEASURED)
         if not further:
             return super().measured(reached)
-        if reached.classes is None:
-            raise OptionError(f"{further}: a target that is no class has none", "give class numbers as targets")
+        of_class = ", ".join(name for name in self.names if FEATURES[parted(name)[0]].of_class)
+        if reached.classes is None and of_class:
+            raise OptionError(f"{of_class}: a target that is no class has none", "give class numbers as targets")
         size = (reached.pictures.shape[-2], reached.pictures.shape[-1])
         paths = {module: path for path, module in self.model.named_modules()}
         everywhere = {"": reached, **reached.beside}
@@ -94,14 +97,44 @@ class _Synthesized(Expression):
             raise OptionError(f"{further}: the layer is no part of the model", "give a layer of this model")
         classifier = Classifier(self.model, Preprocessing(size, size), layer=paths[reached.layer])
         chunk = chunk_for_few(size, len(reached.pictures))
-        network = make_network(classifier, type(self.model).__name__, reached.pictures.device, chunk=chunk)
+        target, rows = _explained(reached)
+        device, name = reached.pictures.device, type(self.model).__name__
+        network = make_network(classifier, name, device, chunk=chunk, target=target)
         layers = split_at(network, {name: paths[one.layer] for name, one in reached.beside.items()})
-        table = Measurements(network, reached.pictures, reached.classes, layers=layers)
+        table = Measurements(network, reached.pictures, rows, layers=layers)
         for name, one in everywhere.items():
             if table.layer(name)["activation"].shape != one.activation.shape:
                 raise OptionError(f"{further}: not measured where the layer's output is reshaped", "use other features")
         wanted = dict.fromkeys(("activation", named_at("activation", self.layer), *self.names))
         return {name: table.layer(layer)[feature] for name in wanted for feature, layer in [parted(name)]}
+
+
+def _explained(reached: Reached) -> tuple[Target, Tensor]:
+    """What a copy of the model gives, and which of its numbers is explained in each picture.
+
+    Where that is no class, the copy computes every target that there is for every picture.
+    """
+    if reached.classes is not None:
+        return read_target("predicted"), reached.classes
+    keys = [id(target) if callable(target) else operator.index(target) for target in reached.targets]
+    distinct = list(dict(zip(keys, reached.targets, strict=True)).values())
+    places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+
+    def numbers(outputs: Tensor) -> Tensor:
+        made = torch.stack([torch.stack([value_of(target, output) for target in distinct]) for output in outputs])
+        return made[:, 0] if len(distinct) == 1 else made
+
+    name = ", ".join(_name(target) for target in distinct[:_NAMED])
+    rows = torch.tensor([places[key] for key in keys], device=reached.pictures.device)
+    return Target("function", name, numbers, len(distinct)), rows
+
+
+_NAMED = 3
+"""Targets that messages name."""
+
+
+def _name(target: Explained) -> str:
+    return read_target(target).text if callable(target) else f"logit {operator.index(target)}"
 
 
 class SynthesizedCAM(_Synthesized, ExpressionCAM):

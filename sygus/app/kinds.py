@@ -67,6 +67,15 @@ def _metric(value: object) -> str | None:
     return found
 
 
+def _target(value: object) -> Any:
+    """A target by its text, or by the function that computes it."""
+    if not callable(value):
+        return _text(value)
+    from sygus.saliency.networks import read_target
+
+    return read_target(value)
+
+
 TEXT = Kind("a text, as on the command line", _text)
 PLACE = Kind("a file", _place)
 PLACES = Kind("a list of the folders of runs", _places)
@@ -77,6 +86,8 @@ SWITCH = Kind("True or False", _truth)
 METRIC = Kind(
     "its name, 'package.module:function', or a function that sygus.saliency.metrics.metric decorates", _metric
 )
+
+TARGET = Kind("a text, as on the command line, or a function of the network's outputs", _target)
 
 
 def shown(value: object) -> str:

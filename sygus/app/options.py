@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sygus.app.kinds import COUNT, METRIC, PLACE, PLACES, SECONDS, SWITCH, TEXT, WHOLE, Kind, shown
+from sygus.app.kinds import COUNT, METRIC, PLACE, PLACES, SECONDS, SWITCH, TARGET, TEXT, WHOLE, Kind, shown
 from sygus.errors import OptionError, known
 
 
@@ -108,7 +108,14 @@ SUBJECTS = (
     Option(name="search_images", kind=WHOLE, side=Side.CAM, metavar="N", help="Pictures to search on."),
     Option(name="held_out_images", kind=WHOLE, side=Side.CAM, metavar="N", help="Other pictures to report on."),
     Option(name="strict", kind=SWITCH, side=Side.CAM, help="A picture that cannot be read is an error."),
-    Option(name="target", kind=TEXT, side=Side.CAM, metavar="T", help="Class explained: predicted or label."),
+    Option(
+        name="target",
+        kind=TARGET,
+        side=Side.CAM,
+        metavar="T",
+        help="What is explained: predicted, label, 'logit C' of a class C, regression, 'region C', "
+        "package.module:function.",
+    ),
     Option(name="seed", kind=WHOLE, side=Side.CAM, metavar="N", help="Seed of the pictures and of the search."),
     Option(name="device", kind=TEXT, side=Side.CAM, metavar="D", help="auto, cpu, cuda or mps."),
 )

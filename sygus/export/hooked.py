@@ -5,11 +5,12 @@ Needs torch and numpy alone, besides a few functions of this package that are wr
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, SupportsIndex, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +21,9 @@ from sygus.saliency.features import alpha
 from sygus.saliency.heatmap import combine, saliency, unit_range, whole
 
 Self = TypeVar("Self")
+
+Explained: TypeAlias = SupportsIndex | Callable[[Tensor], Tensor]
+"""Of a picture: the number of a class, or a function from the model's output for it to one number."""
 
 MEASURED = ("activation", "gradient", "alpha", "logit", "probability")
 """The features that one forward and one backward pass show."""
@@ -34,10 +38,11 @@ class Reached:
         activation: its output A, (N, K, h, w).
         gradient: of the targets' values with respect to A, the same shape.
         logit: the targets' values y, (N,).
-        logits: what the model returned, (N, classes).
-        classes: the class explained in each, (N,); None where a target is any function of the logits.
+        logits: what the model returned, (N, classes); of other models (N, …).
+        classes: the class explained in each, (N,); None where a target is any function of the model's output.
         pictures: what the model was given, (N, 3, H, W).
         beside: the same of the layers that have names.
+        targets: what is explained in each.
     """
 
     layer: nn.Module
@@ -48,6 +53,7 @@ class Reached:
     classes: Tensor | None
     pictures: Tensor
     beside: Mapping[str, Reached] = field(default_factory=dict)
+    targets: Sequence[Explained] = ()
 
 
 class Expression:
@@ -194,7 +200,7 @@ class ExpressionCAM(Expression):
     Hooks are on the model during a call only. The model is put into evaluation mode, until :meth:`release`.
 
     Args:
-        model: gives logits (N, classes).
+        model: gives logits (N, classes), or with functions as targets any tensor (N, …).
         target_layers: whose output maps are explained; of several the mean of the saliency maps is taken. May be
             empty where the expression reads only layers that have names.
         reshape_transform: makes maps (N, K, h, w) of the layers' outputs, for transformers.
@@ -215,18 +221,21 @@ class ExpressionCAM(Expression):
         self._was_training = model.training
         model.eval()
 
-    def __call__(
-        self, input_tensor: Tensor, targets: Sequence[int | Callable[[Tensor], Tensor]] | None = None
-    ) -> NDArray[np.float32]:
+    def __call__(self, input_tensor: Tensor, targets: Sequence[Explained] | None = None) -> NDArray[np.float32]:
         """The saliency maps S of the pictures.
 
         Args:
             input_tensor: as the model takes them, (N, 3, H, W).
-            targets: for each picture a class number, or a function of its logits (classes,) such as
-                ``ClassifierOutputTarget(281)``; None: the predicted class.
+            targets: for each picture a class number, or a function from the model's output for it to one number, such
+                as ``ClassifierOutputTarget(281)``; None: the predicted class, or the one number that the model gives.
 
         Returns:
             (N, H, W) in [0, 1]; black where the heat map is constant.
+
+        Raises:
+            TypeError: a target does not fit what the model gives, or gives no number that has a gradient.
+            ValueError: there is another number of targets, or one gives what is not finite.
+            RuntimeError: a target fails, or no pass reached the layers.
         """
         place = next((p.device for p in self.model.parameters()), input_tensor.device)
         pictures = input_tensor.to(place)
@@ -234,12 +243,13 @@ class ExpressionCAM(Expression):
         try:
             with torch.enable_grad():
                 logits = self.model(pictures)
-                values, classes = _values(logits, targets)
+                chosen = _chosen(logits, targets)
+                values, classes = _values(logits, chosen)
                 reached = hooks.reached(logits, values, classes, pictures.detach(), retain_graph=False)
         finally:
             hooks.remove()
         height, width = pictures.shape[-2:]
-        maps = [saliency(self.heat_map(one), (height, width)) for one in reached]
+        maps = [saliency(self.heat_map(replace(one, targets=chosen)), (height, width)) for one in reached]
         found: NDArray[np.float32] = unit_range(torch.stack(maps).mean(0)).cpu().numpy()
         return found
 
@@ -300,7 +310,7 @@ class ExpressionExtractor(Expression):
 
         Args:
             class_idx: the class explained, for all pictures or for each.
-            scores: what the model gave, (N, classes).
+            scores: what the model gave, (N, classes); of one number for each picture (N, 1), which is class 0.
             normalized: whether each map is scaled to [0, 1].
             retain_graph: whether the same pass is explained again afterwards.
 
@@ -309,11 +319,11 @@ class ExpressionExtractor(Expression):
         """
         if self._pictures is None:
             raise RuntimeError("the model has not run: scores = model(pictures) first")
-        wanted = [class_idx] * len(scores) if isinstance(class_idx, int) else list(class_idx)
+        wanted = _chosen(scores, [class_idx] * len(scores) if isinstance(class_idx, int) else class_idx)
         values, classes = _values(scores, wanted)
         reached = self._hooks.reached(scores, values, classes, self._pictures, retain_graph=retain_graph)
         with self._detached():
-            maps = [self.heat_map(one) for one in reached]
+            maps = [self.heat_map(replace(one, targets=wanted)) for one in reached]
         return [unit_range(one) for one in maps] if normalized else maps
 
     def remove_hooks(self) -> None:
@@ -330,17 +340,61 @@ class ExpressionExtractor(Expression):
         self.remove_hooks()
 
 
-def _values(logits: Tensor, targets: Sequence[int | Callable[[Tensor], Tensor]] | None) -> tuple[Tensor, Tensor | None]:
-    """The targets' values (N,), and their classes where all are classes.
+def _chosen(outputs: Tensor, targets: Sequence[Explained] | None) -> list[Explained]:
+    """What is explained in each picture."""
+    if not isinstance(outputs, Tensor) or outputs.dim() == 0:
+        raise TypeError(
+            "the model must give logits (N, classes), or a tensor (N, …); wrap it in a module that picks it"
+        )
+    shape = tuple(outputs.shape)
+    if targets is None and (outputs.dim() == 1 or shape[1:] == (1,)):
+        return [_only] * len(outputs)
+    if outputs.dim() != 2 and (targets is None or not all(map(callable, targets))):
+        raise TypeError(f"classes are those of logits (N, classes), the model gives {shape}: give functions as targets")
+    chosen: list[Explained] = outputs.argmax(1).tolist() if targets is None else list(targets)
+    if len(chosen) != len(outputs):
+        raise ValueError(f"{len(chosen)} targets for {len(outputs)} pictures")
+    return chosen
 
-    A function is a class where it says so by an attribute ``category``, as pytorch-grad-cam's do.
+
+def _only(output: Tensor) -> Tensor:
+    """The one number of a picture's output."""
+    return output.reshape(())
+
+
+def value_of(target: Explained, output: Tensor) -> Tensor:
+    """The number, (), that a target makes of the model's output for one picture."""
+    if not callable(target):
+        index = operator.index(target)
+        if not -len(output) <= index < len(output):
+            raise ValueError(f"there is no class {index}, the model gives {len(output)}")
+        return output[index]
+    name = getattr(target, "__qualname__", type(target).__name__)
+    try:
+        found = target(output)
+    except Exception as error:
+        raise RuntimeError(f"the target {name} fails on an output {tuple(output.shape)}: {error}") from error
+    if not isinstance(found, Tensor) or found.numel() != 1:
+        what = f"a tensor {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+        raise TypeError(f"the target {name} gives {what}, not a tensor of one number")
+    if output.requires_grad and not found.requires_grad:
+        raise TypeError(f"the target {name} gives a number without a gradient: compute it by torch's operations")
+    if not bool(found.isfinite()):
+        raise ValueError(f"the target {name} gives {float(found.detach())}, which is not finite")
+    return found.reshape(())
+
+
+def _values(outputs: Tensor, targets: Sequence[Explained]) -> tuple[Tensor, Tensor | None]:
+    """The targets' values (N,), and their classes where all are classes among others.
+
+    A function is one where it names it by an attribute ``category``, as pytorch-grad-cam's do, and gives its logit.
     """
-    if not isinstance(logits, Tensor) or logits.dim() != 2:
-        raise TypeError("the model must give logits (N, classes); wrap it in a module that picks them")
-    chosen = logits.argmax(1).tolist() if targets is None else list(targets)
-    if len(chosen) != len(logits):
-        raise ValueError(f"{len(chosen)} targets for {len(logits)} pictures")
-    values = [target(row) if callable(target) else row[target] for target, row in zip(chosen, logits, strict=True)]
-    numbers = [getattr(target, "category", None) if callable(target) else target for target in chosen]
-    known = all(isinstance(number, int) for number in numbers)
-    return torch.stack(values), torch.tensor(numbers, device=logits.device) if known else None
+    values = torch.stack([value_of(target, output) for target, output in zip(targets, outputs, strict=True)])
+    if outputs.dim() != 2 or outputs.shape[1] < 2:
+        return values, None
+    named = [getattr(target, "category", None) if callable(target) else target for target in targets]
+    if not all(isinstance(one, SupportsIndex) for one in named):
+        return values, None
+    classes = torch.tensor([operator.index(one) for one in named if one is not None], device=outputs.device)
+    classes = classes % outputs.shape[1]  # those counted from the end
+    return values, classes if torch.equal(values, outputs.gather(1, classes[:, None])[:, 0]) else None

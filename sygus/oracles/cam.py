@@ -228,7 +228,7 @@ class CamOracle:
             subject.images.pictures,
             subject.targets,
             cache=Cache.of_user() if self.lasting and not subject.network.unknown else None,
-            probability=subject.probability,
+            probability=subject.known_probability,
             layers=self.layers,
         )
 

@@ -65,6 +65,7 @@ def expression_method(name: str, title: str, expression: Term) -> Method:
 
     def check(oracle: CamOracle) -> None:
         for layer, feature in features:
+            feature.require(oracle.subject.network)
             measured = oracle.measured.layer(layer)
             if feature.conditional:
                 measured[feature.name]

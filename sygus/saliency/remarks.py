@@ -36,6 +36,7 @@ def remarks(subjects: Sequence[Subject], activations: Sequence[Tensor]) -> tuple
     unmatched = dict.fromkeys(one.images.unmatched for one in subjects if one.images.unmatched)
     found = [f"the true classes are not used: {reason}" for reason in unmatched]
     found += accuracy(subjects)
+    found += regions(subjects)
     found += constant_logits(subjects)
     return (*found, *dead_layer(subjects, activations))
 
@@ -64,19 +65,31 @@ def accuracy(subjects: Sequence[Subject]) -> list[str]:
     return [f"{WARNING}{note}, which is no better than chance: {guess}; {advice}"]
 
 
+def regions(subjects: Sequence[Subject]) -> list[str]:
+    """On how many pictures a segmentation has no pixel of the class that is explained."""
+    network = subjects[0].network
+    if network.target.kind != "region":
+        return []
+    numbers = torch.cat([one.logits[:, 0] for one in subjects])
+    none = int((numbers == 0).sum())
+    where = f"'{network.name}' gives no pixel of {none} of {len(numbers)} pictures to '{network.target.name}'"
+    return [f"{where}, which leaves nothing to explain in them"] if none else []
+
+
 def constant_logits(subjects: Sequence[Subject]) -> list[str]:
     """A warning where no picture changes the logits, or the probability of what is explained."""
     logits = torch.cat([one.logits.float() for one in subjects])
-    probability = torch.cat([one.probability for one in subjects])
-    name, count = subjects[0].network.name, len(logits)
+    network, count = subjects[0].network, len(logits)
+    name = network.name
     if float((logits.amax(0) - logits.amin(0)).max()) <= _CONSTANT * float(logits.abs().max()):
         said = f"'{name}' gives all {count} pictures the same logits, so scores that ask it say nothing of a heat map"
-    elif bool((probability == probability[0]).all()):
-        said = (
-            f"'{name}' gives what is explained the same probability on all {count} pictures, {float(probability[0]):g}"
-        )
-    else:
+        return [f"{WARNING}{said}"]
+    if network.no_class:
         return []
+    probability = torch.cat([one.probability for one in subjects])
+    if not bool((probability == probability[0]).all()):
+        return []
+    said = f"'{name}' gives what is explained the same probability on all {count} pictures, {float(probability[0]):g}"
     return [f"{WARNING}{said}"]
 
 

@@ -15,7 +15,7 @@ import sygus
 from solvers.cam.job import JobOptions
 from solvers.cam.settings import Settings
 from sygus.app.cli import main
-from sygus.app.kinds import COUNT, METRIC, PLACE, PLACES, SECONDS, SWITCH, TEXT, WHOLE, Kind
+from sygus.app.kinds import COUNT, METRIC, PLACE, PLACES, SECONDS, SWITCH, TARGET, TEXT, WHOLE, Kind
 from sygus.app.options import BY_NAME, OPTIONS, SUBJECTS, Option, Side
 from sygus.app.ordinary import OrdinaryOptions
 from sygus.errors import OptionError
@@ -28,6 +28,7 @@ VALUES: dict[Kind, Any] = {
     PLACES: ["place"],
     SECONDS: 2.5,
     SWITCH: True,
+    TARGET: "label",
     TEXT: "word",
     WHOLE: 4,
 }

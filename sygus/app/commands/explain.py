@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
-from torch import Tensor
 
 from solvers.cam.settings import Settings
 from sygus.app.display import Display
@@ -21,8 +20,8 @@ from sygus.oracles.cam import CamOracle
 from sygus.oracles.expressions import read_expression
 from sygus.oracles.methods import applicable_methods, expression_method, find_methods
 from sygus.saliency.images.single import read_pictures
-from sygus.saliency.metrics import Subject
-from sygus.saliency.networks import Network, load_network, split_at
+from sygus.saliency.metrics import Evaluation, Subject, subject_of
+from sygus.saliency.networks import Target, load_network, read_target, split_at
 from sygus.saliency.progress import track
 from sygus.writing import make_folder, write_file
 
@@ -61,6 +60,7 @@ def run_explain(options: ExplainOptions) -> None:
         network=options.network or default.network,
         layer=options.layer,
         layers=options.layers,
+        target=default.target if options.target is None else _target(options.target),
         device=options.device or default.device,
     )
     style = Style(options.colours, options.alpha)
@@ -68,16 +68,13 @@ def run_explain(options: ExplainOptions) -> None:
     own = []
     if options.expression is not None:
         own.append(expression_method("expression", "expression", read_expression(options.expression)))
-    network = load_network(settings.network, settings.torch_device(), settings.layer).for_few(len(options.images))
+    network = load_network(settings.network, settings.torch_device(), settings.layer, settings.explained)
+    network = network.for_few(len(options.images))
     echo(f"note: {network.name}: {'; '.join(network.notes)}", err=True)
-    target = None if options.target is None else _class_of(network, options.target)
-    images = read_pictures(options.images, network.preprocessing)
-    probabilities = torch.softmax(network.logits(images.pictures).float(), 1)
-    predicted = probabilities.argmax(1)
-    targets = predicted if target is None else torch.full_like(predicted, target)
-    explained = probabilities.gather(1, targets[:, None])[:, 0]
-    _report(network, images.ids, probabilities, targets)
-    oracle = CamOracle(Subject(network, images, targets, explained), layers=split_at(network, settings.modules))
+    subject = subject_of(network, read_pictures(options.images, network.preprocessing))
+    images = subject.images
+    _report(subject)
+    oracle = CamOracle(subject, layers=split_at(network, settings.modules))
     rows = applicable_methods(options.methods, oracle, lambda text: echo(f"note: {text}", err=True)) + own
     with Display(Console(stderr=True)):
         evaluations = [row.evaluation(oracle) for row in track(rows, len(rows), "methods drawn")]
@@ -90,7 +87,7 @@ def run_explain(options: ExplainOptions) -> None:
             images.pictures,
             [row.title for row in rows],
             [evaluation.saliency for evaluation in evaluations],
-            [_captions(p, i, [e.masked_probability for e in evaluations]) for i, p in enumerate(explained.tolist())],
+            _captions(subject, evaluations),
             folder / FIGURE,
             style,
         )
@@ -110,13 +107,29 @@ def _file_name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_+.-]+", "_", Path(text).stem)
 
 
-def _captions(clean: float, row: int, masked: Sequence[Tensor]) -> list[str]:
-    """What masking does to the probability, under each map of a picture."""
-    return [f"p {clean:.2f} → {float(values[row]):.2f}" for values in masked]
+def _captions(subject: Subject, evaluations: Sequence[Evaluation]) -> list[list[str]]:
+    """What masking does to the probability, or to the number explained, under each map of each picture."""
+    if subject.network.no_class:
+        name, form, clean = "y", ".3g", subject.logits[:, 0]
+        masked = [subject.network.logits(one.masked)[:, 0] for one in evaluations]
+    else:
+        name, form, clean = "p", ".2f", subject.probability
+        masked = [one.masked_probability for one in evaluations]
+    return [
+        [f"{name} {value:{form}} → {float(values[row]):{form}}" for values in masked]
+        for row, value in enumerate(clean.tolist())
+    ]
 
 
-def _report(network: Network, names: Sequence[str], probabilities: Tensor, targets: Tensor) -> None:
-    for name, row, target in zip(names, probabilities, targets.tolist(), strict=True):
+def _report(subject: Subject) -> None:
+    """What the network makes of each picture: the class predicted and the one explained, or the number explained."""
+    network = subject.network
+    if network.no_class:
+        for name, value in zip(subject.images.ids, subject.logits[:, 0].tolist(), strict=True):
+            echo(f"{name}: {network.target.text} {value:.4g}")
+        return
+    probabilities = torch.softmax(subject.logits.float(), 1)
+    for name, row, target in zip(subject.images.ids, probabilities, subject.targets.tolist(), strict=True):
         best = int(row.argmax())
         line = f"{name}: {network.classes[best]} ({float(row[best]):.4f})"
         if target != best:
@@ -124,17 +137,9 @@ def _report(network: Network, names: Sequence[str], probabilities: Tensor, targe
         echo(line)
 
 
-def _class_of(network: Network, text: str) -> int:
-    """The number of a class, given by its name or number.
-
-    Raises:
-        OptionError: the network has no such class.
-    """
-    if text in network.classes:
-        return network.classes.index(text)
-    if text.isdecimal() and int(text) < len(network.classes):
-        return int(text)
-    shown = ", ".join(network.classes[:10]) + (", …" if len(network.classes) > 10 else "")
-    raise OptionError(
-        f"--target: '{network.name}' has no class '{text}'", f"give a number below {len(network.classes)}, or {shown}"
-    )
+def _target(text: str) -> Target:
+    """What is explained; a text that names nothing else is a class, by its name or number."""
+    try:
+        return read_target(text)
+    except OptionError:
+        return Target("logit", text)

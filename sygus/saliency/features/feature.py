@@ -78,6 +78,8 @@ class Feature:
         slow: whether measuring it costs a pass per channel or more.
         kept: whether it is worth keeping on disk.
         conditional: whether some networks do not have it; asking for it is then an OptionError.
+        of_class: whether it asks for the probability of a class, or for other classes, which there are not where a
+            number is explained that is of no class.
         order: smaller ones are listed first, and their random values are drawn first. A further feature comes last,
             so that those of the others stay as they are.
 
@@ -97,6 +99,7 @@ class Feature:
     slow: bool = False
     kept: bool = False
     conditional: bool = False
+    of_class: bool = False
     order: int = 100
 
     def __post_init__(self) -> None:
@@ -104,6 +107,15 @@ class Feature:
         if any(kinds) != all(kinds):
             how = "give measure and draw, or needs and derive"
             raise ValueError(f"the feature '{self.name}' is neither measured nor derived: {how}")
+
+    def require(self, network: Network) -> None:
+        """Check that a network has it, as far as what is explained decides that.
+
+        Raises:
+            OptionError: it asks for a class, and the number that is explained is of none.
+        """
+        if self.of_class:
+            network.require_class(f"the feature '{self.name}'")
 
 
 FEATURES: dict[str, Feature] = {}

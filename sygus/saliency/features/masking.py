@@ -129,6 +129,7 @@ register(
         draw=sparse,
         slow=True,
         kept=True,
+        of_class=True,
         order=87,
     ),
     Feature(

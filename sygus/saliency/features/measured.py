@@ -35,7 +35,8 @@ class Measurements(Mapping[str, Tensor]):
         layers: the classifier split at further layers, by their names.
 
     Raises:
-        OptionError: when a feature is asked for that the network does not have, such as ``classifier``.
+        OptionError: when a feature is asked for that the network does not have, such as ``classifier``, or that is of
+            a class where a number is explained that is of none.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Measurements(Mapping[str, Tensor]):
         return iter(FEATURES)
 
     def __getitem__(self, name: str) -> Tensor:
+        FEATURES[name].require(self.network)  # what is measured together may be known without meaning anything
         if name not in self._known:
             self._known |= self._found(name)
         return self._known[name]

@@ -27,6 +27,7 @@ register(
         domain="unit",
         measure=_measure,
         draw=_draw,
+        of_class=True,
         order=20,
     )
 )

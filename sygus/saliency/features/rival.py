@@ -41,6 +41,7 @@ register(
         "arXiv 2501.11309).",
         measure=_measure,
         draw=sparse,
+        of_class=True,
         order=84,
     )
 )

@@ -41,6 +41,7 @@ register(
         doc="The gradient of the logarithm of the class's probability with respect to the feature maps.",
         measure=_measure_gradient,
         draw=sparse,
+        of_class=True,
         order=81,
     ),
     Feature(
@@ -50,6 +51,7 @@ register(
         doc="The gradient of the class's probability with respect to the feature maps.",
         needs=("probability", "log-probability-gradient"),
         derive=torch.mul,
+        of_class=True,
         order=82,
     ),
     Feature(
@@ -60,6 +62,7 @@ register(
         "second-order term (Cai 2025).",
         measure=_measure_curvature,
         draw=sparse,
+        of_class=True,
         order=83,
     ),
 )

@@ -149,7 +149,7 @@ def _by_name(names: dict[int, str], classes: Sequence[str]) -> dict[int, int]:
     Raises:
         _Unmatched: a name is of no class or of several, or two are of one.
     """
-    found = {label: _found(name, classes) for label, name in names.items()}
+    found = {label: classes_named(name, classes) for label, name in names.items()}
     lists = f"the pictures': {_listed(names.values())}; the network's: {_listed(classes)}"
     several = [label for label, numbers in found.items() if len(numbers) > 1]
     if several:
@@ -167,8 +167,13 @@ def _by_name(names: dict[int, str], classes: Sequence[str]) -> dict[int, int]:
     return single
 
 
-def _found(name: str, classes: Sequence[str]) -> list[int]:
-    """The classes that a name may be of, by the first of the ways that finds any."""
+def classes_named(name: str, classes: Sequence[str]) -> list[int]:
+    """The numbers of the classes that a name may be of, by the first of the ways above that finds any.
+
+    Args:
+        name: of a class.
+        classes: the names of the network's classes, in their order.
+    """
     ways: tuple[Callable[[str], bool], ...] = (
         lambda theirs: theirs == name,
         lambda theirs: _key(theirs) == _key(name),

@@ -30,6 +30,8 @@ def _drawn(
 ) -> Tensor:
     """S from the mean scores of these masked pictures."""
     network, activation = measured.network, measured["activation"]
+    if score == "prob":
+        network.require_class(f"score=prob of {title}")
     (u,) = scores(
         network,
         measured.pictures,

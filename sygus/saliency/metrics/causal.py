@@ -42,6 +42,7 @@ _CURVE_OPTIONS = {"steps": whole(None, 1), "top": number(None, 0, 100)}
     low=0,
     high=1,
     passes=_curve_passes,
+    needs=("probability",),
     invariances=("monotone",),
     options=_CURVE_OPTIONS,
 )
@@ -62,6 +63,7 @@ def deletion(evaluation: Evaluation, *, steps: int | None, top: float | None) ->
     low=0,
     high=1,
     passes=_insertion_passes,
+    needs=("probability",),
     invariances=("monotone",),
     options=_CURVE_OPTIONS,
 )
@@ -76,7 +78,7 @@ def insertion(evaluation: Evaluation, *, steps: int | None, top: float | None) -
     )
 
 
-@metric("road", direction="max", low=-0.5, high=0.5, passes=18, invariances=("monotone",))
+@metric("road", direction="max", low=-0.5, high=0.5, passes=18, needs=("probability",), invariances=("monotone",))
 def road(evaluation: Evaluation) -> Tensor:
     """ROAD, the mean over {10, 20, …, 90} % of (LeRF - MoRF) / 2 (Rong et al. 2022).
 

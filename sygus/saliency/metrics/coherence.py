@@ -13,7 +13,7 @@ from sygus.saliency.metrics.evaluation import Change, Evaluation, Subject
 from sygus.saliency.metrics.metric import metric
 
 
-@metric("adcc", direction="max", low=0, high=1, passes=1, needs=("explain",))
+@metric("adcc", direction="max", low=0, high=1, passes=1, needs=("explain", "probability"))
 def adcc(evaluation: Evaluation) -> Tensor:
     """ADCC = 3 / (1/Coh + 1/(1 - Com) + 1/(1 - AD)), the harmonic mean of three wishes (Poppi et al. 2021).
 
@@ -23,7 +23,7 @@ def adcc(evaluation: Evaluation) -> Tensor:
     return _harmonic(evaluation, _coherency(evaluation), 1 - coverage(evaluation), 1 - drop(evaluation).double())
 
 
-@metric("arcc", direction="max", low=0, high=1, passes=19, needs=("explain",))
+@metric("arcc", direction="max", low=0, high=1, passes=19, needs=("explain", "probability"))
 def arcc(evaluation: Evaluation) -> Tensor:
     """ARCC, the harmonic mean of Coh, 1 - Com and min(max(2 ROAD, 0), 1) (Domeniconi et al. 2026, arXiv 2605.14641).
 
@@ -55,7 +55,7 @@ def coverage(evaluation: Evaluation) -> Tensor:
     return evaluation.saliency.double().mean((-2, -1))
 
 
-@metric("contrast", direction="max", low=0, high=1, needs=("explain",))
+@metric("contrast", direction="max", low=0, high=1, needs=("explain", "probability"))
 def contrast(evaluation: Evaluation) -> Tensor:
     """Mean |S_c - S_d| over the pixels, d the most probable other class: 0 where the map does not ask for which class.
 
@@ -70,7 +70,7 @@ def _of_the_next_class(subject: Subject) -> Subject:
     logits = subject.logits.float()
     targets = logits.scatter(1, subject.targets[:, None], -torch.inf).argmax(1)
     probability = torch.softmax(logits, 1).gather(1, targets[:, None])[:, 0]
-    return replace(subject, targets=targets, probability=probability)
+    return replace(subject, targets=targets, known_probability=probability)
 
 
 @metric("sparseness", direction="max", low=0, high=1, invariances=("gain", "mirror"))

@@ -10,7 +10,7 @@ from sygus.saliency.metrics.metric import metric
 from sygus.saliency.options import reference
 
 
-@metric("average-drop", direction="min", unit="%", low=0, high=100, passes=1)
+@metric("average-drop", direction="min", unit="%", low=0, high=100, passes=1, needs=("probability",))
 def average_drop(evaluation: Evaluation) -> Tensor:
     """AD% = 100 · mean [p - o]₊ / p, the relative loss of confidence (Chattopadhay et al. 2018, section 4.1)."""
     return 100 * drop(evaluation)
@@ -22,13 +22,13 @@ def drop(evaluation: Evaluation) -> Tensor:
     return torch.where(p > 0, (p - o).relu() / torch.where(p > 0, p, 1), 0)
 
 
-@metric("average-increase", direction="max", unit="%", low=0, high=100, passes=1)
+@metric("average-increase", direction="max", unit="%", low=0, high=100, passes=1, needs=("probability",))
 def average_increase(evaluation: Evaluation) -> Tensor:
     """AI% = 100 · mean 1[p < o], the share of pictures that gain confidence (Chattopadhay et al. 2018, section 4.1)."""
     return 100 * (evaluation.probability < evaluation.masked_probability)
 
 
-@metric("average-gain", direction="max", unit="%", low=0, high=100, passes=1)
+@metric("average-gain", direction="max", unit="%", low=0, high=100, passes=1, needs=("probability",))
 def average_gain(evaluation: Evaluation) -> Tensor:
     """AG% = 100 · mean [o - p]₊ / (1 - p), the relative gain; 0 where p = 1 (Zhang et al. 2024, Opti-CAM)."""
     p, o = evaluation.probability, evaluation.masked_probability
@@ -42,7 +42,7 @@ def average_gain(evaluation: Evaluation) -> Tensor:
     low=0,
     high=100,
     passes=1,
-    needs=("refer",),
+    needs=("refer", "probability"),
     options={"against": reference("gradcam")},
 )
 def win(evaluation: Evaluation, *, against: str) -> Tensor:
@@ -61,7 +61,7 @@ def win(evaluation: Evaluation, *, against: str) -> Tensor:
     low=0,
     high=100,
     passes=1,
-    needs=("refer",),
+    needs=("refer", "probability"),
     options={"against": reference("gradcam")},
 )
 def tie(evaluation: Evaluation, *, against: str) -> Tensor:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from sygus.errors import OptionError
-from sygus.saliency.images import Box, ImageSet
+from sygus.saliency.images import NO_CLASS, Box, ImageSet
 from sygus.saliency.images.labelling import labelled
-from sygus.saliency.networks import Network
+from sygus.saliency.networks import Network, Target, class_number, read_target
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,15 +22,15 @@ class Subject:
     Attributes:
         network: the classifier f.
         images: the pictures x.
-        targets: (N,) the class c explained in each.
-        probability: (N,) p = softmax(f(x))_c of the clean pictures.
+        targets: (N,) the class c explained in each; 0 where a number is explained that is of no class.
+        known_probability: (N,) of the targets for the clean pictures, where it is known already.
         known_logits: (N, classes) of the clean pictures, where they are known already.
     """
 
     network: Network
     images: ImageSet
     targets: Tensor
-    probability: Tensor
+    known_probability: Tensor | None = None
     known_logits: Tensor | None = None
 
     @cached_property
@@ -43,6 +42,17 @@ class Subject:
     def logits(self) -> Tensor:
         """The network's logits of the clean pictures, (N, classes)."""
         return self.network.logits(self.pictures) if self.known_logits is None else self.known_logits
+
+    @cached_property
+    def probability(self) -> Tensor:
+        """P = softmax(f(x))_c of the clean pictures, (N,).
+
+        Raises:
+            OptionError: what is explained is no class.
+        """
+        if self.known_probability is not None:
+            return self.known_probability
+        return self.network.probabilities(self.pictures, self.targets)
 
     @property
     def predicted(self) -> Tensor:
@@ -94,8 +104,7 @@ class Subject:
             boxes=tuple(images.boxes[row] for row in rows),
             ids=tuple(images.ids[row] for row in rows),
         )
-        found = self.network.probabilities(pictures, targets) if probability is None else probability
-        return Subject(self.network, changed, targets, found)
+        return Subject(self.network, changed, targets, probability)
 
 
 def _around(mask: Tensor | None) -> tuple[Box, ...]:
@@ -192,18 +201,50 @@ class Evaluation:
         return self.explain(change, torch.arange(len(self.index), device=self.index.device))
 
 
-def subject_of(network: Network, images: ImageSet, target: Literal["predicted", "label"] = "predicted") -> Subject:
-    """The network's view of the pictures; the class explained is what it predicts, or the true label.
+def subject_of(network: Network, images: ImageSet, target: Target | str | None = None) -> Subject:
+    """The network's view of the pictures.
 
     Labels become classes of the network, see :mod:`sygus.saliency.images.labelling`.
 
+    Args:
+        network: made for what is explained.
+        images: the pictures.
+        target: the class explained, of a network that gives classes; None: the network's own target.
+
     Raises:
-        OptionError: the pictures do not fit the network, or true labels are explained and are not its classes.
+        OptionError: the pictures do not fit the network, or true labels are explained and are not its classes, or it
+            has no such class.
     """
     if tuple(images.pictures.shape[-2:]) != network.size:
         height, width = network.size
         raise OptionError(f"--images: the pictures of {images.name} have the wrong size", f"make them {height}x{width}")
+    chosen = network.target if target is None else read_target(target)
+    if not chosen.is_class or not network.target.is_class:
+        return _of_a_number(network, images, chosen)
     images, logits = labelled(images, network.classes, network.name), network.logits(images.pictures)
-    targets = logits.argmax(1) if target == "predicted" else images.labels_for(logits.shape[1]).to(logits.device)
+    match chosen.kind:
+        case "predicted":
+            targets = logits.argmax(1)
+        case "label":
+            targets = images.labels_for(logits.shape[1]).to(logits.device)
+        case _:
+            targets = torch.full((len(logits),), class_number(chosen.name, network.classes, network.name))
+            targets = targets.to(logits.device)
     probability = torch.softmax(logits.float(), 1).gather(1, targets[:, None])[:, 0]
     return Subject(network, images, targets, probability, logits)
+
+
+def _of_a_number(network: Network, images: ImageSet, target: Target) -> Subject:
+    """The view of a network of which a number is explained, so that no label is a class of it."""
+    if target != network.target:
+        raise OptionError(
+            f"--target: '{network.name}' was made for '{network.target.text}', not for '{target.text}'",
+            "give load_network or make_network the target",
+        )
+    logits = network.logits(images.pictures)
+    if bool((images.labels != NO_CLASS).any()):
+        reason = f"'{network.name}' gives no classes where '{target.text}' is explained"
+        nothing = torch.full_like(images.labels, NO_CLASS)
+        images = replace(images, labels=nothing, classes=(), numbers=(), unmatched=reason)
+    targets = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
+    return Subject(network, images, targets, known_logits=logits)

@@ -142,7 +142,14 @@ LEAST_AREA = 0.05
 LEAST_PROBABILITY = 1e-12
 
 
-@metric("saliency-metric", direction="min", low=math.log(LEAST_AREA), passes=1, invariances=("gain",))
+@metric(
+    "saliency-metric",
+    direction="min",
+    low=math.log(LEAST_AREA),
+    passes=1,
+    needs=("probability",),
+    invariances=("gain",),
+)
 def saliency_metric(evaluation: Evaluation) -> Tensor:
     """SM = ln max(0.05, |B_p| / (HW)) - ln p_crop (Dabkowski & Gal 2017).
 

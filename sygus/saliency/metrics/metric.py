@@ -21,8 +21,9 @@ from sygus.saliency.networks.fingerprint import code_fingerprint
 from sygus.saliency.options import Options, Value, called, read_options
 
 Direction = Literal["min", "max"]
-Need = Literal["region", "labels", "explain", "refer"]
-"""Ground truth masks or boxes; true labels; explaining again; another expression to compare with."""
+Need = Literal["region", "labels", "explain", "refer", "probability"]
+"""Ground truth masks or boxes; true labels; explaining again; another expression to compare with; the probability of a
+class, which there is not where a number is explained that is of no class."""
 
 Invariance = Literal["gain", "monotone", "mirror"]
 """What may happen to every map without changing its score: S ↦ aS with a in (0, 1]; any strictly increasing S ↦ φ(S);
@@ -110,6 +111,8 @@ class Metric:
 
     def lacking(self, subject: Subject) -> str:
         """What a subject lacks for this metric, in words; "" where it can be computed."""
+        if "probability" in self.needs and subject.network.no_class:
+            return f"needs {subject.network.no_class}"
         if "region" in self.needs and subject.unlocated:
             lacking = f"{subject.unlocated} of {len(subject.images)} pictures of {subject.images.name}"
             return f"needs a mask or boxes, which {lacking} lack"

@@ -133,10 +133,7 @@ def model_randomization(evaluation: Evaluation, *, seed: int) -> Tensor:
 
 def _randomized(seed: int) -> Change:
     def apply(subject: Subject) -> Subject:
-        network = randomized(subject.network, seed)
-        return Subject(
-            network, subject.images, subject.targets, network.probabilities(subject.pictures, subject.targets)
-        )
+        return Subject(randomized(subject.network, seed), subject.images, subject.targets)
 
     return Change(f"randomized {seed}", apply)
 

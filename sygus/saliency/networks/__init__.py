@@ -13,12 +13,24 @@ from sygus.saliency.networks.families import NETWORKS, load_classifier
 from sygus.saliency.networks.memory import keep_freed_memory
 from sygus.saliency.networks.network import Network, make_network
 from sygus.saliency.networks.repeatable import compute_repeatably
+from sygus.saliency.networks.target import PREDICTED, Target, class_number, read_target
 from sygus.saliency.networks.together import read_layers, split_at
 
-__all__ = ["NETWORKS", "Classifier", "Network", "load_network", "make_network", "read_layers", "split_at"]
+__all__ = [
+    "NETWORKS",
+    "Classifier",
+    "Network",
+    "Target",
+    "class_number",
+    "load_network",
+    "make_network",
+    "read_layers",
+    "read_target",
+    "split_at",
+]
 
 
-def load_network(name: str, device: torch.device, layer: str | None = None) -> Network:
+def load_network(name: str, device: torch.device, layer: str | None = None, target: Target = PREDICTED) -> Network:
     """The network of this name, split at ``layer``; from now on the process keeps the memory that it frees.
 
     On CUDA it also computes repeatably from now on, see :mod:`sygus.saliency.networks.repeatable`.
@@ -28,12 +40,14 @@ def load_network(name: str, device: torch.device, layer: str | None = None) -> N
         device: where to compute.
         layer: a module by its dotted name, for tokens perhaps with their grid as ``encoder.norm:14x14+1``; None: the
             last convolutional feature map, for transformers the last normalisation before attention that matters.
+        target: what is explained.
 
     Raises:
-        OptionError: unknown network or layer, or a package is missing; the message says how to install it.
+        OptionError: unknown network or layer, or a package is missing; the message says how to install it. Or the
+            network gives nothing that the target could be made of.
     """
     keep_freed_memory()
     compute_repeatably(device)
-    classifier = load_classifier(name)
+    classifier, target = load_classifier(name), target.loaded()
     with blamed(f"--network: '{name}' fails while it is tried and split", ALWAYS):
-        return make_network(classifier, name, device, layer)
+        return make_network(classifier, name, device, layer, target=target)

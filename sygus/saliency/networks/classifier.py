@@ -170,16 +170,22 @@ MODEL = "model"
 """The name of the user's model inside a pipeline; layers are named relative to it."""
 
 
-def pipeline(classifier: Classifier, model: nn.Module, device: torch.device) -> nn.Sequential:
-    """From pixel space to float32 logits: normalise, cast, the model, pick; steps that do nothing are left out.
+def pipeline(
+    classifier: Classifier, model: nn.Module, device: torch.device, *, raw: bool = False
+) -> tuple[nn.Sequential, Any]:
+    """From pixel space to float32 outputs: normalise, cast, the model, pick; steps that do nothing are left out.
 
     Args:
         classifier: describes the model.
         model: a copy of its model, in evaluation mode and frozen.
         device: where it computes.
+        raw: whether the outputs may be anything that the model returns, where ``output`` picks nothing.
+
+    Returns:
+        The pipeline, and what it gives for :data:`TRIAL` pictures.
 
     Raises:
-        OptionError: what the model returns is no batch of logits.
+        OptionError: the model fails, or returns no tensor.
     """
     steps: dict[str, nn.Module] = {}
     tensors = [*model.parameters(), *model.buffers()]
@@ -194,19 +200,15 @@ def pipeline(classifier: Classifier, model: nn.Module, device: torch.device) -> 
         built.add_module(name, step)
     built.to(device).eval().requires_grad_(False)
     returned = _run(built, classifier.preprocessing.size, device)
-    if classifier.output is not None or not isinstance(returned, Tensor) or returned.dtype != torch.float32:
+    plain = isinstance(returned, Tensor) and returned.dtype == torch.float32
+    if classifier.output is not None or not (plain or (raw and not isinstance(returned, Tensor))):
         built.add_module("logits", PickLogits(classifier.output or named_logits).eval())
         returned = built.get_submodule("logits")(returned)
-    if returned.ndim != 2 or returned.shape[0] != _BATCH or returned.shape[1] < 2:
-        raise OptionError(
-            f"--network: for {_BATCH} pictures the model gives numbers of shape {tuple(returned.shape)}, not "
-            f"({_BATCH}, classes)",
-            "describe it with output=, a function that picks the logits from what the model returns",
-        )
-    return built
+    return built, returned
 
 
-_BATCH = 2
+TRIAL = 2
+"""Pictures that a model is tried with."""
 
 
 def probe_pictures(count: int, size: tuple[int, int], seed: int = 0) -> Tensor:
@@ -218,7 +220,7 @@ def probe_pictures(count: int, size: tuple[int, int], seed: int = 0) -> Tensor:
 
 
 def _run(module: nn.Module, size: tuple[int, int], device: torch.device) -> Any:
-    pictures = probe_pictures(_BATCH, size).to(device)
+    pictures = probe_pictures(TRIAL, size).to(device)
     try:
         with torch.no_grad():
             return module(pictures)
@@ -226,7 +228,7 @@ def _run(module: nn.Module, size: tuple[int, int], device: torch.device) -> Any:
         if is_out_of_memory(error):
             raise
         raise OptionError(
-            f"--network: the model fails on {_BATCH} pictures of {size[0]}x{size[1]}: "
+            f"--network: the model fails on {TRIAL} pictures of {size[0]}x{size[1]}: "
             f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}",
             "register every tensor that the model holds as a parameter or a buffer, so that it moves with it"
             if any(sign in str(error) for sign in _OF_DEVICES)

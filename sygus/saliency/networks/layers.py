@@ -91,7 +91,9 @@ def observe(pipeline: nn.Module, pictures: Tensor, wanted: Callable[[nn.Module],
     return calls, logits
 
 
-def find_layer(pipeline: nn.Module, pictures: Tensor, name: str | None, grid: Grid) -> Layer:
+def find_layer(
+    pipeline: nn.Module, pictures: Tensor, name: str | None, grid: Grid, segments: int | None = None
+) -> Layer:
     """The layer of this name, or the one found.
 
     Found is the later of two. The last feature maps of more than one pixel that are not merely pooled: a network whose
@@ -104,6 +106,8 @@ def find_layer(pipeline: nn.Module, pictures: Tensor, name: str | None, grid: Gr
         pictures: for the trial run.
         name: of a module inside the model, perhaps with a grid as ``encoder.norm:14x14+1``.
         grid: of the tokens, where it is known.
+        segments: of a segmentation the number of classes; the convolution to that many maps, and what follows it, is
+            not what is found.
 
     Raises:
         OptionError: no such layer, or none is found.
@@ -112,11 +116,19 @@ def find_layer(pipeline: nn.Module, pictures: Tensor, name: str | None, grid: Gr
         return _named(pipeline, pictures, name, grid)
     with torch.no_grad():
         calls, _ = observe(pipeline, pictures, lambda _: True)
-    inside = [call for call in calls if call.path.startswith(f"{MODEL}.")]
+    inside = _before_classes([call for call in calls if call.path.startswith(f"{MODEL}.")], segments)
     found = _later(inside, _tokens(pipeline, pictures, inside, grid), _last_maps(inside, pictures, grid))
     if found is None:
         raise OptionError("--layer: no layer of the network gives feature maps", "name the layer to explain")
     return _layer(found, calls, len(pictures), grid)
+
+
+def _before_classes(calls: list[Call], segments: int | None) -> list[Call]:
+    """The runs before the last convolution to so many maps, which are those of the classes; all where there is none."""
+    last = [
+        i for i, call in enumerate(calls) if isinstance(call.module, _CONVOLUTIONS) and call.output.shape[1] == segments
+    ]
+    return calls[: last[-1]] if last else calls
 
 
 def _layer(call: Call, calls: list[Call], batch: int, grid: Grid) -> Layer:

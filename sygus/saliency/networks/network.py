@@ -20,10 +20,12 @@ from sygus.saliency.networks.chunks import Chunk, chunk_for, enough
 from sygus.saliency.networks.classifier import Classifier, pipeline, probe_pictures
 from sygus.saliency.networks.fingerprint import fingerprint
 from sygus.saliency.networks.folding import folded
+from sygus.saliency.networks.heads import with_head
 from sygus.saliency.networks.hooking import hooked_activations
 from sygus.saliency.networks.layers import Layer, find_layer
 from sygus.saliency.networks.nonnegative import is_nonnegative
 from sygus.saliency.networks.split import SplitKind, split
+from sygus.saliency.networks.target import PREDICTED, Target
 
 Result = TypeVar("Result")
 
@@ -71,7 +73,7 @@ class Network:
         trunk: pictures (B, 3, H, W) in [0, 1] to the activation (B, K, h, w), without gradients.
         tail: activation to logits (B, classes); it may change its argument in place.
         preprocessing: what it expects of the geometry of pictures, masks and boxes.
-        classes: the names of the classes.
+        classes: the names of the classes; of a number that is explained in their place its name alone.
         nonnegative: whether the activation is nonnegative by construction.
         fingerprint: what tells it from all others, see :mod:`sygus.saliency.networks.fingerprint`.
         device: where it computes.
@@ -85,6 +87,7 @@ class Network:
         classifier: what was split, where it may be split again.
         unknown: what of it the fingerprint cannot tell, in words; where there is any, the fingerprint is of this one
             loading alone, and no other run shares its scores and features.
+        target: what is explained. Where that is no class, the logits are the numbers explained, (n, 1).
     """
 
     name: str
@@ -104,6 +107,27 @@ class Network:
     notes: tuple[str, ...] = ()
     classifier: Classifier | None = None
     unknown: tuple[str, ...] = ()
+    target: Target = PREDICTED
+
+    @property
+    def no_class(self) -> str:
+        """Why there is no probability of a class, in words; "" where there is one."""
+        if self.target.is_class:
+            return ""
+        return f"the probability of a class, which '{self.name}' does not give where '{self.target.text}' is explained"
+
+    def require_class(self, what: str) -> None:
+        """Check that what is explained is a class.
+
+        Args:
+            what: needs it, for the message.
+
+        Raises:
+            OptionError: it is another number.
+        """
+        if self.no_class:
+            hint = "explain a class: --target predicted, label or logit C"
+            raise OptionError(f"{what} needs {self.no_class}", hint)
 
     def at(self, layer: str) -> Network:
         """The same classifier split at another layer; both share the size of passes.
@@ -115,7 +139,7 @@ class Network:
             return self
         if self.classifier is None:
             raise OptionError(f"--layer: '{self.name}' was split by hand and has no layer but '{self.layer}'")
-        return make_network(self.classifier, self.name, self.device, layer, self.chunk)
+        return make_network(self.classifier, self.name, self.device, layer, self.chunk, self.target)
 
     def for_few(self, count: int) -> Network:
         """The same network for so many pictures: its passes are no larger, since they are filled up to their size.
@@ -151,7 +175,11 @@ class Network:
         return self._without_gradients(self._fast, pictures)
 
     def probabilities(self, pictures: Tensor, targets: Tensor) -> Tensor:
-        """softmax(f(x))_c for each picture (N, 3, H, W) and its target class (N,)."""
+        """softmax(f(x))_c for each picture (N, 3, H, W) and its target class (N,).
+
+        Raises:
+            OptionError: what is explained is no class.
+        """
         return self._of_target(self.logits(pictures), targets)
 
     def logits_of(self, make: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
@@ -178,6 +206,9 @@ class Network:
 
         Returns:
             (n,) float32.
+
+        Raises:
+            OptionError: what is explained is no class.
         """
         pictures = pictures.to(self.device).contiguous(memory_format=torch.channels_last)
         logits = self.logits_of(lambda rows, masks: pictures[rows].mul_(masks[:, None]), index, masks)
@@ -249,8 +280,8 @@ class Network:
             torch.cuda.empty_cache()
             self.chunk.halve()
 
-    @staticmethod
-    def _of_target(logits: Tensor, targets: Tensor) -> Tensor:
+    def _of_target(self, logits: Tensor, targets: Tensor) -> Tensor:
+        self.require_class("what is asked")
         return torch.softmax(logits.float(), 1).gather(1, targets.to(logits.device)[:, None])[:, 0]
 
     @property
@@ -349,7 +380,12 @@ def _along(gradient: Tensor, leaf: Tensor) -> Tensor:
 
 
 def make_network(
-    classifier: Classifier, name: str, device: torch.device, layer: str | None = None, chunk: Chunk | None = None
+    classifier: Classifier,
+    name: str,
+    device: torch.device,
+    layer: str | None = None,
+    chunk: Chunk | None = None,
+    target: Target = PREDICTED,
 ) -> Network:
     """Split a classifier at a layer, fold it, and choose its chunk.
 
@@ -362,16 +398,22 @@ def make_network(
         device: where to compute.
         layer: which layer; None: the classifier's, else the one that is found.
         chunk: how many pictures pass at once; None: by :func:`chunk_for`.
+        target: what is explained.
 
     Raises:
-        OptionError: the model cannot be run or copied, or the layer cannot be explained.
+        OptionError: the model cannot be run or copied, the layer cannot be explained, or the network gives nothing
+            that the target could be made of.
     """
+    target = target.loaded()
     model = _usable(classifier.model)
     model = model if classifier.owned else _copied(model)
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    whole, size = pipeline(classifier, model, device), classifier.preprocessing.size
+    size = classifier.preprocessing.size
+    outputs, returned = pipeline(classifier, model, device, raw=target.kind == "function")
+    whole, names = with_head(outputs, returned, target, classifier.classes, name)
+    segments = returned.shape[1] if target.kind == "region" else None
     grid = classifier.grid if isinstance(classifier.grid, tuple | str) else None
-    found = find_layer(whole, probe_pictures(2, size).to(device), layer or classifier.layer, grid)
+    found = find_layer(whole, probe_pictures(2, size).to(device), layer or classifier.layer, grid, segments)
     halves = split(whole, found, size, device)
     fast = folded(whole, _laid_out(probe_pictures(_FOLD_CHECK, size).to(device)))
     stated = f"{found.path}/{found.calls}/{found.view}/{classifier.preprocessing}"
@@ -383,7 +425,7 @@ def make_network(
         trunk=halves.trunk,
         tail=halves.tail,
         preprocessing=classifier.preprocessing,
-        classes=_class_names(classifier, identity.outputs),
+        classes=names,
         nonnegative=found.view.kind == "maps" and is_nonnegative(whole.get_submodule(found.path)),
         fingerprint=identity.text,
         device=device,
@@ -400,6 +442,7 @@ def make_network(
         ),
         classifier=replace(classifier, model=model, owned=True),
         unknown=identity.unknown,
+        target=target,
     )
 
 
@@ -445,11 +488,3 @@ def _laid_out(pictures: Tensor) -> Tensor:
 def _timed_pass(module: nn.Module, count: int, size: tuple[int, int], device: torch.device) -> None:
     with torch.no_grad():
         module(_laid_out(torch.full((count, 3, *size), 0.5, device=device)))
-
-
-def _class_names(classifier: Classifier, count: int) -> tuple[str, ...]:
-    if not classifier.classes:
-        return tuple(f"class {index}" for index in range(count))
-    if len(classifier.classes) != count:
-        raise OptionError(f"--network: {len(classifier.classes)} classes are named, the model gives {count} logits")
-    return tuple(classifier.classes)

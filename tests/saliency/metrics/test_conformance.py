@@ -9,13 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from number_networks import located, number_network
 from solvers.cam.settings import Settings
 from solvers.cam.subjects import load_subjects
 from sygus.errors import OptionError
 from sygus.oracles.cam import CamOracle, Saliency, saliency_of
 from sygus.oracles.expressions import read_expression
 from sygus.oracles.methods import find_methods
-from sygus.saliency.metrics import METRICS, Metric, Subject, find_metric
+from sygus.saliency.metrics import METRICS, Metric, Subject, find_metric, subject_of
 
 PICTURES = 6
 
@@ -234,3 +235,30 @@ def test_fake_cam_changes_almost_nothing(oracle: CamOracle, gradcam: Tensor) -> 
     fake[:, 0, 0] = 0
     for name in ("average-drop", "average-gain"):
         assert score(oracle, find_metric(name), fake).mean() < 2
+
+
+@pytest.fixture(scope="module")
+def of_a_number() -> CamOracle:
+    """Pictures of which a network gives one number and no class."""
+    return CamOracle(subject_of(number_network(), located()), {"gradcam": saliency_of(GRADCAM)})
+
+
+@pytest.mark.parametrize("metric", ALL)
+def test_a_metric_that_reads_a_probability_declares_it(metric: Metric, of_a_number: CamOracle) -> None:
+    """On one number a picture a metric is refused, or scores without asking for the probability of a class."""
+    subject, maps = of_a_number.subject, saliency_of(GRADCAM)(of_a_number)
+    refused = {"probability": "needs the probability of a class, which 'toy' does not give", "labels": "the true class"}
+    reasons = [reason for need, reason in refused.items() if need in metric.needs]
+    if not reasons:
+        scores = score(of_a_number, metric, maps, saliency_of(GRADCAM))
+        assert np.isfinite(scores).all()
+        assert metric.lacking(subject) == ""
+        return
+    with pytest.raises(OptionError, match=reasons[0]) as caught:
+        score(of_a_number, metric, maps)
+    assert "metrics that can be computed: coverage, " in caught.value.hint
+    assert "average-drop" not in caught.value.hint
+    if "probability" in metric.needs and metric.family != "contrast":  # which asks for a second class
+        evaluation = of_a_number.evaluation(maps, torch.arange(len(maps)), saliency_of(GRADCAM))
+        with pytest.raises(OptionError, match="the probability of a class, which 'toy' does not give"):
+            metric.score(evaluation)

@@ -46,7 +46,7 @@ def test_confidence() -> None:
     assert score("average-increase", half) == 0
     # Red that speaks against the class: hiding half of it raises p from 1/4 to σ(-ln(3)/2), target "red" by label.
     subject = red_subject(torch.full((SIZE, SIZE), -math.log(3) / PIXELS))
-    against = replace(subject, targets=torch.tensor([0]), probability=torch.tensor([0.25]))
+    against = replace(subject, targets=torch.tensor([0]), known_probability=torch.tensor([0.25]))
     gain = evaluated(HALF, against)
     assert score("average-drop", gain) == 0
     assert score("average-gain", gain) == pytest.approx(100 * (shown(-0.5) - 0.25) / 0.75, abs=1e-4)
@@ -61,7 +61,7 @@ def test_a_map_of_ones_changes_nothing() -> None:
 def test_certainty_and_impossibility_do_not_divide_by_zero() -> None:
     subject = red_subject()
     for probability in (0.0, 1.0):
-        certain = replace(subject, probability=torch.tensor([probability]))
+        certain = replace(subject, known_probability=torch.tensor([probability]))
         for name in ("average-drop", "average-gain", "average-increase"):
             assert math.isfinite(score(name, evaluated(HALF, certain)))
 

@@ -447,14 +447,14 @@ class Holding(nn.Module):
 
 def test_what_is_put_before_a_model_without_tensors_moves_too() -> None:
     classifier = Classifier(nn.Flatten(), Preprocessing.square(SIDE), mean=(0.5, 0.5, 0.5))
-    built = pipeline(classifier, classifier.model, META)
+    built, _ = pipeline(classifier, classifier.model, META)
     assert [tensor.device for tensor in built.buffers()] == [META, META]
 
 
 def test_a_tensor_that_does_not_move_with_the_model_is_explained() -> None:
     shift = torch.ones(3, 1, 1)
     held = Classifier(Holding(shift, registered=True), Preprocessing.square(SIDE))
-    assert pipeline(held, held.model, META)(torch.empty(4, 3, SIDE, SIDE, device=META)).shape == (4, 3)
+    assert pipeline(held, held.model, META)[0](torch.empty(4, 3, SIDE, SIDE, device=META)).shape == (4, 3)
     loose = Classifier(Holding(shift, registered=False), Preprocessing.square(SIDE))
     with pytest.raises(OptionError, match=r"device.*register every tensor that the model holds"):
         pipeline(loose, loose.model, META)

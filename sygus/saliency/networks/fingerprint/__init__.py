@@ -35,12 +35,10 @@ class Fingerprint:
     Attributes:
         text: 16 hexadecimal digits; with a suffix of this one loading where something is unknown.
         unknown: what cannot be told of the network, in words.
-        outputs: how many logits a network gives.
     """
 
     text: str
     unknown: tuple[str, ...]
-    outputs: int
 
 
 def fingerprint(pipeline: nn.Module, halves: SplitNetwork, stated: str, size: tuple[int, int]) -> Fingerprint:
@@ -67,7 +65,7 @@ def fingerprint(pipeline: nn.Module, halves: SplitNetwork, stated: str, size: tu
     unknown = list(inventory.unknown)
     if not halves.repeats:
         unknown.append("the last bits of its logits are others each time")
-    return _marked(digest.hexdigest(), tuple(unknown), logits.shape[1])
+    return _marked(digest.hexdigest(), tuple(unknown))
 
 
 def code_fingerprint(function: Callable[..., object], where: str) -> Fingerprint:
@@ -82,9 +80,9 @@ def code_fingerprint(function: Callable[..., object], where: str) -> Fingerprint
     return _marked(inventory.finish(), tuple(inventory.unknown))
 
 
-def _marked(digest: str, unknown: tuple[str, ...], outputs: int = 0) -> Fingerprint:
+def _marked(digest: str, unknown: tuple[str, ...]) -> Fingerprint:
     text = f"{digest[:16]}-once-{secrets.token_hex(4)}" if unknown else digest[:16]
-    return Fingerprint(text, unknown, outputs)
+    return Fingerprint(text, unknown)
 
 
 def _pictures(size: tuple[int, int]) -> Tensor:
