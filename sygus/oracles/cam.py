@@ -27,7 +27,7 @@ from sygus.saliency.metrics import Change, Evaluation, Metric, Subject
 
 Scores = NDArray[np.float32]
 
-SORTS: Mapping[str, Sort] = {"map": MAP, "weight": WEIGHT, "image": REAL}
+SORTS: Mapping[str, Sort] = {"map": MAP, "weight": WEIGHT, "heatmap": HEATMAP, "image": REAL}
 """The sort of a feature, by its rank."""
 
 PROBE_SHAPE = (8, 3, 5, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -74,6 +74,7 @@ class Network:
         deviation: what its normalisation divides each colour by; a unit of noise on pictures.
         needs_pictures: whether the logits depend on the pictures by a way around the layer (a skip connection, a class
             token); the tail then takes them as its second argument.
+        prefix: tokens before those of the grid, where the layer gives tokens.
         split: how trunk and tail were made.
         chunk: how many pictures pass at once.
         whole: the unsplit network; used as long as trunk and tail are those it was made with.
@@ -94,6 +95,7 @@ class Network:
     device: torch.device
     deviation: tuple[float, ...] = (0.25, 0.25, 0.25)
     needs_pictures: bool = False
+    prefix: int = 0
     split: SplitKind = "fx"
     chunk: Chunk = field(default_factory=Chunk)
     whole: Whole | None = None
@@ -209,6 +211,22 @@ class Network:
         """The target logit y (N,) and ∂y/∂x (N, 3, H, W), through the whole network."""
         return self._differentiated(self.classify, pictures, targets)
 
+    def in_passes(self, function: Callable[..., Sequence[Tensor]], *inputs: Tensor) -> list[Tensor]:
+        """What a function gives of all rows of the inputs, float32, joined from passes of one size.
+
+        Args:
+            function: from as many rows of each input as pass at once to several results of as many rows.
+            inputs: (n, …) each.
+        """
+
+        def run() -> list[Tensor]:
+            passed = [
+                [one.detach().float() for one in self._passed(function, *chunk)] for chunk in self._chunks(*inputs)
+            ]
+            return [torch.cat(pieces) for pieces in zip(*passed, strict=True)]
+
+        return [one[: len(inputs[0])] for one in self.fitting(run)]
+
     def classify(self, pictures: Tensor) -> Tensor:
         """The logits (B, classes) of one batch, exactly and as one differentiable function of the pictures."""
         whole = self._own_whole
@@ -297,7 +315,7 @@ class Network:
         scores, gradients = self.fitting(run)
         return scores[: len(inputs)], gradients[: len(inputs)]
 
-    def _passed(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+    def _passed(self, function: Callable[..., Result], *inputs: Tensor) -> Result:
         with blamed(f"--network: '{self.name}' fails on a pass of {len(inputs[0])} pictures", ALWAYS):
             return function(*inputs)
 
@@ -367,6 +385,7 @@ def make_network(
         device=device,
         deviation=classifier.deviation,
         needs_pictures=halves.needs_pictures,
+        prefix=found.view.prefix,
         split=halves.kind,
         chunk=chunk,
         whole=Whole(halves.trunk, halves.tail, whole, fast.module),
