@@ -304,6 +304,14 @@ def test_methods_and_expressions_draw_the_features() -> None:
     torch.testing.assert_close(heat.maps, whole.relu())
 
 
+@pytest.mark.parametrize("name", ["legrad", "rollout"])
+def test_a_batch_is_its_pictures(name: str) -> None:
+    oracle = oracle_of(tokens_of("torch's module"))
+    alone = CamOracle(oracle.subject.showing(oracle.subject.images.pictures[1:2], torch.tensor([1])), lasting=False)
+    together = methods()[name].saliency(oracle)
+    torch.testing.assert_close(methods()[name].saliency(alone)[0], together[1], atol=1e-6, rtol=0)
+
+
 def test_a_randomized_network_draws_other_maps() -> None:
     network = tokens_of("fused")
     before, after = (
