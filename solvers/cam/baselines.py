@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from solvers.cam.comparison import is_slow
 from solvers.cam.settings import AUTO
 from sygus.language.problem import Target
+from sygus.language.theories.ranks import parted
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.methods import ALL, QUICK, Method, applicable_methods
 from sygus.saliency.features import FEATURES, sources_of
@@ -51,7 +52,8 @@ def baselines(names: str, target: Target, oracle: CamOracle, metrics: Sequence[M
         OptionError: an unknown method, or one that is named and does not apply.
     """
     notes: list[str] = []
-    measured = frozenset(feature.name for feature in sources_of(one.name for one in target.function.parameters))
+    named = (parted(one.name) for one in target.function.parameters)
+    measured = frozenset(feature.name for feature in sources_of(name for name, layer in named if not layer))
     chosen = applicable_methods(QUICK if names == AUTO else names, oracle, notes.append, "--baselines")
     found = Baselines(chosen, measured, ())
     if names == AUTO:

@@ -82,7 +82,7 @@ class OnProbes(Behaviour[Tensor]):
         """Values on the probes; usable are those that are finite and divide by nothing that may be zero."""
         shape = self.probes.shapes[production.template.sort]
         holes = {Hole(i, n): v for i, (n, v) in enumerate(zip(parts.holes, parts.spread(), strict=True))}
-        values = evaluate(production.template, {**self.probes.values, **holes})
+        values = evaluate(production.template, {**self.probes.values, **holes}, size=self.probes.size)
         values = values.expand(*parts.counts, *shape).reshape(-1, *shape)
         hashes, finite = signatures(values)
         keys: Ints = hashes.cpu().numpy()

@@ -114,7 +114,7 @@ def execute(
         SycamError: bad input; it says which.
     """
     settings, notes = resolve(stated, given, allowed=options.allow_file_options)
-    problem = CamProblem(stated, settings.metric)
+    problem = CamProblem(stated, settings.metric, settings.modules)
     for line in notes:
         note(line)
     if options.listing is not None:

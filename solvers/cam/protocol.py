@@ -27,6 +27,7 @@ def describe(problem: CamProblem, settings: Settings, subjects: Subjects) -> dic
         "fingerprints": {
             "network": subject.network.fingerprint,
             "layer": subject.network.layer,
+            **{f"layer {name}": split.fingerprint for name, split in subjects.search.layers.items()},
             "device": arithmetic(subject.network.device),
             "search images": subject.images.fingerprint,
             "held-out images": subjects.held_out.subject.images.fingerprint,

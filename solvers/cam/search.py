@@ -35,8 +35,9 @@ SECOND_DRAW = 0x5EC0
 def space_of(problem: CamProblem, settings: Settings, oracle: CamOracle) -> Space:
     """What a learner may know of a problem, on the network and pictures of an oracle."""
     target, nonnegative = problem.problem.target, oracle.subject.network.nonnegative
+    layers = {name: oracle.layers[name].nonnegative for name in problem.layers}
     first, second = (
-        probes(target.function.parameters, nonnegative=nonnegative, seed=seed)
+        probes(target.function.parameters, nonnegative=nonnegative, seed=seed, layers=layers)
         for seed in (settings.seed, settings.seed + SECOND_DRAW)
     )
     size = settings.limits.size
@@ -46,7 +47,7 @@ def space_of(problem: CamProblem, settings: Settings, oracle: CamOracle) -> Spac
         size=size,
         probes=first,
         second=second,
-        safety=SafetyOracle(domains(nonnegative)),
+        safety=SafetyOracle(domains(nonnegative, layers)),
         equivalence=Equivalence(settings.equivalence),
         goals=problem.goals,
         ordered=problem.is_ordered,
@@ -114,12 +115,11 @@ def search(
     leader = run.archive.leader
     certificates = None
     if certify_aliases and leader is not None:
-        known = domains(oracle.subject.network.nonnegative)
         aliases = (alias for alias in learner.aliases(leader.term) if alias is not leader.term)
         certificates = list[tuple[Term, Certificate]]()
         try:
             for alias in aliases:
-                certificates.append((alias, certify(leader.term, alias, known)))
+                certificates.append((alias, certify(leader.term, alias, space.safety.domains)))
         except KeyboardInterrupt:
             ending, conclusion = Ending.INTERRUPTED, f"{conclusion}; interrupted while Z3 compared the answer"
     front = run.archive.front()

@@ -15,6 +15,7 @@ from sygus.errors import OptionError, guess
 from sygus.language.problem import Problem
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import find_methods
+from sygus.saliency.networks import read_layers
 
 AUTO = "auto"
 """As baselines: the quick methods, and expressions whose costly features the grammar reads, so measures anyway."""
@@ -30,6 +31,7 @@ class Settings:
     Attributes:
         network: name of the network.
         layer: the layer explained; None for the network's default.
+        layers: further layers that expressions may read, as ``early=features.4 late=features.8``.
         images: name of the image set.
         search_images, held_out_images: how many pictures to search on, and to hold out.
         strict: whether a picture that cannot be read is an error; otherwise it is skipped and named.
@@ -46,6 +48,7 @@ class Settings:
 
     network: str = "shapes-vgg"
     layer: str | None = None
+    layers: str | None = None
     images: str = "shapes"
     search_images: int = 96
     held_out_images: int = 192
@@ -76,7 +79,13 @@ class Settings:
         for option, count in (("--search-images", self.search_images), ("--held-out-images", self.held_out_images)):
             if count > MOST_PICTURES:
                 raise OptionError(f"{option}: so many pictures are never looked at", f"give at most {MOST_PICTURES}")
+        self.modules  # noqa: B018 - reads the layers now, likewise
         self.limits  # noqa: B018 - reads the budget now, so that a bad one is an error here
+
+    @property
+    def modules(self) -> Mapping[str, str]:
+        """The modules of the further layers, by the layers' names."""
+        return read_layers(self.layers or "")
 
     @property
     def limits(self) -> Budget:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from sygus.language.problem import Grammar
 from sygus.language.terms import Definition, Term, Variable, expand, subterms, term
 from sygus.language.theories.cam import CAM
-from sygus.language.theories.ranks import HEATMAP
 from sygus.oracles.objective import CamProblem
 
 
@@ -31,8 +30,8 @@ class Starts:
 def starts_of(problem: CamProblem, further: Sequence[Definition], size: int) -> Starts:
     """The macros of a problem, and further ones, as terms that its grammar derives.
 
-    Where the grammar makes heat maps, a definition of weights w stands for (cam w), or for (relu (cam w)), which is
-    explained alike.
+    Where the grammar makes whole maps, a definition of weights w stands for the map that it is explained by, as
+    (cam w), see :data:`WAYS`.
 
     Args:
         problem: what is asked.
@@ -53,7 +52,7 @@ def starts_of(problem: CamProblem, further: Sequence[Definition], size: int) -> 
 
 
 def _derived(definition: Definition, grammar: Grammar) -> Term | None:
-    """The definition's body, or a heat map that it stands for, as the grammar derives it; None where it does not."""
+    """The definition's body, or a map that it stands for, as the grammar derives it; None where it does not."""
     if not {node.head for node in subterms(definition.body) if isinstance(node.head, Variable)} <= _leaves(grammar):
         return None
     return next((one for one in _forms(definition.body, grammar) if grammar.derive(one) is not None), None)
@@ -61,18 +60,31 @@ def _derived(definition: Definition, grammar: Grammar) -> Term | None:
 
 def _forms(body: Term, grammar: Grammar) -> Iterator[Term]:
     """What a body may be written as; a grammar may name a macro or write it out."""
-    if body.sort == grammar.start.sort:
-        yield from (body, expand(body))
-    elif grammar.start.sort == HEATMAP and (mapped := _applied("cam", body)) is not None:
-        for one in (mapped, _applied("relu", mapped)):
-            if one is not None:
-                yield from (one, expand(one))
+    same = body.sort == grammar.start.sort
+    for one in (_applied(functions, body) for functions in ([()] if same else WAYS)):
+        if one is not None and one.sort == grammar.start.sort:
+            yield from (one, expand(one))
 
 
-def _applied(name: str, argument: Term) -> Term | None:
-    (entry,) = CAM.entries[name]
-    found = entry.resolve((argument.sort,))
-    return None if found is None else term(found[0], (argument,), found[1])
+WAYS = (
+    ("cam",),
+    ("cam", "relu"),
+    ("relu", "up"),
+    ("relu", "unit", "up"),
+    ("cam", "relu", "up"),
+    ("cam", "relu", "unit", "up"),
+)
+"""Functions that make, one after the other, a whole map of a term of another sort that is explained alike."""
+
+
+def _applied(functions: Sequence[str], body: Term) -> Term | None:
+    """The functions applied one after the other; None where one of them does not apply."""
+    for name in functions:
+        resolved = CAM.resolve(name, (body.sort,))
+        if resolved is None:
+            return None
+        body = term(resolved[0], (body,), resolved[1])
+    return body
 
 
 def _leaves(grammar: Grammar) -> set[Variable]:

@@ -12,7 +12,7 @@ from sygus.oracles.cam import CamOracle, Saliency
 from sygus.oracles.methods import methods
 from sygus.saliency.images import load_images
 from sygus.saliency.metrics import subject_of
-from sygus.saliency.networks import load_network
+from sygus.saliency.networks import load_network, split_at
 from sygus.saliency.remarks import remarks
 
 
@@ -51,7 +51,10 @@ def load_subjects(settings: Settings, references: Mapping[str, Saliency] | None 
     )
     target = cast("Literal['predicted', 'label']", settings.target)
     named = {name: method.saliency for name, method in methods().items()} if references is None else references
-    search, held_out = (CamOracle(subject_of(network, part, target), named) for part in (split.search, split.held_out))
+    layers = split_at(network, settings.modules)
+    search, held_out = (
+        CamOracle(subject_of(network, part, target), named, layers=layers) for part in (split.search, split.held_out)
+    )
     return Subjects(search, held_out)
 
 
@@ -59,6 +62,7 @@ def subject_notes(subjects: Subjects) -> list[str]:
     """How the network was split, folded and fed, what it makes of the pictures, and which were skipped, in words."""
     network, parts = subjects.search.subject.network, (subjects.search.subject.images, subjects.held_out.subject.images)
     notes = [f"{network.name}: {'; '.join(network.notes)}"]
+    notes += [f"layer {name}: {split.notes[0]}" for name, split in subjects.search.layers.items()]
     skipped = [picture for part in parts for picture in part.skipped]
     if skipped:
         notes.append(f"{len(skipped)} pictures cannot be read and are skipped: {'; '.join(skipped)}")

@@ -21,7 +21,7 @@ import pytest
 
 from solvers.cam.learner import Fate, Learner, Outcome, Proposal, Space
 from solvers.cam.search import space_of
-from solvers.cam.settings import Settings
+from solvers.cam.settings import Settings, resolve
 from solvers.cam.subjects import Subjects, load_subjects
 from sygus.language.elaborate import load_problem
 from sygus.language.terms import Term
@@ -78,16 +78,17 @@ FEW = ("gradcam_plus", "layercam", *AWKWARD)
 
 
 @cache
-def few_pictures() -> Subjects:
+def few_pictures(layers: str | None = None) -> Subjects:
     """What maps are drawn on, when a learner asks for them."""
-    return load_subjects(Settings(search_images=4, held_out_images=2, device="cpu"))
+    return load_subjects(Settings(layers=layers, search_images=4, held_out_images=2, device="cpu"))
 
 
 def space_for(name: str, size: int, equivalence: Equivalence = Equivalence.MAP, seed: int = 0) -> Space:
     """The space of a shipped grammar, or of one of :data:`AWKWARD`."""
     text = AWKWARD[name] if name in AWKWARD else read_problem(name)[1]
-    settings = Settings(equivalence=equivalence, seed=seed, budget=f"size={size}")
-    return space_of(CamProblem(load_problem(text, name)), settings, few_pictures().search)
+    stated = load_problem(text, name)
+    settings, _ = resolve(stated, {"equivalence": equivalence, "seed": seed, "budget": f"size={size}"})
+    return space_of(CamProblem(stated), settings, few_pictures(settings.layers).search)
 
 
 def problem_names() -> list[str]:

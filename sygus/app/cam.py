@@ -137,7 +137,7 @@ class Result:
         Raises:
             OptionError: nothing was found.
         """
-        return SynthesizedCAM(self.expression, model, target_layers)
+        return SynthesizedCAM(self.expression, model, target_layers, layers=self.record.layers)
 
     def extractor(self, model: nn.Module, target_layer: str | nn.Module) -> SynthesizedExtractor:
         """What was found as an extractor of a model.
@@ -152,7 +152,7 @@ class Result:
         Raises:
             OptionError: nothing was found.
         """
-        return SynthesizedExtractor(self.expression, model, target_layer)
+        return SynthesizedExtractor(self.expression, model, target_layer, layers=self.record.layers)
 
     def __str__(self) -> str:
         return self.answer

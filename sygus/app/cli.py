@@ -265,7 +265,7 @@ def evaluate(methods: str, metrics: str, expression: str | None, form: str, **gi
     )
 )
 @click.argument("images", nargs=-1, required=True, shell_complete=_complete_path)
-@_decorated(BY_NAME[name] for name in ("network", "layer"))
+@_decorated(BY_NAME[name] for name in ("network", "layer", "layers"))
 @click.option("--methods", default="gradcam,gradcam++,layercam", show_default=True, help="Names separated by commas.")
 @click.option("--expression", metavar="E", help="An expression to draw too, as evaluate takes it.")
 @click.option("--target", metavar="CLASS", help="Class explained, by name or number; by default the one predicted.")

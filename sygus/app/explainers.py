@@ -18,16 +18,19 @@ from sygus.errors import OptionError
 from sygus.export.hooked import MEASURED, Expression, ExpressionCAM, ExpressionExtractor, Reached
 from sygus.export.record import Record
 from sygus.language.terms import Term
+from sygus.language.theories.cam import activation_at
 from sygus.language.theories.evaluate import evaluate
-from sygus.language.theories.ranks import HEATMAP
-from sygus.oracles.cam import feature_variables, features_of
+from sygus.language.theories.ranks import is_whole, layer_of, named_at, parted
+from sygus.oracles.cam import features_of, variables_of
 from sygus.oracles.expressions import parse_expression
 from sygus.resources import read_text
 from sygus.saliency.features import Measurements
 from sygus.saliency.images.geometry import Preprocessing
-from sygus.saliency.networks import make_network
+from sygus.saliency.networks import make_network, split_at
 from sygus.saliency.networks.chunks import chunk_for_few
 from sygus.saliency.networks.classifier import Classifier
+
+_RECORDS = (".json", ".sqlite")
 
 
 def load_expression(path: str | Path) -> Term:
@@ -44,7 +47,7 @@ def load_expression(path: str | Path) -> Term:
         SycamError: it cannot be read.
     """
     file = Path(path)
-    if file.is_dir() or file.suffix in (".json", ".sqlite"):
+    if file.is_dir() or file.suffix in _RECORDS:
         record = Record.read(str(path))
         if record.found is None:
             raise OptionError(f"the run {path} found no expression", "take one that has an answer")
@@ -53,6 +56,12 @@ def load_expression(path: str | Path) -> Term:
         return parse_expression(read_text(file), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise OptionError(f"cannot read '{path}' ({error})", "give a run, or a text file with an answer") from None
+
+
+def _recorded_layers(path: str | Path) -> Mapping[str, str]:
+    """The modules of the layers that have names, where a run is given."""
+    file = Path(path)
+    return Record.read(str(path)).layers if file.is_dir() or file.suffix in _RECORDS else {}
 
 
 class _Synthesized(Expression):
@@ -64,31 +73,35 @@ class _Synthesized(Expression):
     def _take(self, expression: Term) -> None:
         self.expression = expression
         self.names = features_of(expression)
-        self.is_whole = expression.sort == HEATMAP
+        self.is_whole = is_whole(expression.sort)
+        self.layer = layer_of(expression.sort)
 
-    def values(self, features: Mapping[str, Tensor]) -> Tensor:
-        variables = feature_variables()
-        names = dict.fromkeys(("activation", *self.names))
-        return evaluate(self.expression, {variables[name]: features[name] for name in names})
+    def values(self, features: Mapping[str, Tensor], size: tuple[int, int]) -> Tensor:
+        variables = (activation_at(""), *variables_of(self.expression))
+        return evaluate(self.expression, {one: features[one.name] for one in variables}, size=size)
 
     def measured(self, reached: Reached) -> Mapping[str, Tensor]:
         """What the pass shows; and where that does not suffice, everything measured on a copy of the model."""
-        if set(self.names) <= set(MEASURED):
+        further = ", ".join(name for name in self.names if parted(name)[0] not in MEASURED)
+        if not further:
             return super().measured(reached)
-        further = ", ".join(name for name in self.names if name not in MEASURED)
         if reached.classes is None:
             raise OptionError(f"{further}: a target that is no class has none", "give class numbers as targets")
         size = (reached.pictures.shape[-2], reached.pictures.shape[-1])
-        paths = [path for path, module in self.model.named_modules() if module is reached.layer]
-        if not paths:
+        paths = {module: path for path, module in self.model.named_modules()}
+        everywhere = {"": reached, **reached.beside}
+        if any(one.layer not in paths for one in everywhere.values()):
             raise OptionError(f"{further}: the layer is no part of the model", "give a layer of this model")
-        classifier = Classifier(self.model, Preprocessing(size, size), layer=paths[0])
+        classifier = Classifier(self.model, Preprocessing(size, size), layer=paths[reached.layer])
         chunk = chunk_for_few(size, len(reached.pictures))
         network = make_network(classifier, type(self.model).__name__, reached.pictures.device, chunk=chunk)
-        table = Measurements(network, reached.pictures, reached.classes)
-        if table["activation"].shape != reached.activation.shape:
-            raise OptionError(f"{further}: not measured where the layer's output is reshaped", "use other features")
-        return table
+        layers = split_at(network, {name: paths[one.layer] for name, one in reached.beside.items()})
+        table = Measurements(network, reached.pictures, reached.classes, layers=layers)
+        for name, one in everywhere.items():
+            if table.layer(name)["activation"].shape != one.activation.shape:
+                raise OptionError(f"{further}: not measured where the layer's output is reshaped", "use other features")
+        wanted = dict.fromkeys(("activation", named_at("activation", self.layer), *self.names))
+        return {name: table.layer(layer)[feature] for name in wanted for feature, layer in [parted(name)]}
 
 
 class SynthesizedCAM(_Synthesized, ExpressionCAM):
@@ -99,6 +112,7 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
         model: see there.
         target_layers: see there.
         reshape_transform: see there.
+        layers: see there.
     """
 
     def __init__(
@@ -107,9 +121,10 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
         model: nn.Module,
         target_layers: Sequence[nn.Module],
         reshape_transform: Callable[[Tensor], Tensor] | None = None,
+        layers: Mapping[str, nn.Module | str] | None = None,
     ) -> None:
-        super().__init__(model, target_layers, reshape_transform)
         self._take(expression)
+        super().__init__(model, target_layers, reshape_transform, layers)
 
     @classmethod
     def load(cls, path: str | Path) -> Callable[..., SynthesizedCAM]:
@@ -124,7 +139,7 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
         Raises:
             SycamError: see there.
         """
-        return partial(cls, load_expression(path))
+        return partial(cls, load_expression(path), layers=_recorded_layers(path))
 
 
 class SynthesizedExtractor(_Synthesized, ExpressionExtractor):
@@ -134,11 +149,18 @@ class SynthesizedExtractor(_Synthesized, ExpressionExtractor):
         expression: over features, as from :func:`load_expression`.
         model: see there.
         target_layer: see there.
+        layers: see there.
     """
 
-    def __init__(self, expression: Term, model: nn.Module, target_layer: Any) -> None:
-        super().__init__(model, target_layer)
+    def __init__(
+        self,
+        expression: Term,
+        model: nn.Module,
+        target_layer: Any,
+        layers: Mapping[str, nn.Module | str] | None = None,
+    ) -> None:
         self._take(expression)
+        super().__init__(model, target_layer, layers)
 
     @classmethod
     def load(cls, path: str | Path) -> Callable[..., SynthesizedExtractor]:
@@ -153,4 +175,4 @@ class SynthesizedExtractor(_Synthesized, ExpressionExtractor):
         Raises:
             SycamError: see there.
         """
-        return partial(cls, load_expression(path))
+        return partial(cls, load_expression(path), layers=_recorded_layers(path))

@@ -90,6 +90,14 @@ SUBJECTS = (
         help="Layer to explain; by default the last feature map.",
     ),
     Option(
+        name="layers",
+        kind=TEXT,
+        side=Side.CAM,
+        metavar="LS",
+        help="Further layers that expressions read, as early=features.4.",
+        wanted="a text, as 'early=features.4 late=features.8'",
+    ),
+    Option(
         name="images",
         kind=PLACE,
         side=Side.CAM,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -37,6 +37,7 @@ class Reached:
         logits: what the model returned, (N, classes).
         classes: the class explained in each, (N,); None where a target is any function of the logits.
         pictures: what the model was given, (N, 3, H, W).
+        beside: the same of the layers that have names.
     """
 
     layer: nn.Module
@@ -46,55 +47,100 @@ class Reached:
     logits: Tensor
     classes: Tensor | None
     pictures: Tensor
+    beside: Mapping[str, Reached] = field(default_factory=dict)
 
 
 class Expression:
     """The weights w of heat maps L = ReLU(Σ_k w_k A_k), or the heat maps H of L = ReLU(H), from named features.
 
     Attributes:
-        names: the features.
+        names: the features, at a layer that has a name as ``gradient.early``.
         is_whole: whether the values are heat maps.
+        layer: the name of the layer whose channels the weights are of; "" is the target layer.
+        layers: the modules of the layers that have names, where none are given.
     """
 
     names: Sequence[str] = ()
     is_whole: bool = False
+    layer: str = ""
+    layers: Mapping[str, nn.Module | str] = {}
 
-    def values(self, features: Mapping[str, Tensor]) -> Tensor:
-        """w, (N, K, 1, 1) or (N, K, h, w) or of fewer channels or none; or H, (N, 1, h, w).
+    def values(self, features: Mapping[str, Tensor], size: tuple[int, int]) -> Tensor:
+        """w, (N, K, 1, 1) or (N, K, h, w) or of fewer channels or none; or H, (N, 1, h, w) or (N, 1, H, W).
 
-        Maps have shape (N, K, h, w), weights (N, K, 1, 1), numbers per picture (N, 1, 1, 1).
+        Args:
+            features: maps have shape (N, K, h, w), weights (N, K, 1, 1), numbers per picture (N, 1, 1, 1).
+            size: H, W of the pictures.
         """
         raise NotImplementedError
 
     def measured(self, reached: Reached) -> Mapping[str, Tensor]:
-        """The features of a layer."""
-        found = {"activation": reached.activation, "gradient": reached.gradient}
-        if "alpha" in self.names:
-            found["alpha"] = alpha(reached.activation, reached.gradient)
-        if "logit" in self.names:
-            found["logit"] = reached.logit.view(-1, 1, 1, 1)
-        if "probability" in self.names:
+        """The features of a layer, and of those that have names."""
+        found = self._shown(reached, "")
+        for name, layer in reached.beside.items():
+            found |= self._shown(layer, f".{name}")
+        return found
+
+    def _shown(self, reached: Reached, suffix: str) -> dict[str, Tensor]:
+        """The features of one layer, with what follows their names."""
+        found = {f"activation{suffix}": reached.activation, f"gradient{suffix}": reached.gradient}
+        if (name := f"alpha{suffix}") in self.names:
+            found[name] = alpha(reached.activation, reached.gradient)
+        if (name := f"logit{suffix}") in self.names:
+            found[name] = reached.logit.view(-1, 1, 1, 1)
+        if (name := f"probability{suffix}") in self.names:
             if reached.classes is None:
                 raise TypeError("the probability of a target that is no class is not defined: give class numbers")
             chosen = torch.softmax(reached.logits, 1).gather(1, reached.classes[:, None])
-            found["probability"] = chosen.view(-1, 1, 1, 1)
+            found[name] = chosen.view(-1, 1, 1, 1)
+        return found
+
+    def named_modules(self, model: nn.Module, given: Mapping[str, nn.Module | str] | None) -> dict[str, nn.Module]:
+        """The modules of the layers that have names: as given, else as :attr:`layers` says."""
+        known = {**self.layers, **(given or {})}
+        wanted = dict.fromkeys(filter(None, (self.layer, *(name.partition(".")[2] for name in self.names))))
+        missing = [name for name in wanted if name not in known]
+        if missing:
+            raise TypeError(f"which module is the layer '{missing[0]}'? give layers={{'{missing[0]}': module, …}}")
+        found = {}
+        for name in wanted:
+            try:
+                found[name] = model.get_submodule(one) if isinstance(one := known[name], str) else one
+            except AttributeError:
+                message = f"the model has no module '{one}', which is the layer '{name}'"
+                raise TypeError(f"{message}: give layers={{'{name}': module, …}}") from None
         return found
 
     def heat_map(self, reached: Reached) -> Tensor:
-        """L, (N, h, w)."""
+        """L, (N, h, w), or (N, H, W) where the expression is on the picture's grid."""
         with torch.no_grad():
-            weights = torch.as_tensor(self.values(self.measured(reached)))
+            height, width = reached.pictures.shape[-2:]
+            weights = torch.as_tensor(self.values(self.measured(reached), (height, width)))
             if self.is_whole:
                 return whole(weights)
             weights = weights.reshape(1, 1, 1) if weights.dim() == 0 else weights
-            return combine(weights.expand(len(reached.activation), *weights.shape[-3:]), reached.activation)
+            activation = (reached.beside[self.layer] if self.layer else reached).activation
+            return combine(weights.expand(len(activation), *weights.shape[-3:]), activation)
 
 
 class _Hooks:
-    """Keeps what some layers give in a pass; the last time, where a layer runs several times."""
+    """Keeps what some layers give in a pass; the last time, where a layer runs several times.
 
-    def __init__(self, layers: Sequence[nn.Module], reshape: Callable[[Tensor], Tensor] | None) -> None:
-        self.layers = list(layers)
+    Args:
+        targets: the layers that are explained; where there are none, the first that has a name.
+        named: layers that have names.
+        reshape: makes maps of what they give.
+    """
+
+    def __init__(
+        self,
+        targets: Sequence[nn.Module],
+        named: Mapping[str, nn.Module],
+        reshape: Callable[[Tensor], Tensor] | None,
+    ) -> None:
+        self.targets = list(targets) or list(named.values())[:1]
+        self.named = named
+        self.layers = list(dict.fromkeys((*self.targets, *named.values())))
         self.reshape = reshape
         self.outputs: dict[nn.Module, Tensor] = {}
         self.attach()
@@ -118,13 +164,13 @@ class _Hooks:
     def reached(
         self, logits: Tensor, values: Tensor, classes: Tensor | None, pictures: Tensor, *, retain_graph: bool
     ) -> list[Reached]:
-        """What the pass shows of each layer, once the targets' values (N,) are known."""
+        """What the pass shows of each layer that is explained, once the targets' values (N,) are known."""
         missing = [type(layer).__name__ for layer in self.layers if layer not in self.outputs]
         if missing:
             raise RuntimeError(f"no pass with gradients reached {', '.join(missing)}: run the model on pictures first")
         outputs = [self.outputs[layer] for layer in self.layers]
         gradients = torch.autograd.grad(values.sum(), outputs, retain_graph=retain_graph)
-        found = []
+        found = {}
         for layer, output, gradient in zip(self.layers, outputs, gradients, strict=True):
             maps = [one if self.reshape is None else self.reshape(one) for one in (output.detach(), gradient)]
             if maps[0].dim() != 4:
@@ -132,8 +178,9 @@ class _Hooks:
                 raise ValueError(f"the layer {type(layer).__name__} gives {shape}, not maps (N, K, h, w)")
             activation, slope = (one.float() for one in maps)
             known = (values.detach().float(), logits.detach().float())
-            found.append(Reached(layer, activation, slope, *known, classes, pictures))
-        return found
+            found[layer] = Reached(layer, activation, slope, *known, classes, pictures)
+        beside = {name: found[layer] for name, layer in self.named.items()}
+        return [replace(found[layer], beside=beside) for layer in self.targets]
 
     def remove(self) -> None:
         """Leave the model as it was."""
@@ -148,8 +195,10 @@ class ExpressionCAM(Expression):
 
     Args:
         model: gives logits (N, classes).
-        target_layers: whose output maps are explained; of several the mean of the saliency maps is taken.
+        target_layers: whose output maps are explained; of several the mean of the saliency maps is taken. May be
+            empty where the expression reads only layers that have names.
         reshape_transform: makes maps (N, K, h, w) of the layers' outputs, for transformers.
+        layers: the modules of the layers that have names, or their paths.
     """
 
     def __init__(
@@ -157,10 +206,12 @@ class ExpressionCAM(Expression):
         model: nn.Module,
         target_layers: Sequence[nn.Module],
         reshape_transform: Callable[[Tensor], Tensor] | None = None,
+        layers: Mapping[str, nn.Module | str] | None = None,
     ) -> None:
         if isinstance(target_layers, nn.Module):
             raise TypeError("target_layers is one module; give a list of them")
         self.model, self.target_layers, self.reshape_transform = model, list(target_layers), reshape_transform
+        self._named = self.named_modules(model, layers)
         self._was_training = model.training
         model.eval()
 
@@ -179,7 +230,7 @@ class ExpressionCAM(Expression):
         """
         place = next((p.device for p in self.model.parameters()), input_tensor.device)
         pictures = input_tensor.to(place)
-        hooks = _Hooks(self.target_layers, self.reshape_transform)
+        hooks = _Hooks(self.target_layers, self._named, self.reshape_transform)
         try:
             with torch.enable_grad():
                 logits = self.model(pictures)
@@ -210,14 +261,21 @@ class ExpressionExtractor(Expression):
 
     Args:
         model: gives logits (N, classes).
-        target_layer: a layer, its name, or a list of either.
+        target_layer: a layer, its name, or a list of either; the list may be empty where the expression reads only
+            layers that have names.
+        layers: the modules of the layers that have names, or their paths.
     """
 
-    def __init__(self, model: nn.Module, target_layer: str | nn.Module | Sequence[str | nn.Module]) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        target_layer: str | nn.Module | Sequence[str | nn.Module],
+        layers: Mapping[str, nn.Module | str] | None = None,
+    ) -> None:
         several = [target_layer] if isinstance(target_layer, str | nn.Module) else list(target_layer)
-        layers = [model.get_submodule(one) if isinstance(one, str) else one for one in several]
+        targets = [model.get_submodule(one) if isinstance(one, str) else one for one in several]
         self.model = model
-        self._hooks = _Hooks(layers, None)
+        self._hooks = _Hooks(targets, self.named_modules(model, layers), None)
         self._pictures: Tensor | None = None
         self._input = model.register_forward_pre_hook(self._keep)
 
@@ -247,7 +305,7 @@ class ExpressionExtractor(Expression):
             retain_graph: whether the same pass is explained again afterwards.
 
         Returns:
-            for each layer L, (N, h, w).
+            for each layer L, (N, h, w), or (N, H, W) where the expression is on the picture's grid.
         """
         if self._pictures is None:
             raise RuntimeError("the model has not run: scores = model(pictures) first")

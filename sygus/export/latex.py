@@ -11,7 +11,8 @@ from sygus.language.terms import Literal, Term, Variable, expand, fold
 from sygus.language.theories import Function
 from sygus.language.theories.cam import GUARDED
 from sygus.language.theories.function import ATOM, SUM, Latex
-from sygus.saliency.features import FEATURES
+from sygus.language.theories.ranks import parted
+from sygus.oracles.cam import feature_of, is_feature, variables_of
 
 LINE = 52.0
 """The widest formula, in letters, that a line of a paper holds; wider ones are taken apart."""
@@ -50,7 +51,10 @@ def latex(root: Term) -> str:
 
 
 def weight_equation(root: Term) -> str:
-    """``w_k^c = …``, ``w_{ij}^{kc} = …`` of a map, ``H_{ij}^c = …`` of a whole heat map, in one line."""
+    """``w_k^c = …``, ``w_{ij}^{kc} = …`` of a map, in one line; of a whole heat map ``H_{ij}^c = …``.
+
+    Its pixels are x, y where they are the picture's.
+    """
     return f"{_left(root)} = {latex(root)}"
 
 
@@ -89,6 +93,7 @@ def weight_equations(root: Term, line: float = LINE) -> Equations:
 _PARTS = {
     "Map": r"M^{(%d)k}_{ij}",
     "Heatmap": r"H^{(%d)}_{ij}",
+    "Saliency": r"H^{(%d)}_{xy}",
     "Weight": r"V^{(%d)}_k",
     "Real": r"s^{(%d)}",
     "Bool": r"b^{(%d)}",
@@ -97,7 +102,7 @@ _SYMBOL_WIDTH = 5.0
 
 
 def _left(root: Term) -> str:
-    return {"Map": "w^{kc}_{ij}", "Heatmap": "H^c_{ij}"}.get(root.sort.name, "w^c_k")
+    return {"Map": "w^{kc}_{ij}", "Heatmap": "H^c_{ij}", "Saliency": "H^c_{xy}"}.get(root.sort.name, "w^c_k")
 
 
 def _rendered(node: Term, arguments: list[Latex]) -> Latex:
@@ -106,10 +111,24 @@ def _rendered(node: Term, arguments: list[Latex]) -> Latex:
         return head.latex(*arguments)
     if isinstance(head, Literal):
         return _literal(head)
-    if isinstance(head, Variable) and head.name in FEATURES:
-        return Latex(FEATURES[head.name].latex)
+    if isinstance(head, Variable) and is_feature(head):
+        return Latex(_symbol(head))
     name = str(head.name)
     return Latex(rf"\mathrm{{{name}}}" if name.isascii() and name.isalnum() else rf"\text{{{latex_text(name)}}}")
+
+
+def _symbol(feature: Variable) -> str:
+    """A feature as the papers write it; at a layer that has a name in brackets with that name."""
+    shown, (_, layer) = feature_of(feature.name).latex, parted(feature.name)
+    return rf"\left[{shown}\right]_{{\text{{{layer}}}}}" if layer else shown
+
+
+def symbols(root: Term) -> list[tuple[str, str]]:
+    """What stands in the formula of a term: each feature as it is written there, and what it is."""
+    found = [(_symbol(one), feature_of(one.name).doc, parted(one.name)[1]) for one in variables_of(root)]
+    shown = [(symbol, f"{doc} Of the layer {layer}." if layer else doc) for symbol, doc, layer in found]
+    pixels = [("Z", "The number of pixels of the map.")] if r"\frac{1}{Z}" in latex(root) else []
+    return shown + pixels
 
 
 def _literal(literal: Literal) -> Latex:

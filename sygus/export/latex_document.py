@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sygus.export.escaping import latex_text
-from sygus.export.latex import GUARD_NOTE, Equations, weight_equations
+from sygus.export.latex import GUARD_NOTE, Equations, symbols, weight_equations
 from sygus.export.record import Record
 from sygus.export.tables import CONTROL_NOTE, table_as_latex
-from sygus.language.terms import Term, Variable, expand, subterms
+from sygus.language.terms import Term
+from sygus.language.theories.ranks import is_whole
 from sygus.oracles.expressions import parse_expression
-from sygus.saliency.features import FEATURES
 
 _PREAMBLE = r"""\documentclass{article}
 \usepackage[margin=25mm]{geometry}
@@ -56,11 +56,10 @@ def document(record: Record) -> str:
 def _formula(term: Term) -> list[str]:
     equations = weight_equations(term)
     text = "\\begin{align*}\n" + " \\\\\n".join(equations.lines) + "\n\\end{align*}"
-    used = dict.fromkeys(node.head.name for node in subterms(expand(term)) if isinstance(node.head, Variable))
-    symbols = [rf"\item[$\displaystyle {FEATURES[name].latex}$] {latex_text(FEATURES[name].doc)}" for name in used]
-    pixels = r"\item[$Z$] The number of pixels of a feature map." if r"\frac{1}{Z}" in text else ""
-    legend = "\n".join(filter(None, [r"\begin{description}", *symbols, pixels, r"\end{description}"]))
-    heat = r"The heat map is $L = \operatorname{ReLU}\bigl(\sum_k w_k A^k\bigr)$ with"
+    known = [rf"\item[$\displaystyle {symbol}$] {latex_text(doc)}" for symbol, doc in symbols(term)]
+    legend = "\n".join([r"\begin{description}", *known, r"\end{description}"])
+    inside = "H^c" if is_whole(term.sort) else r"\sum_k w_k A^k"
+    heat = rf"The heat map is $L = \operatorname{{ReLU}}\bigl({inside}\bigr)$ with"
     return [heat, text + (_GUARD if equations.is_guarded else ""), legend]
 
 
@@ -80,6 +79,7 @@ def _protocol(record: Record) -> str:
         *((measure.name, " ".join(measure.doc.split())) for measure in record.measures),
         ("search ended", record.ending),
         ("network", f"{settings.get('network')}, layer {found.get('layer')}, fingerprint {found.get('network')}"),
+        *([("layers", str(settings["layers"]))] if settings.get("layers") else []),
         ("pictures", f"{record.search.name} and {record.held_out.name}"),
         ("seed", str(settings.get("seed"))),
         ("budget", str(settings.get("budget"))),

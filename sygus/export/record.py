@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 from sygus.errors import OptionError, SycamError
 from sygus.export.tables import PARTS, Direction, Part, Row, table_as_json
+from sygus.saliency.networks import read_layers
 from sygus.statistics import Mean
 from sygus.writing import write_file
 
@@ -144,6 +145,15 @@ class Record:
     def found_row(self) -> Row | None:
         """The found expression's line of the table."""
         return self.table[-1] if self.found is not None else None
+
+    @property
+    def layers(self) -> Mapping[str, str]:
+        """The modules of the layers that have names.
+
+        Raises:
+            OptionError: the record does not name them as the option does.
+        """
+        return read_layers(str(self.settings.get("layers") or ""))
 
     def pictures(self, part: Part) -> Pictures:
         """One set of pictures."""

@@ -21,13 +21,11 @@ from PIL import Image
 
 from sygus.export.figures import COLOURS
 from sygus.export.gallery import Gallery
-from sygus.export.latex import weight_equations
+from sygus.export.latex import symbols, weight_equations
 from sygus.export.plots import figure_bytes, figures
 from sygus.export.record import Measure, Record
 from sygus.export.tables import PARTS, Row, Scale, arrow, compared, is_best, value_text
-from sygus.language.terms import Variable, expand, subterms
 from sygus.oracles.expressions import parse_expression
-from sygus.saliency.features import FEATURES
 
 _PAGE = Path(__file__).parent / "page"
 
@@ -144,11 +142,8 @@ def _formula(record: Record) -> Mapping[str, Any]:
     term = parse_expression(record.answer, "the run's answer")
     equations = weight_equations(term)
     lines = [f"{left} = {right}" for left, right in ((equations.left, equations.right), *equations.parts)]
-    used = dict.fromkeys(node.head.name for node in subterms(expand(term)) if isinstance(node.head, Variable))
-    symbols = [(mathml(FEATURES[name].latex), FEATURES[name].doc) for name in used]
-    if any(r"\frac{1}{Z}" in line for line in lines):
-        symbols.append((mathml("Z"), "The number of pixels of a feature map."))
-    return {"equations": [mathml(line) for line in lines], "guarded": equations.is_guarded, "symbols": symbols}
+    known = [(mathml(symbol), doc) for symbol, doc in symbols(term)]
+    return {"equations": [mathml(line) for line in lines], "guarded": equations.is_guarded, "symbols": known}
 
 
 def mathml(latex: str) -> Markup:

@@ -12,7 +12,7 @@ def symbolic(root: Term) -> sympy.Basic:
     """The expression as it stands: nothing is cancelled or collected, so relu(g) / relu(g) is not 1.
 
     Features are real symbols; reductions such as ``gap`` and functions across channels are undefined functions. A
-    hyphen in a name becomes an underscore.
+    hyphen or a dot in a name becomes an underscore.
     """
 
     def visit(node: Term, arguments: list[sympy.Basic]) -> sympy.Basic:
@@ -38,4 +38,4 @@ def symbolic_text(root: Term) -> str:
 
 
 def _plain(name: str) -> str:
-    return name.replace("-", "_")
+    return name.replace("-", "_").replace(".", "_")

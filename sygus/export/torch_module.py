@@ -5,18 +5,19 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
+from sygus import upsampling
 from sygus.errors import OptionError
 from sygus.export import hooked
 from sygus.export.hooked import MEASURED
 from sygus.language.terms import Literal, Term, Variable, expand, fold
 from sygus.language.text import term_text
 from sygus.language.theories import Function, guards
-from sygus.language.theories.ranks import HEATMAP
-from sygus.oracles.cam import features_of
+from sygus.language.theories.ranks import is_whole, layer_of, parted
+from sygus.oracles.cam import features_of, layers_of, variables_of
 from sygus.saliency import heatmap
 from sygus.saliency.features import alpha
 
@@ -27,8 +28,8 @@ class _Found(Expression):
 
     names = ({names})
     is_whole = {whole}
-
-    def values(self, features: Mapping[str, Tensor]) -> Tensor:
+{places}
+    def values(self, features: Mapping[str, Tensor], size: tuple[int, int]) -> Tensor:
         """The weights w, or where the expression is a whole heat map, H."""
 {body}
 
@@ -42,31 +43,49 @@ class SynthesizedExtractor(_Found, ExpressionExtractor):
 '''
 
 
-def torch_source(expression: Term) -> str:
+def torch_source(expression: Term, layers: Mapping[str, str] | None = None) -> str:
     """The file.
+
+    Args:
+        expression: over features.
+        layers: the modules of the layers that have names, for who gives no others.
 
     Raises:
         OptionError: the expression needs features that a file which stands alone cannot measure.
     """
     names = features_of(expression)
-    others = [name for name in names if name not in MEASURED]
+    others = [name for name in names if parted(name)[0] not in MEASURED]
     if others:
         raise OptionError(
             f"--to torch: {', '.join(others)} cannot be measured by a file that stands alone",
             "use sygus.SynthesizedCAM.load(RUN), which measures every feature",
         )
-    imports, (guarding, maps, explainers) = _taken(guards, heatmap, hooked)
+    imports, (guarding, sampling, maps, explainers) = _taken(guards, upsampling, heatmap, hooked)
+    whole = is_whole(expression.sort)
     parts = [
         '"""Heat maps by a synthesised expression; needs torch and numpy alone.\n\n'
-        f'{"H" if expression.sort == HEATMAP else "w"} = {_plain(term_text(expand(expression)))}\n"""\n',
+        f'{"H" if whole else "w"} = {_plain(term_text(expand(expression)))}\n"""\n',
         f"{imports}\n{guarding.strip()}\n",
         inspect.getsource(alpha),
+        sampling,
         maps,
         explainers.rstrip()
         + "\n"
-        + _CLASSES.format(names=_listed(names), whole=expression.sort == HEATMAP, body=_body(expression)),
+        + _CLASSES.format(
+            names=_listed(names), whole=whole, places=_places(expression, layers or {}), body=_body(expression)
+        ),
     ]
     return "\n\n".join(part.strip("\n") + "\n" for part in parts)
+
+
+def _places(expression: Term, layers: Mapping[str, str]) -> str:
+    """What the class says of the layers that have names; nothing where there are none."""
+    own, used = layer_of(expression.sort), layers_of(variables_of(expression))
+    lines = [f"    layer = {own!r}\n"] if own else []
+    known = {name: layers[name] for name in dict.fromkeys(filter(None, (own, *used))) if name in layers}
+    if known:
+        lines.append(f"    layers = {known!r}  # other modules by layers=…\n")
+    return "".join(lines)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -111,10 +130,11 @@ def _body(expression: Term) -> str:
     taken: dict[str, None] = {}
 
     def feature(name: str) -> str:
+        plain = re.sub(r"\W", "_", name)
         if name not in taken:
             taken[name] = None
-            lines.append(f'{name} = features["{name}"]')
-        return name
+            lines.append(f'{plain} = features["{name}"]')
+        return plain
 
     def visit(node: Term, arguments: list[str]) -> str:
         head = node.head
@@ -128,7 +148,7 @@ def _body(expression: Term) -> str:
         else:
             assert isinstance(head, Function), f"{head.name} was not expanded"
             assert head.source is not None, f"{head.name} has no source"
-            text = head.source(*arguments)
+            text = head.source(*arguments, *(["size"] if head.sized else []))
         name = f"x{len(lines) - len(taken) + 1}"
         lines.append(f"{name} = {text}")
         return name

@@ -296,7 +296,8 @@ def _application(node: ast.Application, arguments: tuple[Term, ...], scope: Scop
             _unknown(name, node.position, scope)
         symbol_text = f"(_ {name} {' '.join(map(str, indices))})" if indices else name
         takes = " or ".join(dict.fromkeys(entry.takes(sorts) for entry in entries))
-        fail(f"ill-sorted: '{symbol_text}' is applied to {_shown(sorts)}", node.position, f"{name} : {takes}")
+        hint = "; ".join(filter(None, [f"{name} : {takes}", scope.theory.remedy(sorts)]))
+        fail(f"ill-sorted: '{symbol_text}' is applied to {_shown(sorts)}", node.position, hint)
     return term(resolved[0], arguments, resolved[1])
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 from types import MappingProxyType
 
 import numpy as np
@@ -15,15 +16,29 @@ from torch import Tensor
 
 from sygus.errors import OptionError, Position, SycamError, TypeCheckError, guess, known
 from sygus.language.terms import BOOL, REAL, Definition, Sort, Term, Variable, expand, leaf, subterms, term
-from sygus.language.theories.cam import ACTIVATION
+from sygus.language.theories.cam import activation_at
 from sygus.language.theories.evaluate import evaluate
-from sygus.language.theories.ranks import AXES, HEATMAP, MAP, WEIGHT
+from sygus.language.theories.ranks import (
+    LAYER,
+    MAP,
+    SALIENCY,
+    WEIGHT,
+    at_layer,
+    is_rank,
+    is_whole,
+    layer_of,
+    named_at,
+    parted,
+    rank_of,
+    sorts_at,
+)
 from sygus.oracles.equivalence import Probes
 from sygus.oracles.safety import Domain
 from sygus.saliency.features import FEATURES, Feature, Measurements, derive, draw
 from sygus.saliency.features.cache import Cache
 from sygus.saliency.heatmap import combine, degenerate, saliency, unit_range, whole
 from sygus.saliency.metrics import Change, Evaluation, Metric, Subject
+from sygus.saliency.networks import Network, split_at
 
 Scores = NDArray[np.float32]
 
@@ -34,10 +49,37 @@ PROBE_SHAPE = (8, 3, 5, 1)
 """Draws, K, h, w of the probes. Few terms depend on sizes: ``total`` is hw times ``gap``, so hw is a number that
 grammars hardly hold. Eight draws show signs that are rare."""
 
+PICTURE_SHAPE = (9, 1)
+"""H, W of the pictures that the probes are of. No multiple of h: pixels lie between those of the layer, at unequal
+distances, so that scaling or averaging is told apart before and after up-sampling."""
 
-def feature_variables() -> Mapping[str, Variable]:
-    """Every feature as a variable of its sort."""
-    return {name: Variable(name, SORTS[feature.rank]) for name, feature in FEATURES.items()}
+
+def feature_variables(layers: Iterable[str] = ("",)) -> Mapping[str, Variable]:
+    """Every feature as a variable of its sort, at each of these layers; "" is the one explained."""
+    found = {}
+    for layer, (name, feature) in product(layers, FEATURES.items()):
+        variable = Variable(named_at(name, layer), at_layer(SORTS[feature.rank], layer))
+        found[variable.name] = variable
+    return found
+
+
+def feature_of(name: str) -> Feature:
+    """The feature that a variable names, at whichever layer."""
+    return FEATURES[parted(name)[0]]
+
+
+def is_feature(variable: Variable) -> bool:
+    """Whether a variable is a feature at some layer, of that feature's sort."""
+    name, layer = parted(variable.name)
+    if name not in FEATURES or (variable.name != name and not LAYER.fullmatch(layer)):
+        return False
+    return variable.sort == at_layer(SORTS[FEATURES[name].rank], layer)
+
+
+def layers_of(variables: Iterable[Variable]) -> tuple[str, ...]:
+    """The names of the layers that features are of, and their sorts, in order of appearance."""
+    found = (layer for one in variables if is_rank(one.sort) for layer in (parted(one.name)[1], layer_of(one.sort)))
+    return tuple(dict.fromkeys(filter(None, found)))
 
 
 def check_parameters(parameters: Sequence[Variable], positions: Sequence[Position]) -> None:
@@ -47,38 +89,74 @@ def check_parameters(parameters: Sequence[Variable], positions: Sequence[Positio
         TypeCheckError: at the position of the parameter.
     """
     for parameter, position in zip(parameters, positions, strict=True):
-        feature = FEATURES.get(parameter.name)
-        if feature is None:
+        name, layer = parted(parameter.name)
+        if name not in FEATURES:
             names = ", ".join(f"{name} {SORTS[f.rank]}" for name, f in FEATURES.items())
-            hint = f"{guess(FEATURES, parameter.name)}known features: {names}"
+            hint = f"{guess(FEATURES, name)}known features: {names}"
             raise TypeCheckError(f"unknown feature '{parameter.name}'", position, hint)
-        if parameter.sort != SORTS[feature.rank]:
-            message = f"the feature '{parameter.name}' is {SORTS[feature.rank]}, not {parameter.sort}"
-            raise TypeCheckError(message, position, f"write ({parameter.name} {SORTS[feature.rank]})")
+        if name != parameter.name and not LAYER.fullmatch(layer):
+            hint = f"write {name}.early, where early names a layer: a letter, then letters, digits and hyphens"
+            raise TypeCheckError(f"'{parameter.name}' names no layer", position, hint)
+        sort = at_layer(SORTS[FEATURES[name].rank], layer)
+        if parameter.sort != sort:
+            message = f"the feature '{parameter.name}' is {sort}, not {parameter.sort}"
+            raise TypeCheckError(message, position, f"write ({parameter.name} {sort})")
 
 
-def domains(nonnegative: bool) -> Mapping[str, Domain]:
-    """What the safety oracle may assume of the features, on a layer whose activation is nonnegative or not."""
+def domains(nonnegative: bool, layers: Mapping[str, bool] = MappingProxyType({})) -> Mapping[str, Domain]:
+    """What the safety oracle may assume of the features.
 
-    def domain(feature: Feature) -> Domain:
+    Args:
+        nonnegative: whether the activation of the layer explained is.
+        layers: the same of further layers, by their names.
+    """
+
+    def domain(feature: Feature, positive: bool) -> Domain:
         if feature.domain == "activation":
-            return "nonnegative" if nonnegative else "any"
+            return "nonnegative" if positive else "any"
         return feature.domain
 
-    return {name: domain(feature) for name, feature in FEATURES.items()}
-
-
-def probes(parameters: Iterable[Variable], *, nonnegative: bool, seed: int) -> Probes:
-    """Random values of the parameters that respect the features' domains and definitions."""
-    draws, channels, height, width = PROBE_SHAPE
-    measured = draw(PROBE_SHAPE, torch.Generator().manual_seed(seed), nonnegative=nonnegative)
-    wanted = {parameter.name: parameter for parameter in (*parameters, ACTIVATION)}  # which ``cam`` reads unnamed
-    values = derive(measured, wanted)
-    shapes = {
-        sort: (draws, channels if by_channel else 1, *((height, width) if by_pixel else (1, 1)))
-        for sort, (by_channel, by_pixel) in {**AXES, BOOL: AXES[REAL]}.items()
+    return {
+        named_at(name, layer): domain(feature, positive)
+        for layer, positive in {"": nonnegative, **layers}.items()
+        for name, feature in FEATURES.items()
     }
-    return Probes({wanted[name]: value for name, value in values.items()}, shapes)
+
+
+def probes(
+    parameters: Iterable[Variable],
+    *,
+    nonnegative: bool,
+    seed: int,
+    layers: Mapping[str, bool] = MappingProxyType({}),
+) -> Probes:
+    """Random values of the parameters that respect the features' domains and definitions; each layer's are its own.
+
+    Args:
+        parameters: features.
+        nonnegative: whether the activation of the layer explained is.
+        seed: of the numbers.
+        layers: the same of further layers, by their names.
+    """
+    draws, channels, *rest = PROBE_SHAPE
+    everywhere = {"": nonnegative, **layers}
+    grid, sorts = (rest[0], rest[1]), [REAL, SALIENCY, *(sort for layer in everywhere for sort in sorts_at(layer))]
+    shapes = {sort: (draws, *rank_of(sort).shape(channels, grid, PICTURE_SHAPE)) for sort in sorts}
+    shapes[BOOL] = shapes[REAL]
+    values: dict[Variable, Tensor] = {}
+    given = [*parameters, *map(activation_at, everywhere)]  # which ``cam`` reads unnamed
+    for layer, positive in everywhere.items():
+        measured = draw(PROBE_SHAPE, torch.Generator().manual_seed(_seed_at(layer, seed)), nonnegative=positive)
+        wanted = {name: one for one in given for name, place in [parted(one.name)] if place == layer}
+        values |= {wanted[name]: value for name, value in derive(measured, wanted).items()}
+    return Probes(values, shapes, PICTURE_SHAPE)
+
+
+def _seed_at(layer: str, seed: int) -> int:
+    """A seed for each layer; that of the one explained is the seed itself."""
+    if not layer:
+        return seed
+    return int.from_bytes(hashlib.sha256(f"{seed}/{layer}".encode()).digest()[:7])
 
 
 ROWS = 1024
@@ -87,7 +165,7 @@ ROWS = 1024
 
 @dataclass(frozen=True, eq=False)
 class HeatMaps:
-    """The heat maps L (N, h, w) of one term on all pictures, before up-sampling.
+    """The heat maps L (N, h, w) of one term on all pictures, before up-sampling unless the term does that itself.
 
     Attributes:
         maps: float32, on the network's device.
@@ -118,13 +196,20 @@ class CamOracle:
     Args:
         subject: what is explained.
         references: what the metric ``win`` may compare with, by name.
+        layers: the subject's network split at further layers, by their names.
         lasting: whether other runs may meet the subject, so that expensive features are worth keeping on disk.
     """
 
     def __init__(
-        self, subject: Subject, references: Mapping[str, Saliency] = MappingProxyType({}), *, lasting: bool = True
+        self,
+        subject: Subject,
+        references: Mapping[str, Saliency] = MappingProxyType({}),
+        *,
+        layers: Mapping[str, Network] = MappingProxyType({}),
+        lasting: bool = True,
     ) -> None:
         self.subject = subject
+        self.layers = layers
         self.lasting = lasting
         self.references = references
         """What the metric ``win`` may compare with, by name."""
@@ -144,6 +229,7 @@ class CamOracle:
             subject.targets,
             cache=Cache.of_user() if self.lasting and not subject.network.unknown else None,
             probability=subject.probability,
+            layers=self.layers,
         )
 
     @cached_property
@@ -153,6 +239,8 @@ class CamOracle:
         network = subject.network
         digest = hashlib.sha256(f"{network.fingerprint}/{subject.images.fingerprint}/{network.device.type}".encode())
         digest.update(subject.targets.cpu().numpy().tobytes())
+        for name, split in sorted(self.layers.items()):
+            digest.update(f"/{name}={split.fingerprint}".encode())
         return digest.hexdigest()[:16]
 
     def identity(self, metric: Metric) -> str:
@@ -167,20 +255,29 @@ class CamOracle:
     def heat_maps(self, terms: Sequence[Term]) -> list[HeatMaps]:
         """The heat maps of several terms; common sub-terms are computed once."""
         memo: dict[Term, Tensor] = {}
-        names = dict.fromkeys(("activation", *(name for term in terms for name in features_of(term))))
-        variables = feature_variables()
+        variables = dict.fromkeys((activation_at(""), *(one for term in terms for one in variables_of(term))))
+        size = self.subject.network.size
         with torch.no_grad():
-            features = {variables[name]: self.measured[name] for name in names}
-            drawn = ((term, self._drawn(term.sort, evaluate(term, features, memo))) for term in terms)
+            features = {variable: self.feature(variable.name) for variable in variables}
+            drawn = ((term, self._drawn(term.sort, evaluate(term, features, memo, size=size))) for term in terms)
             return [replace(self.keyed(maps), term=term) for term, maps in drawn]
 
+    def feature(self, name: str) -> Tensor:
+        """A feature by the name of its variable.
+
+        Raises:
+            OptionError: the network does not have it, or there is no layer of that name.
+        """
+        name, layer = parted(name)
+        return self.measured.layer(layer)[name]
+
     def _drawn(self, sort: Sort, values: Tensor) -> Tensor:
-        """L, (N, h, w), of the values of a term of a sort."""
-        activation = self.measured["activation"]
+        """L, (N, h, w) or on the picture's grid (N, H, W), of the values of a term of a sort."""
+        activation = self.measured.layer(layer_of(sort))["activation"]
         if values.dim() == 0:  # a constant
             values = values.reshape(1, 1, 1)
         values = values.expand(len(activation), *values.shape[-3:])
-        return whole(values) if sort == HEATMAP else combine(values, activation)
+        return whole(values) if is_whole(sort) else combine(values, activation)
 
     def keyed(self, maps: Tensor) -> HeatMaps:
         """Heat maps L (N, h, w) with the key of what is scored alike."""
@@ -254,7 +351,11 @@ class CamOracle:
     def changed(self, change: Change) -> CamOracle:
         """The oracle of the changed subject; under a named change, what it measures is kept for other candidates."""
         if change.name not in self._changed:
-            oracle = CamOracle(change.apply(self.subject), lasting=False)
+            subject = change.apply(self.subject)
+            layers = self.layers
+            if subject.network is not self.subject.network:
+                layers = split_at(subject.network, {name: split.layer for name, split in layers.items()})
+            oracle = CamOracle(subject, layers=layers, lasting=False)
             if not change.name:
                 return oracle
             self._changed[change.name] = oracle
@@ -271,10 +372,15 @@ class CamOracle:
         return self._referred[name]
 
 
-def features_of(expression: Term) -> tuple[str, ...]:
-    """The names of the features that an expression holds, in order of appearance."""
+def variables_of(expression: Term) -> tuple[Variable, ...]:
+    """The features that an expression holds, as variables, in order of appearance."""
     heads = (node.head for node in subterms(expand(expression)))
-    return tuple(dict.fromkeys(head.name for head in heads if isinstance(head, Variable)))
+    return tuple(dict.fromkeys(head for head in heads if isinstance(head, Variable)))
+
+
+def features_of(expression: Term) -> tuple[str, ...]:
+    """The names of these variables."""
+    return tuple(variable.name for variable in variables_of(expression))
 
 
 Saliency = Callable[[CamOracle], Tensor]

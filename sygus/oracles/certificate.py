@@ -18,26 +18,29 @@ from typing import Literal as OneOf
 import torch
 import z3
 
-from sygus.language.terms import Literal, Term, Variable, expand, fold
+from sygus.language.terms import Literal, Sort, Term, Variable, expand, fold
 from sygus.language.theories import Function
 from sygus.language.theories.evaluate import evaluate
-from sygus.language.theories.ranks import AXES
+from sygus.language.theories.ranks import rank_of
+from sygus.oracles.cam import feature_of
 from sygus.oracles.safety import Domain, state_domain
-from sygus.saliency.features import FEATURES
 
-CHANNELS, PIXELS = 2, 2
+CHANNELS, LAYER_SIZE, PICTURE_SIZE = 2, (1, 2), (1, 3)
 EFFORT = 1_000_000
 """Z3's units of work (``rlimit``) for one pair of terms, about two seconds of a quiet core."""
 
 Cells = dict[tuple[int, int], Any]
-"""A value's Z3 form by channel and pixel; along an axis that its sort lacks it is the same."""
+"""A value's Z3 form by channel and pixel; beyond its shape it is what it is at its end, see :func:`_within`."""
 
-EVERYWHERE = tuple(product(range(CHANNELS), range(PIXELS)))
+EVERYWHERE = tuple(product(range(CHANNELS), range(max(LAYER_SIZE[1], PICTURE_SIZE[1]))))
+
+Shape = tuple[int, int, int]
+"""Channels, and rows and columns of pixels; there is one row."""
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is known of the equality of two terms, for 2 channels of 2 pixels.
+    """What is known of the equality of two terms, for 2 channels of 2 pixels and pictures of 3.
 
     Attributes:
         status: ``proved``: equal for all real values in the features' domains; ``refuted``: the counterexample makes
@@ -98,7 +101,7 @@ class _Writing:
         if variable not in self.cells:
             cells = {}
             for cell in EVERYWHERE:
-                name = "_".join([variable.name, *map(str, _index(variable, cell))])
+                name = "_".join([variable.name, *_index(variable.sort, cell)])
                 cells[cell] = z3.Real(name)
                 state_domain(self, cells[cell], self.domains.get(variable.name, "any"))
             self.cells[variable] = cells
@@ -107,15 +110,16 @@ class _Writing:
     def spread(self, node: Term, arguments: list[Cells]) -> Cells:
         """A function that looks at several cells of its first argument; the others are numbers of the picture."""
         function, cells = node.head, arguments[0]
-        kept, (by_channel, by_pixel) = AXES[node.sort], AXES[node.arguments[0].sort]
-        shape = (CHANNELS if by_channel else 1, 1, PIXELS if by_pixel else 1)
+        rank, shape = rank_of(node.sort), _shape(node.arguments[0].sort)
+        kept = (rank.channels, rank.pixels)
         sources = [cell for cell in EVERYWHERE if cell == _within(cell, shape)]
         matrix = _linear(function, shape) if len(arguments) == 1 else None
         others = [argument[0, 0] for argument in arguments[1:]]
         result = {}
         for cell in EVERYWHERE:
             if matrix is not None:
-                row = matrix[:, min(cell[0], matrix.shape[1] - 1), 0, min(cell[1], matrix.shape[-1] - 1)]
+                channel, pixel = _within(cell, _shape(node.sort))
+                row = matrix[:, channel, 0, pixel]
                 terms = [float(c) * cells[s] for c, s in zip(row, sources, strict=True) if float(c) != 0]
                 result[cell] = z3.Sum(terms) if terms else z3.RealVal(0)
             else:
@@ -147,15 +151,15 @@ def _confirmed(left: Term, right: Term, writing: _Writing) -> Certificate:
     model = writing.solver.model()
     environment, named = {}, {}
     for variable, cells in writing.cells.items():
-        grid = torch.zeros(1, CHANNELS, 1, PIXELS, dtype=torch.float64)
-        for (channel, pixel), symbol in cells.items():
-            grid[0, channel, 0, pixel] = named[str(symbol)] = _number(model.eval(symbol, model_completion=True))
-        by_channel, by_pixel = AXES[variable.sort]
-        environment[variable] = grid[:, : CHANNELS if by_channel else 1, :, : PIXELS if by_pixel else 1]
-    if any(FEATURES[variable.name].needs for variable in environment):
+        environment[variable] = torch.zeros(1, *_shape(variable.sort), dtype=torch.float64)
+        for cell, symbol in cells.items():
+            channel, pixel = _within(cell, _shape(variable.sort))
+            named[str(symbol)] = _number(model.eval(symbol, model_completion=True))
+            environment[variable][0, channel, 0, pixel] = named[str(symbol)]
+    if any(feature_of(variable.name).needs for variable in environment):
         return Certificate("open")  # the model need not meet a derived feature's definition
-    shape = (1, CHANNELS, 1, PIXELS)
-    values = [evaluate(term, environment).expand(shape).reshape(-1) for term in (left, right)]
+    shape = (1, *map(max, _shape(left.sort), _shape(right.sort)))
+    values = [evaluate(term, environment, size=PICTURE_SIZE).expand(shape).reshape(-1) for term in (left, right)]
     difference = (values[0] - values[1]).abs()
     at = int(difference.argmax())
     if float(difference[at]) > 1e-9 * max(1.0, float(values[0][at].abs())):
@@ -163,18 +167,22 @@ def _confirmed(left: Term, right: Term, writing: _Writing) -> Certificate:
     return Certificate("open")
 
 
-def _within(cell: tuple[int, int], shape: tuple[int, int, int]) -> tuple[int, int]:
-    """The cell of a value of this shape that stands at a cell of a Map."""
+def _shape(sort: Sort) -> Shape:
+    return rank_of(sort).shape(CHANNELS, LAYER_SIZE, PICTURE_SIZE)
+
+
+def _within(cell: tuple[int, int], shape: Shape) -> tuple[int, int]:
+    """The cell of a value of this shape that stands at any cell."""
     return min(cell[0], shape[0] - 1), min(cell[1], shape[-1] - 1)
 
 
 def _seen(
-    function: Function, cell: tuple[int, int], kept: tuple[bool, bool], shape: tuple[int, int, int], cells: Cells
+    function: Function, cell: tuple[int, int], kept: tuple[bool, bool], shape: Shape, cells: Cells
 ) -> list[z3.ArithRef]:
     """All that a function looks at for its value at a cell: along its axis; first its own place, where that counts."""
     own = _within(cell, shape)
     if function.axis == "pixels":
-        return [*([cells[own]] if kept[1] else []), *(cells[own[0], pixel] for pixel in range(PIXELS))]
+        return [*([cells[own]] if kept[1] else []), *(cells[own[0], pixel] for pixel in range(shape[-1]))]
     return [*([cells[own]] if kept[0] else []), *(cells[channel, own[1]] for channel in range(CHANNELS))]
 
 
@@ -183,19 +191,27 @@ def _opaque(function: Function, seen: list[z3.ArithRef]) -> z3.ArithRef:
     return z3.Function(f"{function.name}/{len(seen)}", *[z3.RealSort()] * (len(seen) + 1))(*seen)
 
 
-def _index(variable: Variable, cell: tuple[int, int]) -> tuple[int, ...]:
-    return tuple(place for place, there in zip(cell, AXES[variable.sort], strict=True) if there)
+def _index(sort: Sort, cell: tuple[int, int]) -> list[str]:
+    """The channel and the pixel, as far as a value of the sort has them."""
+    rank = rank_of(sort)
+    places = zip(_within(cell, _shape(sort)), (rank.channels, rank.pixels), strict=True)
+    return [str(place) for place, there in places if there]
 
 
-def _linear(function: Function, shape: tuple[int, int, int]) -> torch.Tensor | None:
+def _linear(function: Function, shape: Shape) -> torch.Tensor | None:
     """The function's matrix, (inputs, *result), if its kernel is linear: read off unit vectors, checked on others."""
     size = shape[0] * shape[1] * shape[2]
-    matrix = function.kernel(torch.eye(size, dtype=torch.float64).reshape(size, *shape))
+    matrix = _applied(function, torch.eye(size, dtype=torch.float64).reshape(size, *shape))
     generator = torch.Generator().manual_seed(0)
     probe = torch.randn(16, size, generator=generator, dtype=torch.float64)
     expected = (probe @ matrix.reshape(size, -1)).reshape(16, *matrix.shape[1:])
-    exact = torch.allclose(function.kernel(probe.reshape(16, *shape)), expected, rtol=1e-12, atol=1e-12)
+    exact = torch.allclose(_applied(function, probe.reshape(16, *shape)), expected, rtol=1e-12, atol=1e-12)
     return matrix if exact else None
+
+
+def _applied(function: Function, argument: torch.Tensor) -> torch.Tensor:
+    value: torch.Tensor = function.value((argument,), PICTURE_SIZE)
+    return value
 
 
 def _number(value: z3.ExprRef) -> float:

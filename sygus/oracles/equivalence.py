@@ -65,14 +65,16 @@ class Probes:
     Attributes:
         values: each variable's values, float64 (draws, …) as :mod:`sygus.language.theories.function` lays them out.
         shapes: the shape of a value of each sort, draws included.
+        size: H, W of the pictures that the values are of.
     """
 
     values: Mapping[Variable, Tensor]
     shapes: Mapping[Sort, tuple[int, ...]]
+    size: tuple[int, int] | None = None
 
     def evaluate(self, term: Term) -> Tensor:
         """The values of one term, in the shape of its sort."""
-        return evaluate(term, self.values).expand(self.shapes[term.sort])
+        return evaluate(term, self.values, size=self.size).expand(self.shapes[term.sort])
 
     def signature(self, term: Term) -> int | None:
         """The value signature of one term, None where a value is not finite."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from sygus.errors import OptionError, Position, SourceError, TypeCheckError
@@ -11,12 +12,15 @@ from sygus.language.syntax import script as ast
 from sygus.language.syntax.parser import parse_answer, parse_term, parse_values
 from sygus.language.terms import Term, leaf
 from sygus.language.theories.cam import CAM
-from sygus.language.theories.ranks import RANKS
+from sygus.language.theories.ranks import EXPLAINED, LAYER, is_rank
 from sygus.language.typecheck import check_definition, check_term
 from sygus.oracles.cam import body_of, check_parameters, feature_variables
 from sygus.resources import read_text
 
 FILE = "--expression"
+
+_NAMED = re.compile(rf"[a-z]\.({LAYER.pattern})")
+"""After the name of a feature, that of a layer."""
 
 
 def read_expression(text: str) -> Term:
@@ -68,15 +72,13 @@ def function_expression(text: str, where: str) -> Term:
         found = check_term(value.body, scope.binding({p.name: leaf(p) for p in parameters}))
     else:
         found = check_term(value, scope)
-    if found.sort not in RANKS:
-        raise TypeCheckError(
-            f"the function gives {found.sort}", value.position, "it must give a Weight, a Map or a Heatmap"
-        )
+    if not is_rank(found.sort):
+        raise TypeCheckError(f"the function gives {found.sort}", value.position, f"it must give {EXPLAINED}")
     return found
 
 
 def _read(text: str, where: str) -> Term:
-    variables = feature_variables()
+    variables = feature_variables(("", *_NAMED.findall(text)))
     scope = Scope(CAM, {str(sort): sort for sort in CAM.sorts})
     if "define-fun" in text:
         _, functions = parse_answer(text, where)
@@ -89,6 +91,6 @@ def _read(text: str, where: str) -> Term:
         expression: ast.TermExpression = parse_term(text, where)
         found = check_term(expression, scope.binding({name: leaf(v) for name, v in variables.items()}))
         position = expression.position
-    if found.sort not in RANKS:
-        raise TypeCheckError(f"the expression is {found.sort}", position, "it must be a Weight, a Map or a Heatmap")
+    if not is_rank(found.sort):
+        raise TypeCheckError(f"the expression is {found.sort}", position, f"it must be {EXPLAINED}")
     return found

@@ -16,7 +16,7 @@ from sygus.language.scope import fail
 from sygus.language.syntax import parse
 from sygus.language.syntax import script as ast
 from sygus.language.terms import Definition, Term
-from sygus.language.theories.ranks import RANKS
+from sygus.language.theories.ranks import EXPLAINED, is_rank, parted
 from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, check_parameters, features_of, saliency_of
 from sygus.resources import grammar_folder
 from sygus.saliency.features import sources_of
@@ -36,7 +36,7 @@ class Method:
         quick: whether it costs a few passes a picture and applies to every network.
         check: raises OptionError where it does not apply to a subject's network.
         control: whether it explains nothing and only shows what a metric rewards.
-        features: what an expression reads, and what that is derived from; none of other methods.
+        features: what an expression reads of the layer explained, and what that is derived from; none of others.
     """
 
     name: str
@@ -59,15 +59,18 @@ class Method:
 
 def expression_method(name: str, title: str, expression: Term) -> Method:
     """The method whose weights are a term over features."""
-    features = sources_of(features_of(expression))
+    features = [
+        (layer, feature) for one, layer in map(parted, features_of(expression)) for feature in sources_of([one])
+    ]
 
     def check(oracle: CamOracle) -> None:
-        for feature in features:
+        for layer, feature in features:
+            measured = oracle.measured.layer(layer)
             if feature.conditional:
-                oracle.measured[feature.name]
+                measured[feature.name]
 
-    quick = not any(feature.slow or feature.conditional for feature in features)
-    names = frozenset(feature.name for feature in features)
+    quick = not any(feature.slow or feature.conditional for _, feature in features)
+    names = frozenset(feature.name for layer, feature in features if not layer)
     return Method(name, title, saliency_of(expression), quick, check, features=names)
 
 
@@ -122,8 +125,8 @@ def read_methods(text: str, file: str) -> dict[str, Method]:
 
 def _defined(command: ast.DefineFun, definition: Definition) -> Method:
     check_parameters(definition.parameters, [parameter.position for parameter in command.parameters])
-    if definition.sort not in RANKS:
-        fail(f"the method is {definition.sort}", command.position, "it must be a Weight, a Map or a Heatmap")
+    if not is_rank(definition.sort):
+        fail(f"the method is {definition.sort}", command.position, f"it must be {EXPLAINED}")
     name, title, control = _annotations(command)
     return replace(expression_method(name, title, body_of(definition)), control=control)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from sygus.errors import OptionError, TypeCheckError
+from sygus.errors import OptionError, TypeCheckError, known
 from sygus.language.problem import Problem, Target
 from sygus.language.terms import (
     REAL,
@@ -26,10 +26,11 @@ from sygus.language.terms import (
     term,
 )
 from sygus.language.theories import Function
-from sygus.language.theories.ranks import RANKS
-from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, check_parameters, feature_variables, saliency_of
+from sygus.language.theories.ranks import is_rank
+from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, check_parameters, is_feature, layers_of, saliency_of
 from sygus.oracles.methods import methods
 from sygus.saliency.metrics import Metric, chosen_metric, find_metric, known_metrics
+from sygus.saliency.networks import read_layers
 
 Means = Mapping[OracleFunction, float]
 """The candidate's mean score by metric oracle."""
@@ -67,14 +68,17 @@ class CamProblem:
     Args:
         problem: what the file asks.
         metric: scores in place of the metric that the file declares.
+        layers: the names of layers that are known, beside the one explained; by default those that the file names.
 
     Raises:
-        TypeCheckError: an unknown metric or feature, or constraints that ask for more than metrics.
+        TypeCheckError: an unknown metric, feature or layer, or constraints that ask for more than metrics.
         OptionError: ``metric`` cannot take the place of the file's.
     """
 
-    def __init__(self, problem: Problem, metric: str | None = None) -> None:
+    def __init__(self, problem: Problem, metric: str | None = None, layers: Collection[str] | None = None) -> None:
         self.problem = problem
+        own = problem.options.get("layers")
+        self._known_layers = layers if layers is not None else read_layers(own.value if own else "")
         try:
             self.problem = inline_numbers(problem)
             self._bound = self._check()
@@ -95,6 +99,11 @@ class CamProblem:
         return {symbol: self._bound[symbol] for symbol in dict.fromkeys(wanted)}
 
     @property
+    def layers(self) -> tuple[str, ...]:
+        """The layers, beside the one explained, that the candidate may read."""
+        return layers_of(self.problem.target.function.parameters)
+
+    @property
     def is_ordered(self) -> bool:
         """Whether any two candidates can be compared: one objective, or several in lexicographic order."""
         return self.problem.lexicographic or len(self.problem.objectives) <= 1
@@ -108,9 +117,8 @@ class CamProblem:
     def references(self) -> Mapping[str, Saliency]:
         """What options such as ``:against`` may name: every method, and the functions that the file defines."""
         found = {name: method.saliency for name, method in methods().items()}
-        features = set(feature_variables().values())
         for definition in self.problem.definitions:
-            if features.issuperset(definition.parameters) and definition.sort in RANKS:
+            if all(map(is_feature, definition.parameters)) and is_rank(definition.sort):
                 found[definition.name] = saliency_of(body_of(definition))
         return found
 
@@ -162,6 +170,7 @@ class CamProblem:
             )
         target = problem.target
         check_parameters(target.function.parameters, target.parameter_positions)
+        self._check_layers(target)
         expected = function_sort(tuple(p.sort for p in target.function.parameters), target.function.sort)
         bound = {}
         for symbol, position in problem.oracles.items():
@@ -185,6 +194,17 @@ class CamProblem:
                         f"a CAM problem asks metrics of functions: (metric {node.head.name})",
                     )
         return bound
+
+    def _check_layers(self, target: Target) -> None:
+        for parameter, position in zip(target.function.parameters, target.parameter_positions, strict=True):
+            for layer in layers_of([parameter]):
+                if layer not in self._known_layers:
+                    named = (
+                        known(self._known_layers, layer, "known layers") if self._known_layers else "name its module"
+                    )
+                    raise TypeCheckError(
+                        f"there is no layer '{layer}'", position, f'{named}: (set-option :layers "{layer}=MODULE")'
+                    )
 
     def _check_references(self, metric: Metric) -> None:
         for name in metric.references:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
+
+from sygus.upsampling import upsample
 
 FLAT = 1e-12
 """A map whose maximum and minimum are closer than this is constant: it has no normal form and counts as degenerate."""
@@ -30,7 +29,7 @@ def combine(weights: Tensor, activation: Tensor) -> Tensor:
 
 
 def whole(maps: Tensor) -> Tensor:
-    """L = ReLU(H) of heat maps H (N, 1, h, w) that are explained with as they are: (N, h, w)."""
+    """L = ReLU(H) of heat maps H (N, 1, h, w), on any grid, that are explained with as they are: (N, h, w)."""
     return maps[:, 0].relu()
 
 
@@ -45,39 +44,13 @@ def saliency(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """S = n(up(L)): bilinear up-sampling (align_corners=False) to ``size``, then scaled to [0, 1].
 
     Args:
-        maps: L, (N, h, w).
+        maps: L, (N, h, w); those of the size of the picture are not up-sampled again.
         size: H, W.
 
     Returns:
         (N, H, W); a constant map gives the black mask S = 0.
     """
     return unit_range(upsample(maps, size))
-
-
-def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """up(L): bilinear (align_corners=False) to ``size``.
-
-    As two products of matrices: on the CPU ten times as fast as torch's kernel for maps of one channel, on CUDA its
-    gradient is the same each time, which that of torch's kernel is not.
-
-    Args:
-        maps: (N, h, w) floating point.
-        size: H, W.
-
-    Returns:
-        (N, H, W).
-    """
-    pairs = zip(maps.shape[-2:], size, strict=True)
-    rows, columns = (_bilinear(count, wanted, maps.device, maps.dtype) for count, wanted in pairs)
-    return rows @ (maps @ columns.T)
-
-
-@lru_cache
-def _bilinear(count: int, wanted: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """The matrix (wanted, count) of linear interpolation between the centres of so many equal cells."""
-    identity = torch.eye(count, dtype=torch.float64)[None]
-    matrix = interpolate(identity, wanted, mode="linear", align_corners=False)[0].T.contiguous()
-    return matrix.to(dtype).to(device)
 
 
 def degenerate(maps: Tensor) -> Tensor:

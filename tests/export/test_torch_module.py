@@ -26,7 +26,7 @@ from sygus.export.torch_module import torch_source
 from sygus.language.terms import Term
 from sygus.language.theories.cam import CAM
 from sygus.language.theories.evaluate import evaluate
-from sygus.language.theories.ranks import HEATMAP, MAP, WEIGHT
+from sygus.language.theories.ranks import MAP, WEIGHT, is_whole
 from sygus.oracles.cam import CamOracle, feature_variables, features_of
 from sygus.oracles.expressions import parse_expression
 from sygus.saliency.features import FEATURES, Measurements, derive, draw
@@ -46,6 +46,7 @@ EXPRESSIONS = (
     "(cam (gap gradient))",
     "(* (power (cam (relu gradient)) 0.5) (channel-mean activation))",
     "(above-mean (blur (cam alpha) 1))",
+    "(sqrt0 (* (unit (up (cam (gap gradient)))) (up (relu (cam gradient)))))",
 )
 
 
@@ -83,8 +84,8 @@ def expected(expression: Term, model: nn.Sequential, layer: int, x: Tensor, clas
     variables = feature_variables()
     names = dict.fromkeys(("activation", *features_of(expression)))
     values = derive(known, names)
-    found = evaluate(expression, {variables[name]: values[name] for name in names})
-    return found[:, 0].relu() if expression.sort == HEATMAP else (found * activation).sum(1).relu()
+    found = evaluate(expression, {variables[name]: values[name] for name in names}, size=(SIDE, SIDE))
+    return found[:, 0].relu() if is_whole(expression.sort) else (found * activation).sum(1).relu()
 
 
 def load_both(text: str, tmp_path: Path) -> list[tuple[Callable[..., Any], Callable[..., Any]]]:
@@ -131,7 +132,7 @@ def test_exported_source_computes_what_the_kernels_do(root: Term) -> None:
     measured = draw((4, 3, 5, 4), torch.Generator().manual_seed(0), nonnegative=True)
     variables = feature_variables()
     expected = evaluate(root, {variables[n]: measured[n] for n in dict.fromkeys(("activation", *features_of(root)))})
-    torch.testing.assert_close(space["values"](None, measured), expected, rtol=0, atol=0, equal_nan=True)
+    torch.testing.assert_close(space["values"](None, measured, (10, 8)), expected, rtol=0, atol=0, equal_nan=True)
 
 
 CONNECTIVES = (
@@ -143,6 +144,7 @@ CONNECTIVES = (
     "(l1norm (center (softmax (gmp (max 1 (min activation (div0 gradient (total activation))))))))",
     "(above-mean (unit (* (channel-sum gradient) (+ (channel-mean activation) (channel-max gradient)))))",
     "(power (blur (cam (gap gradient)) 0.75) 0.5)",
+    "(above-mean (tanh (* 2 (up (cam (gap gradient))))))",
 )
 
 
@@ -156,7 +158,9 @@ def test_every_function_of_the_theory_is_exported(tmp_path: Path) -> None:
         root = read(text)
         module = module_of(torch_source(root), tmp_path)
         known = {variables[n]: measured[n] for n in dict.fromkeys(("activation", *features_of(root)))}
-        torch.testing.assert_close(module._Found().values(measured), evaluate(root, known), rtol=0, atol=0)
+        torch.testing.assert_close(
+            module._Found().values(measured, (10, 8)), evaluate(root, known, size=(10, 8)), rtol=0, atol=0
+        )
 
 
 def test_the_round_trip_scores_what_the_run_reported(finished_run: Path, tmp_path: Path) -> None:
@@ -329,7 +333,7 @@ def test_no_size_of_passes_is_timed_for_a_few_pictures(
     sizes: list[int] = []
     monkeypatch.setattr(
         "sygus.app.explainers.Measurements",
-        lambda network, *_: sizes.append(network.chunk.size) or measured(network, *_),
+        lambda network, *_, **named: sizes.append(network.chunk.size) or measured(network, *_, **named),
     )
     measured = Measurements
     (tmp_path / "answer.sy").write_text("ablation")

@@ -15,7 +15,7 @@ from sygus.language.syntax.parser import parse, parse_term
 from sygus.language.terms import BOOL, INT, REAL, Definition, Literal, Nonterminal, Term, expand, leaf
 from sygus.language.text import term_text
 from sygus.language.theories.cam import CAM
-from sygus.language.theories.ranks import HEATMAP, MAP, WEIGHT
+from sygus.language.theories.ranks import HEATMAP, MAP, SALIENCY, WEIGHT
 from sygus.language.typecheck import check_term
 from sygus.oracles.objective import CamProblem
 from sygus.resources import grammar_names, read_problem
@@ -118,8 +118,9 @@ REFUSED = [
     (f"{HEAD}{SYNTH}(optimize-synth («true))", "an objective must be a number, this is Bool"),
     # sorts
     (f"{HEAD}(synth-fun w ((gradient «Mapp)) Weight)", "unknown sort 'Mapp'; did you mean 'Map'?"),
-    (f"{HEAD}(synth-fun w () «(Map Real))", "the sort 'Map' takes no arguments; write Map"),
-    (f"{HEAD}(synth-fun w () «(_ Map 3))", "the sort 'Map' takes no arguments; write Map"),
+    (f"{HEAD}(synth-fun w () «(Map Real))", "there is no sort '(Map Real)'; write Map, or (_ Map LAYER)"),
+    (f"{HEAD}(synth-fun w () «(_ Map 3))", "there is no sort '(_ Map 3)'; write Map, or (_ Map LAYER)"),
+    (f"{HEAD}(synth-fun w () «(_ Saliency early))", "the sort 'Saliency' takes no arguments; write Saliency"),
     (f"{HEAD}(declare-oracle-fun drop («->) Real average-drop)", "there is no sort '->'"),
     # terms
     (f"{HEAD}(define-fun f ((x Map)) Map «y)", "unknown symbol 'y'"),
@@ -366,7 +367,7 @@ def test_derivations_spell_the_term_they_derive() -> None:
 def test_the_default_grammar_spans_the_theory() -> None:
     of = load(f"{HEAD}(synth-fun w ((gradient Map) (logit Real)) Weight)(check-synth)").target.grammar
     assert of.start.sort == WEIGHT
-    assert {n.sort for n in of.productions} == {MAP, HEATMAP, WEIGHT, REAL, BOOL}
+    assert {n.sort for n in of.productions} == {MAP, HEATMAP, SALIENCY, WEIGHT, REAL, BOOL}
     assert set(of.smallest()) == set(of.productions)
     for text in (
         "(gap gradient)",

@@ -26,6 +26,9 @@ from sygus.oracles.expressions import read_expression
         ("(channel-max (gap (* 2 gradient)))", "(channel-max (+ (gap gradient) (gap gradient)))"),
         ("(unit (+ (cam gradient) (cam gradient)))", "(unit (* 2 (cam gradient)))"),
         ("(above-mean (cam (neg (neg gradient))))", "(above-mean (cam gradient))"),
+        ("(up (cam (+ gradient alpha)))", "(+ (up (cam gradient)) (up (cam alpha)))"),
+        ("(up (* (gap (cam gradient)) (cam gradient)))", "(* (up (cam gradient)) (gap (cam gradient)))"),
+        ("(unit (up (+ (cam gradient) (cam gradient))))", "(unit (* 2 (up (cam gradient))))"),
         ("(blur (cam gradient) 1)", "(blur (channel-sum (* activation gradient)) 1)"),
     ],
 )
@@ -43,6 +46,8 @@ def test_equalities_are_proved(left: str, right: str) -> None:
         ("(cam (relu gradient))", "(relu (cam gradient))"),
         ("(channel-sum activation)", "(channel-mean activation)"),
         ("(gap (cam gradient))", "(cam (gap gradient))"),
+        ("(up (relu (cam gradient)))", "(relu (up (cam gradient)))"),
+        ("(up (* (cam gradient) (cam gradient)))", "(square (up (cam gradient)))"),
     ],
 )
 def test_near_misses_are_refuted_with_values(left: str, right: str) -> None:
@@ -60,4 +65,9 @@ def test_a_domain_decides() -> None:
 
 def test_what_rests_on_an_opaque_function_stays_open() -> None:
     left, right = read_expression("(gmp (+ gradient gradient))"), read_expression("(+ (gmp gradient) (gmp gradient))")
+    assert certify(left, right, domains(True)).status == "open"
+
+
+def test_functions_of_pixels_on_different_grids_are_different_functions() -> None:
+    left, right = read_expression("(gmp (up (cam gradient)))"), read_expression("(gmp (cam gradient))")
     assert certify(left, right, domains(True)).status == "open"

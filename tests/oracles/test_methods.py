@@ -39,8 +39,8 @@ def test_a_definition_says_its_title_and_whether_it_is_a_control() -> None:
         ("(define-fun f ((gradeint Map)) Map gradeint)", 16, "did you mean 'gradient'?"),
         ("(define-fun f ((gradient Weight)) Weight gradient)", 16, "write (gradient Map)"),
         ("(define-fun f () Bool (< 1 2))", 1, "the method is Bool"),
-        ('(define-fun f () Real (! 1 :title "EigenCAM"))', 1, "two methods have the title 'EigenCAM'"),
-        ("(define-fun eigencam () Real 1)", 1, "two methods have the name 'eigencam'"),
+        ('(define-fun f () Real (! 1 :title "Fake-CAM"))', 1, "two methods have the title 'Fake-CAM'"),
+        ("(define-fun fakecam () Real 1)", 1, "two methods have the name 'fakecam'"),
     ],
 )
 def test_what_is_wrong_is_shown_where_it_stands(definition: str, column: int, fragment: str) -> None:

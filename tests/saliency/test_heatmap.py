@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from sygus.saliency.heatmap import _bilinear, upsample
+from sygus.upsampling import _bilinear, upsample
 
 SIZES = [((4, 4), (16, 16)), ((3, 7), (20, 11)), ((1, 1), (5, 6)), ((9, 9), (4, 4))]
 

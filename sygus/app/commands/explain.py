@@ -22,7 +22,7 @@ from sygus.oracles.expressions import read_expression
 from sygus.oracles.methods import applicable_methods, expression_method, find_methods
 from sygus.saliency.images.single import read_pictures
 from sygus.saliency.metrics import Subject
-from sygus.saliency.networks import Network, load_network
+from sygus.saliency.networks import Network, load_network, split_at
 from sygus.saliency.progress import track
 from sygus.writing import make_folder, write_file
 
@@ -36,6 +36,7 @@ class ExplainOptions:
     images: Sequence[str]
     network: str | None
     layer: str | None
+    layers: str | None
     methods: str
     expression: str | None
     target: str | None
@@ -57,7 +58,10 @@ def run_explain(options: ExplainOptions) -> None:
     """
     default = Settings()
     settings = Settings(
-        network=options.network or default.network, layer=options.layer, device=options.device or default.device
+        network=options.network or default.network,
+        layer=options.layer,
+        layers=options.layers,
+        device=options.device or default.device,
     )
     style = Style(options.colours, options.alpha)
     find_methods(options.methods)  # an unknown one is an error before anything is loaded
@@ -73,7 +77,7 @@ def run_explain(options: ExplainOptions) -> None:
     targets = predicted if target is None else torch.full_like(predicted, target)
     explained = probabilities.gather(1, targets[:, None])[:, 0]
     _report(network, images.ids, probabilities, targets)
-    oracle = CamOracle(Subject(network, images, targets, explained))
+    oracle = CamOracle(Subject(network, images, targets, explained), layers=split_at(network, settings.modules))
     rows = applicable_methods(options.methods, oracle, lambda text: echo(f"note: {text}", err=True)) + own
     with Display(Console(stderr=True)):
         evaluations = [row.evaluation(oracle) for row in track(rows, len(rows), "methods drawn")]

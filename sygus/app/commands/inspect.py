@@ -42,7 +42,7 @@ def cam_lines(stated: Problem, note: Callable[[str], None]) -> list[str]:
         SycamError: a bad option, metric or feature; it says which.
     """
     settings, notes = resolve(stated, {})
-    problem = CamProblem(stated, settings.metric)
+    problem = CamProblem(stated, settings.metric, settings.modules)
     for line in notes:
         note(line)
     return [
@@ -50,6 +50,7 @@ def cam_lines(stated: Problem, note: Callable[[str], None]) -> list[str]:
         *hazard_lines(problem),
         *(f"{goal.direction}imise {goal.label}" for goal in problem.goals),
         f"{len(stated.constraints)} constraints; network {settings.network}, images {settings.images}",
+        *(f"layer {name}: {module}" for name, module in settings.modules.items()),
     ]
 
 
@@ -63,8 +64,9 @@ def hazard_lines(problem: CamProblem) -> list[str]:
         Lines; none where nothing is divided.
     """
     target = problem.problem.target
-    found = hazards(target.grammar, SafetyOracle(domains(nonnegative=True)))
-    drawn = probes(target.function.parameters, nonnegative=True, seed=0)
+    layers = dict.fromkeys(problem.layers, True)
+    found = hazards(target.grammar, SafetyOracle(domains(nonnegative=True, layers=layers)))
+    drawn = probes(target.function.parameters, nonnegative=True, seed=0, layers=layers)
     unsafe = [hazard for hazard in found if hazard.unsafe]
     if not found:
         return []

@@ -48,4 +48,4 @@ def torch_text(source: Source) -> str:
     """Drop-in classes that need torch and numpy alone."""
     from sygus.export.torch_module import torch_source
 
-    return torch_source(source.expression)
+    return torch_source(source.expression, source.record.layers)

@@ -29,6 +29,7 @@ from sygus.language.theories import Function, Theory
 from sygus.language.theories.arrays import is_array
 from sygus.language.theories.bitvectors import width_of
 from sygus.language.theories.function import MOST_ARGUMENTS
+from sygus.language.theories.ranks import is_rank, layer_of, sorts_at
 from sygus.language.theories.sorts import representation
 from sygus.language.theories.structured import constructors_of, smallest_value
 from sygus.language.theories.values import Written, constructor_term, value_term
@@ -135,11 +136,13 @@ def default_grammar(theory: Theory, function: SynthFunction, position: Position)
     """The grammar of every term of the theory over the parameters, for a function given without one.
 
     Functions of any number of arguments come with two; regular languages that the function neither takes nor gives,
-    indexed functions and, in CAM, constants are left out. Bit-vectors have the
-    widths of the parameters and of the result.
+    indexed functions and, in CAM, constants are left out. Bit-vectors have the widths of the parameters and of the
+    result, and what has channels or pixels the layers of these.
     """
     given = (function.sort, *(p.sort for p in function.parameters))
-    others = (sort for sort in theory.every_sort if sort != REGLAN)
+    others = [sort for sort in theory.every_sort if sort != REGLAN]
+    if theory.name == "CAM":
+        others += [sort for one in given if is_rank(one) for sort in sorts_at(layer_of(one))]
     sorts = tuple(sort for sort in dict.fromkeys((*given, *others)) if not sort.is_function)
     nonterminals = {s: Nonterminal("-".join(("any", *_WORDS.findall(str(s)))), s) for s in sorts}
     productions: dict[Nonterminal, list[Production]] = {n: [] for n in nonterminals.values()}

@@ -1,7 +1,8 @@
 """The theory CAM: expressions of class activation maps, written for one channel as the papers write them.
 
-Sorts: ``Map``, an h×w map per channel; ``Weight``, a number per channel; ``Heatmap``, an h×w map per picture; ``Real``,
-a number per picture. See the table in :mod:`sygus.language.theories.ranks` for their shapes.
+Sorts: ``Map``, an h×w map per channel; ``Weight``, a number per channel; ``Heatmap``, an h×w map per picture;
+``Saliency``, an H×W map per picture, on the picture's own grid; ``Real``, a number per picture. See the table in
+:mod:`sygus.language.theories.ranks` for their shapes.
 """
 
 from __future__ import annotations
@@ -30,8 +31,20 @@ from sygus.language.theories.function import (
     named,
 )
 from sygus.language.theories.guards import GUARD, guarded_division, positive_power
-from sygus.language.theories.ranks import HEATMAP, MAP, WEIGHT, pointwise
-from sygus.language.theories.regions import AMONG_CHANNELS, AMONG_PIXELS, CHANNEL_SUM, OVER_CHANNELS, OVER_PIXELS
+from sygus.language.theories.ranks import (
+    FAMILIES,
+    HEATMAP,
+    MAP,
+    SALIENCY,
+    WEIGHT,
+    at_layer,
+    find_rank,
+    layer_of,
+    named_at,
+    pointwise,
+    remedy,
+)
+from sygus.language.theories.regions import AMONG_CHANNELS, AMONG_PIXELS, CHANNEL_SUM, OVER_CHANNELS, OVER_PIXELS, UP
 
 
 def _square_root(facts: Facts, a: z3.ArithRef) -> z3.ArithRef:
@@ -54,13 +67,22 @@ def _logarithm(facts: Facts, a: z3.ArithRef) -> z3.ArithRef:
     return logarithm
 
 
+def _hyperbolic_tangent(facts: Facts, a: z3.ArithRef) -> z3.ArithRef:
+    """It has the sign of a, and its magnitude lies between |a| / (1 + |a|) and |a|, and below 1."""
+    value = facts.fresh("tanh")
+    size, magnitude = (z3.If(one >= 0, one, -one) for one in (a, value))
+    facts.assume(z3.And(magnitude <= size, magnitude < 1, magnitude * (1 + size) >= size))
+    facts.assume(z3.And(z3.Implies(a > 0, value > 0), z3.Implies(a < 0, value < 0)))
+    return value
+
+
 def _unary(name: str, **faces: Any) -> Function:
     """Pointwise, of any rank."""
     return Function(name=name, signature=pointwise(1), sorts="σ → σ", **faces)
 
 
 def _binary(name: str, **faces: Any) -> Function:
-    """Pointwise, of any ranks."""
+    """Pointwise, of any ranks whose axes are of one place."""
     return Function(name=name, signature=pointwise(2), sorts="σ τ → the axes of both", **faces)
 
 
@@ -113,28 +135,31 @@ def _power(facts: Facts, a: z3.ArithRef, _: z3.ArithRef) -> z3.ArithRef:
     return power
 
 
-ACTIVATION = Variable("activation", MAP)
-"""The feature maps A that every CAM sums up."""
+def activation_at(layer: str) -> Variable:
+    """The feature maps A of a layer, which every CAM sums up."""
+    return Variable(named_at("activation", layer), at_layer(MAP, layer))
 
 
 def _cam(sorts: tuple[Sort, ...]) -> Definition | None:
-    if sorts not in ((WEIGHT,), (MAP,)):
+    rank = find_rank(sorts[0]) if len(sorts) == 1 else None
+    if rank is None or not rank.channels:
         return None
-    weight = Variable("w", sorts[0])
-    weighted = term(PRODUCT_OF_TWO, (leaf(weight), leaf(ACTIVATION)), MAP)
-    return Definition("cam", (weight,), HEATMAP, term(CHANNEL_SUM, (weighted,), HEATMAP))
+    weight, activation = Variable("w", sorts[0]), activation_at(layer_of(sorts[0]))
+    weighted = term(PRODUCT_OF_TWO, (leaf(weight), leaf(activation)), activation.sort)
+    summed = term(CHANNEL_SUM, (weighted,), at_layer(HEATMAP, layer_of(sorts[0])))
+    return Definition("cam", (weight,), summed.sort, summed)
 
 
 CAM_SUM = Macro(
     name="cam",
     sorts="Weight → Heatmap, Map → Heatmap",
-    doc="The sum Σ_k w_k A_k over the channels that every class activation map ends in.",
+    doc="The sum Σ_k w_k A_k over the channels, of the weight's layer, that every class activation map ends in.",
     build=_cam,
 )
 
 CAM = Theory.of(
     "CAM",
-    (MAP, HEATMAP, WEIGHT, REAL, INT),
+    (MAP, HEATMAP, WEIGHT, SALIENCY, REAL, INT),
     _binary(
         "+",
         doc="Sum.",
@@ -260,6 +285,15 @@ CAM = Theory.of(
         source=code("torch.log1p(torch.relu({0}))"),
     ),
     _unary(
+        "tanh",
+        doc="The hyperbolic tangent.",
+        kernel=torch.tanh,
+        z3=_hyperbolic_tangent,
+        sympy=lambda a: sympy.tanh(a),
+        latex=named(r"\tanh"),
+        source=code("torch.tanh({0})"),
+    ),
+    _unary(
         "sign",
         doc="-1, 0 or 1.",
         kernel=torch.sign,
@@ -273,6 +307,9 @@ CAM = Theory.of(
     *AMONG_PIXELS,
     *AMONG_CHANNELS,
     CAM_SUM,
+    UP,
     includes=(CORE, COMPARISON),
+    families=FAMILIES,
     numerals=REAL,
+    remedy=remedy,
 )

@@ -28,7 +28,7 @@ from sygus.language.theories.function import (
 )
 from sygus.language.theories.libraries import array_library, rounded, same, sympy
 
-_NOT_COMPARED = ("Map", "Heatmap", "Weight", "RegLan")
+_NOT_COMPARED = ("Map", "Heatmap", "Weight", "Saliency", "RegLan")
 """Values of CAM's sorts may be equal in some places only, which is no Bool; equality of languages is not decided."""
 
 

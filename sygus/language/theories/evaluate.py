@@ -14,11 +14,26 @@ Environment: TypeAlias = "Mapping[Any, torch.Tensor]"
 """Heads (variables, holes, …) to their values; a missing head is a KeyError, an error of ours."""
 
 
-def evaluate(root: Term, environment: Environment, memo: dict[Term, torch.Tensor] | None = None) -> torch.Tensor:
-    """Evaluate by the functions' torch kernels; a ``memo`` shares sub-terms between calls on one environment.
+def evaluate(
+    root: Term,
+    environment: Environment,
+    memo: dict[Term, torch.Tensor] | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+) -> torch.Tensor:
+    """Evaluate by the functions' torch kernels.
 
     Macros are expanded first, so what they do not use of their arguments is not looked at.
     Literals have no dimensions; those of sort Real have the environment's floating type.
+
+    Args:
+        root: the term.
+        environment: what its variables stand for.
+        memo: shares sub-terms between calls on one environment.
+        size: H, W of the pictures, for the functions of CAM that ask for it.
+
+    Raises:
+        ValueError: a function asks for the size, and there is none.
     """
     floats = (value.dtype for value in environment.values() if value.is_floating_point())
     real = next(floats, torch.float64)
@@ -27,7 +42,7 @@ def evaluate(root: Term, environment: Environment, memo: dict[Term, torch.Tensor
     def visit(node: Term, arguments: list[torch.Tensor]) -> torch.Tensor:
         head = node.head
         if isinstance(head, Function):
-            return head.kernel(*arguments) if arguments else torch.as_tensor(head.kernel())
+            return head.value(arguments, size) if arguments else torch.as_tensor(head.kernel())
         if isinstance(head, Literal):
             held = representation(head.sort)
             dtype = real if held.dtype.is_floating_point else held.dtype

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
@@ -89,6 +89,7 @@ class Function:
         partial: whether the standard leaves open what some arguments give.
         axis: along which a function of CAM looks at other places than its own: ``pixels`` or ``channels``; empty for
             what is pointwise.
+        sized: whether kernel and source take the size (H, W) of the pictures as a last argument.
         shapes: argument sorts worth trying; by default the signature's, or :func:`plain_shapes`.
     """
 
@@ -107,6 +108,7 @@ class Function:
     nonzero: tuple[int, ...] = ()
     partial: bool = False
     axis: Literal["", "pixels", "channels"] = ""
+    sized: bool = False
     shapes: Shapes | None = None
 
     def __repr__(self) -> str:
@@ -124,6 +126,18 @@ class Function:
         """This function with the sort of its result, where it accepts these argument sorts and no index is given."""
         result = None if indices else self.signature(arguments)
         return None if result is None else (self, result)
+
+    def value(self, arguments: Sequence[Any], size: tuple[int, int] | None) -> Any:
+        """What the kernel gives; ``size`` is that of the pictures.
+
+        Raises:
+            ValueError: the function is sized, and there is no size.
+        """
+        if not self.sized:
+            return self.kernel(*arguments)
+        if size is None:
+            raise ValueError(f"'{self.name}' needs the size of the pictures")
+        return self.kernel(*arguments, size)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -229,6 +243,7 @@ class Theory:
         numerals: the sort of ``0``; None where numerals mean nothing.
         linear: whether a product has at most one factor that is not a constant.
         ascribed: by symbol, the function of ``(as symbol sort)``, where the sort of the result tells it apart.
+        remedy: what would make a function accept arguments of these sorts, in words; "" where nothing is known.
         declared: sorts without arguments that a file declares, the last one first.
     """
 
@@ -240,6 +255,7 @@ class Theory:
     numerals: Sort | None = INT
     linear: bool = False
     ascribed: Mapping[str, tuple[Ascribed, ...]] = field(default_factory=dict)
+    remedy: Callable[[tuple[Sort, ...]], str] = lambda _: ""
     declared: Layers[Sort, None] = field(default_factory=lambda: Layers({}))
 
     @classmethod
@@ -254,6 +270,7 @@ class Theory:
         numerals: Sort | None = None,
         linear: bool = False,
         ascribed: Mapping[str, Ascribed] | None = None,
+        remedy: Callable[[tuple[Sort, ...]], str] = lambda _: "",
     ) -> Theory:
         """The theory of these functions and those of the theories it includes; own entries are tried first."""
         parts = tuple(includes)
@@ -269,6 +286,7 @@ class Theory:
             numerals=numerals,
             linear=linear,
             ascribed=_merged([{name: (one,) for name, one in (ascribed or {}).items()}, *(p.ascribed for p in parts)]),
+            remedy=remedy,
         )
 
     def extended(

@@ -11,7 +11,16 @@ import z3
 from sygus.language.terms import REAL, Sort
 from sygus.language.theories.function import PRODUCT, SUM, Facts, Function, Latex, code, named, opaque
 from sygus.language.theories.guards import blur, guarded_division, unit
-from sygus.language.theories.ranks import HEATMAP, MAP, WEIGHT, between, bounded, mapped
+from sygus.language.theories.ranks import (
+    among_channels,
+    among_pixels,
+    between,
+    bounded,
+    over_channels,
+    over_pixels,
+    to_the_picture,
+)
+from sygus.upsampling import upsample
 
 
 def _over(latex: str) -> Callable[[Latex], Latex]:
@@ -21,18 +30,21 @@ def _over(latex: str) -> Callable[[Latex], Latex]:
 
 def _over_pixels(name: str, **faces: Any) -> Function:
     """From the pixels of a map to one number."""
-    signature = mapped({MAP: WEIGHT, HEATMAP: REAL})
     return Function(
-        name=name, signature=signature, sorts="Map → Weight, Heatmap → Real", sympy=opaque(name), axis="pixels", **faces
+        name=name,
+        signature=over_pixels,
+        sorts="Map → Weight, Heatmap → Real, Saliency → Real",
+        sympy=opaque(name),
+        axis="pixels",
+        **faces,
     )
 
 
 def _over_channels(name: str, **faces: Any) -> Function:
     """From the channels to one number, at each pixel where there are pixels."""
-    signature = mapped({MAP: HEATMAP, WEIGHT: REAL})
     return Function(
         name=name,
-        signature=signature,
+        signature=over_channels,
         sorts="Map → Heatmap, Weight → Real",
         sympy=opaque(name),
         axis="channels",
@@ -44,7 +56,7 @@ def _among_channels(name: str, **faces: Any) -> Function:
     """From a number per channel to a number per channel, looking at all channels."""
     return Function(
         name=name,
-        signature=mapped({WEIGHT: WEIGHT}),
+        signature=among_channels,
         sorts="Weight → Weight",
         sympy=opaque(name),
         latex=named(rf"\operatorname{{{name}}}_k"),
@@ -55,8 +67,8 @@ def _among_channels(name: str, **faces: Any) -> Function:
 
 def _among_pixels(name: str, **faces: Any) -> Function:
     """From a map to a map, looking at all its pixels."""
-    signature = mapped({MAP: MAP, HEATMAP: HEATMAP})
-    return Function(name=name, signature=signature, sorts="Map → Map, Heatmap → Heatmap", axis="pixels", **faces)
+    sorts = "Map → Map, Heatmap → Heatmap, Saliency → Saliency"
+    return Function(name=name, signature=among_pixels, sorts=sorts, axis="pixels", **faces)
 
 
 def _signed_share(facts: Facts, a: z3.ArithRef) -> z3.ArithRef:
@@ -67,7 +79,7 @@ def _signed_share(facts: Facts, a: z3.ArithRef) -> z3.ArithRef:
 
 def _blurred(given: tuple[Sort, ...]) -> Sort | None:
     """A map and the width of the Gaussian."""
-    return given[0] if len(given) == 2 and given[0] in (MAP, HEATMAP) and given[1] == REAL else None
+    return among_pixels(given[:1]) if len(given) == 2 and given[1] == REAL else None
 
 
 def _minmax(a: torch.Tensor) -> torch.Tensor:
@@ -194,10 +206,8 @@ AMONG_PIXELS = (
     ),
     Function(
         name="blur",
-        signature=lambda given: (
-            given[0] if len(given) == 2 and given[0] in (MAP, HEATMAP) and given[1] == REAL else None
-        ),
-        sorts="Map Real → Map, Heatmap Real → Heatmap",
+        signature=_blurred,
+        sorts="Map Real → Map, Heatmap Real → Heatmap, Saliency Real → Saliency",
         doc="Smoothed by a Gaussian whose standard deviation is the second argument, in cells of the map.",
         kernel=blur,
         z3=between("blur"),
@@ -207,3 +217,18 @@ AMONG_PIXELS = (
         axis="pixels",
     ),
 )
+
+UP = Function(
+    name="up",
+    signature=to_the_picture,
+    sorts="Heatmap → Saliency",
+    doc="Up-sampled to the grid of the picture, bilinearly.",
+    kernel=upsample,
+    z3=between("up"),
+    sympy=opaque("up"),
+    latex=named(r"\operatorname{up}"),
+    source=code("upsample({0}, {1})"),
+    axis="pixels",
+    sized=True,
+)
+"""Where heat maps meet that have no grid in common."""

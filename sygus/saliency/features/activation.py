@@ -11,7 +11,7 @@ from sygus.saliency.features.feature import Feature, Measured, register
 
 
 def _measure(measured: Measured) -> Mapping[str, Tensor]:
-    return {"activation": measured.network.activation(measured.pictures)}
+    return {"activation": measured.activation()}
 
 
 def _draw(shape: tuple[int, ...], generator: torch.Generator, nonnegative: bool) -> Tensor:

@@ -55,6 +55,10 @@ class Measured(Protocol):
         """Of the targets for the clean pictures, (N,)."""
         ...
 
+    def activation(self) -> Tensor:
+        """The feature maps A, (N, K, h, w), measured together with those of other layers where there are any."""
+        ...
+
     def __getitem__(self, name: str) -> Tensor:
         """Another feature; see :data:`Rank` for its shape."""
         ...

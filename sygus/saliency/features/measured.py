@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
+from sygus.errors import OptionError, known
 from sygus.saliency.features.cache import Cache
 from sygus.saliency.features.codes import code_of
 from sygus.saliency.features.entry import Expected
 from sygus.saliency.features.feature import FEATURES, Feature, Measure, measured_together, shape_of
 from sygus.saliency.networks import Network
+from sygus.saliency.networks.together import TrunkPass
 
 
 class Measurements(Mapping[str, Tensor]):
@@ -29,6 +32,7 @@ class Measurements(Mapping[str, Tensor]):
         targets: the class explained in each, (N,).
         cache: where expensive features are kept; None keeps them in memory alone.
         probability: of the targets for the clean pictures, (N,), where it is known already.
+        layers: the classifier split at further layers, by their names.
 
     Raises:
         OptionError: when a feature is asked for that the network does not have, such as ``classifier``.
@@ -42,12 +46,15 @@ class Measurements(Mapping[str, Tensor]):
         *,
         cache: Cache | None = None,
         probability: Tensor | None = None,
+        layers: Mapping[str, Network] = MappingProxyType({}),
     ) -> None:
         self.network = network
         self.pictures = pictures
         self.targets = targets
         self._cache = cache
         self._probability = probability
+        self._trunk = TrunkPass((network, *layers.values()), pictures)
+        self._layers = {name: self._beside(split) for name, split in layers.items()}
         self._known: dict[str, Tensor] = {}
 
     def __len__(self) -> int:
@@ -77,14 +84,37 @@ class Measurements(Mapping[str, Tensor]):
         expected = {"kept": Expected((len(self.pictures), *self.network.size))}
         return self._remembered(draw, (name,), expected, lambda: {"kept": canonical(compute())})["kept"]
 
-    def at(self, layer: str) -> Measurements:
-        """The features of the same pictures at another layer of the network.
+    def at(self, module: str) -> Measurements:
+        """The features of the same pictures at another module of the network.
 
         Raises:
-            OptionError: the network has no such layer, or it cannot be explained.
+            OptionError: the network has no such module, or it cannot be explained.
         """
-        network = self.network.at(layer)
+        return self._of(self.network.at(module))
+
+    def layer(self, name: str) -> Measurements:
+        """The features of the same pictures at the layer of this name; "" is the one explained.
+
+        Raises:
+            OptionError: no layer has this name.
+        """
+        if name and name not in self._layers:
+            hint = known(self._layers, name) if self._layers else f"name its module: --layers {name}=MODULE"
+            raise OptionError(f"there is no layer '{name}'", hint)
+        return self._layers[name] if name else self
+
+    def activation(self) -> Tensor:
+        """The feature maps A, (N, K, h, w); those of all layers are measured in one pass."""
+        return self._trunk(self.network)
+
+    def _of(self, network: Network) -> Measurements:
         return Measurements(network, self.pictures, self.targets, cache=self._cache, probability=self._probability)
+
+    def _beside(self, network: Network) -> Measurements:
+        """The features at another layer, whose feature maps come with those of this one."""
+        found = self._of(network)
+        found._trunk = self._trunk
+        return found
 
     @property
     def probability(self) -> Tensor:

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from sygus.saliency.features.feature import Feature, Measured, register
-from sygus.saliency.heatmap import FLAT, unit_range, upsample
+from sygus.saliency.heatmap import FLAT, unit_range
 from sygus.saliency.networks import Network
 from sygus.saliency.progress import track
+from sygus.upsampling import upsample
 
 Loss = Literal["mask", "diff", "iomask", "iodiff"]
 Normalisation = Literal["range", "max", "sigmoid"]

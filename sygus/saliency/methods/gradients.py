@@ -10,9 +10,10 @@ from torch import Tensor
 
 from sygus.saliency.features import Measurements
 from sygus.saliency.features.smooth import smooth_alpha, smooth_gradients
-from sygus.saliency.heatmap import FLAT, combine, saliency, unit_range, upsample
+from sygus.saliency.heatmap import FLAT, combine, saliency, unit_range
 from sygus.saliency.methods.method import method
 from sygus.saliency.options import choice, names, number, whole
+from sygus.upsampling import upsample
 
 GAMMA = 2.0
 """The factor in tanh(2 S / max S): lifts the maps of shallow layers."""

@@ -13,8 +13,9 @@ from sygus.saliency.networks.families import NETWORKS, load_classifier
 from sygus.saliency.networks.memory import keep_freed_memory
 from sygus.saliency.networks.network import Network, make_network
 from sygus.saliency.networks.repeatable import compute_repeatably
+from sygus.saliency.networks.together import read_layers, split_at
 
-__all__ = ["NETWORKS", "Classifier", "Network", "load_network", "make_network"]
+__all__ = ["NETWORKS", "Classifier", "Network", "load_network", "make_network", "read_layers", "split_at"]
 
 
 def load_network(name: str, device: torch.device, layer: str | None = None) -> Network:

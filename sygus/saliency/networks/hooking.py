@@ -7,8 +7,9 @@ threads must not use one network at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from itertools import count
 from typing import Any
 
 from torch import Tensor, nn
@@ -17,19 +18,71 @@ from sygus.saliency.networks.layers import Layer, plain_attention
 
 
 class _Reached(BaseException):
-    """Ends a pass at the layer; no ``except Exception`` of the model can hold it back."""
-
-    def __init__(self, activation: Tensor) -> None:
-        self.activation = activation
+    """Ends a pass when every layer has run; no ``except Exception`` of the model can hold it back."""
 
 
-class _Hooked(nn.Module):
-    """Runs a pipeline with the last output of a layer handed to a function."""
+def hooked_activations(pipeline: nn.Module, layers: Sequence[Layer], pictures: Tensor) -> list[Tensor]:
+    """The activations (B, K, h, w) of several layers for pictures (B, 3, H, W), by one pass that ends at the last.
+
+    They are copies that later operations in place do not change.
+    """
+    found: dict[int, Tensor] = {}
+    handles = []
+
+    def hook_of(place: int) -> Callable[[nn.Module, Any, Any], None]:
+        layer, calls = layers[place], count(1)
+
+        def hook(_: nn.Module, __: Any, output: Any) -> None:
+            if next(calls) == layer.calls:
+                found[place] = layer.view.extract(output).clone()
+                if len(found) == len(layers):
+                    raise _Reached
+
+        return hook
+
+    try:
+        for place, layer in enumerate(layers):
+            handles.append(pipeline.get_submodule(layer.path).register_forward_hook(hook_of(place)))
+        with plain_attention(), suppress(_Reached):
+            pipeline(pictures)
+    finally:
+        for handle in handles:
+            handle.remove()
+    missing = [layer.name for place, layer in enumerate(layers) if place not in found]
+    if missing:
+        raise RuntimeError(f"the layer '{missing[0]}' did not run")
+    return [found[place] for place in range(len(layers))]
+
+
+class HookedTrunk(nn.Module):
+    """Pictures (B, 3, H, W) to the activation (B, K, h, w)."""
 
     def __init__(self, pipeline: nn.Module, layer: Layer) -> None:
         super().__init__()
         self.pipeline = pipeline
         self.layer = layer
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """The activation."""
+        return hooked_activations(self.pipeline, [self.layer], pictures)[0]
+
+
+class HookedTail(nn.Module):
+    """The activation (B, K, h, w) to logits (B, classes), with the pictures where the logits need them otherwise."""
+
+    def __init__(self, pipeline: nn.Module, layer: Layer, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.pipeline = pipeline
+        self.layer = layer
+        self.size = size
+
+    def forward(self, activation: Tensor, pictures: Tensor | None = None) -> Tensor:
+        """The logits; without pictures the network runs on black ones."""
+        if pictures is None:
+            pictures = activation.new_zeros(len(activation), 3, *self.size)
+        with self._at_layer(lambda output: self.layer.view.restore(activation, output)):
+            logits: Tensor = self.pipeline(pictures)
+        return logits
 
     @contextmanager
     def _at_layer(self, function: Callable[[Any], Any]) -> Iterator[None]:
@@ -49,36 +102,3 @@ class _Hooked(nn.Module):
             handle.remove()
         if calls != self.layer.calls:
             raise RuntimeError(f"the layer '{self.layer.name}' ran {calls} times, {self.layer.calls} were expected")
-
-
-class HookedTrunk(_Hooked):
-    """Pictures (B, 3, H, W) to the activation (B, K, h, w)."""
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        """The activation, a copy that later operations in place do not change."""
-
-        def stop(output: Any) -> None:
-            raise _Reached(self.layer.view.extract(output).clone())
-
-        try:
-            with self._at_layer(stop):
-                self.pipeline(pictures)
-        except _Reached as reached:
-            return reached.activation
-        raise RuntimeError(f"the layer '{self.layer.name}' did not run")
-
-
-class HookedTail(_Hooked):
-    """The activation (B, K, h, w) to logits (B, classes), with the pictures where the logits need them otherwise."""
-
-    def __init__(self, pipeline: nn.Module, layer: Layer, size: tuple[int, int]) -> None:
-        super().__init__(pipeline, layer)
-        self.size = size
-
-    def forward(self, activation: Tensor, pictures: Tensor | None = None) -> Tensor:
-        """The logits; without pictures the network runs on black ones."""
-        if pictures is None:
-            pictures = activation.new_zeros(len(activation), 3, *self.size)
-        with self._at_layer(lambda output: self.layer.view.restore(activation, output)):
-            logits: Tensor = self.pipeline(pictures)
-        return logits

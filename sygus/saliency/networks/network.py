@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -19,7 +20,8 @@ from sygus.saliency.networks.chunks import Chunk, chunk_for, enough
 from sygus.saliency.networks.classifier import Classifier, pipeline, probe_pictures
 from sygus.saliency.networks.fingerprint import fingerprint
 from sygus.saliency.networks.folding import folded
-from sygus.saliency.networks.layers import find_layer
+from sygus.saliency.networks.hooking import hooked_activations
+from sygus.saliency.networks.layers import Layer, find_layer
 from sygus.saliency.networks.nonnegative import is_nonnegative
 from sygus.saliency.networks.split import SplitKind, split
 
@@ -46,12 +48,14 @@ class Whole:
         trunk, tail: the halves it computes the same as.
         exact: the network itself, for gradients.
         fast: for passes without gradients: the folded copy if that is trusted, else ``exact``.
+        layer: where the halves meet.
     """
 
     trunk: Callable[..., Tensor]
     tail: Callable[..., Tensor]
     exact: nn.Module
     fast: nn.Module
+    layer: Layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +135,18 @@ class Network:
     def activation(self, pictures: Tensor) -> Tensor:
         """The feature maps (N, K, h, w) of the layer, on the network's device."""
         return self._without_gradients(self.trunk, pictures)
+
+    def shares_passes(self, other: Network) -> bool:
+        """Whether a pass runs the modules of another network, so that it shows the feature maps of both."""
+        if self._own_whole is None or other._own_whole is None or self.classifier is None or other.classifier is None:
+            return False
+        return self.classifier.model is other.classifier.model
+
+    def activations(self, networks: Sequence[Network], pictures: Tensor) -> list[Tensor]:
+        """The feature maps of networks that share passes with this one, in one pass; see :meth:`activation`."""
+        assert self.whole is not None
+        layers = [network.whole.layer for network in networks if network.whole is not None]
+        return self._passes(partial(hooked_activations, self.whole.exact, layers), pictures)
 
     def logits(self, pictures: Tensor) -> Tensor:
         """The logits (N, classes), on the network's device."""
@@ -284,11 +300,17 @@ class Network:
         return (pictures,)
 
     def _without_gradients(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-        def run() -> Tensor:
-            with torch.no_grad():
-                return torch.cat([self._passed(function, *chunk).float() for chunk in self._chunks(*inputs)])
+        return self._passes(lambda *chunk: (function(*chunk),), *inputs)[0]
 
-        return self.fitting(run)[: len(inputs[0])]
+    def _passes(self, function: Callable[..., Sequence[Tensor]], *inputs: Tensor) -> list[Tensor]:
+        """What a function of several results gives without gradients, chunk by chunk."""
+
+        def run() -> list[Tensor]:
+            with torch.no_grad():
+                passed = [[one.float() for one in self._passed(function, *chunk)] for chunk in self._chunks(*inputs)]
+                return [torch.cat(pieces) for pieces in zip(*passed, strict=True)]
+
+        return [one[: len(inputs[0])] for one in self.fitting(run)]
 
     def _differentiated(
         self,
@@ -388,7 +410,7 @@ def make_network(
         prefix=found.view.prefix,
         split=halves.kind,
         chunk=chunk,
-        whole=Whole(halves.trunk, halves.tail, whole, fast.module),
+        whole=Whole(halves.trunk, halves.tail, whole, fast.module, found),
         notes=(
             f"split at {found.name} by {halves.kind}" + (f": {halves.reason}" if halves.reason else ""),
             f"passes without gradients are {fast.reason}",

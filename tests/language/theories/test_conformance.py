@@ -20,11 +20,13 @@ from sygus.language.theories import Function
 from sygus.language.theories.cam import CAM
 from sygus.language.theories.function import ATOM, CONNECTIVE, POWER, PRODUCT, RELATION, SUM, Latex
 from sygus.language.theories.guards import GUARD
-from sygus.language.theories.ranks import HEATMAP, MAP, WEIGHT
+from sygus.language.theories.ranks import HEATMAP, MAP, SALIENCY, WEIGHT
 
 N, K, H, W = 5, 4, 3, 2
-SHAPES = {MAP: (N, K, H, W), WEIGHT: (N, K, 1, 1), HEATMAP: (N, 1, H, W)}
-SORTS = (MAP, WEIGHT, HEATMAP, REAL, INT, BOOL)
+SIZE = (5, 4)
+"""Of the pictures."""
+SHAPES = {MAP: (N, K, H, W), WEIGHT: (N, K, 1, 1), HEATMAP: (N, 1, H, W), SALIENCY: (N, 1, *SIZE)}
+SORTS = (MAP, WEIGHT, HEATMAP, SALIENCY, REAL, INT, BOOL)
 ARGUMENTS = [sorts for arity in (1, 2, 3) for sorts in product(SORTS, repeat=arity)]
 CASES = [
     pytest.param(function, sorts, id=f"{function.name} {' '.join(map(str, sorts))}")
@@ -59,15 +61,33 @@ def unit(a: Array) -> Array:
 def blurred(a: Array, width: Array) -> Array:
     """The definition, pixel by pixel."""
     result = np.zeros_like(a)
-    for n, i, j in product(range(N), range(H), range(W)):
+    height, width_ = a.shape[2:]
+    for n, i, j in product(range(N), range(height), range(width_)):
         sigma = width[n, 0, 0, 0]
         if sigma <= 0:
             result[n, :, i, j] = a[n, :, i, j]
             continue
-        rows = np.exp(-((np.arange(H) - i) ** 2) / (2 * sigma**2))
-        columns = np.exp(-((np.arange(W) - j) ** 2) / (2 * sigma**2))
+        rows = np.exp(-((np.arange(height) - i) ** 2) / (2 * sigma**2))
+        columns = np.exp(-((np.arange(width_) - j) ** 2) / (2 * sigma**2))
         weights = np.outer(rows / rows.sum(), columns / columns.sum())
         result[n, :, i, j] = (a[n] * weights).sum((1, 2))
+    return result
+
+
+def between_cells(place: int, wanted: int, count: int) -> tuple[int, int, float]:
+    """The two cells beside the centre of one of ``wanted`` equal pixels, and the share of the second."""
+    at = min(max((place + 0.5) * count / wanted - 0.5, 0), count - 1)
+    return int(at), min(int(at) + 1, count - 1), at - int(at)
+
+
+def enlarged(a: Array) -> Array:
+    """Bilinear interpolation, pixel by pixel."""
+    result = np.zeros((N, 1, *SIZE))
+    for i, j in product(*map(range, SIZE)):
+        (top, bottom, down), (left, right, along) = between_cells(i, SIZE[0], H), between_cells(j, SIZE[1], W)
+        upper = a[:, :, top, left] * (1 - along) + a[:, :, top, right] * along
+        lower = a[:, :, bottom, left] * (1 - along) + a[:, :, bottom, right] * along
+        result[:, :, i, j] = upper * (1 - down) + lower * down
     return result
 
 
@@ -94,6 +114,7 @@ REFERENCE: dict[str, Callable[..., Array]] = {
     "sqrt0": lambda a: np.sqrt(np.clip(a, 0, None)),
     "exp": np.exp,
     "log1p": lambda a: np.log(1 + np.clip(a, 0, None)),
+    "tanh": np.tanh,
     "sign": np.sign,
     "power": power,
     "gap": lambda a: a.reshape(*a.shape[:2], -1).mean(-1)[..., None, None],
@@ -108,7 +129,8 @@ REFERENCE: dict[str, Callable[..., Array]] = {
     "channel-mean": lambda a: a.sum(1, keepdims=True) / K,
     "channel-max": lambda a: a.max(1, keepdims=True),
     "unit": unit,
-    "above-mean": lambda a: np.clip(a - a.sum((2, 3), keepdims=True) / (H * W), 0, None),
+    "above-mean": lambda a: np.clip(a - a.sum((2, 3), keepdims=True) / (a.shape[2] * a.shape[3]), 0, None),
+    "up": enlarged,
     "blur": blurred,
     "not": np.logical_not,
     "and": lambda *xs: np.logical_and.reduce(xs),
@@ -123,7 +145,7 @@ REFERENCE: dict[str, Callable[..., Array]] = {
     ">": chained(np.greater),
     "ite": np.where,
 }
-FRESH = {"sqrt0", "exp", "log1p"}
+FRESH = {"sqrt0", "exp", "log1p", "tanh"}
 """Pointwise functions of which Z3 knows only facts."""
 POWERS = {"power"}
 """Pointwise functions of two arguments of which Z3 knows only facts."""
@@ -154,13 +176,15 @@ def values(function: Function, sorts: tuple[Sort, ...], seed: int = 0) -> list[A
 
 
 def kernel(function: Function, arguments: list[Array]) -> Array:
-    result: Array = function.kernel(*map(torch.from_numpy, arguments)).numpy()
+    result: Array = function.value([torch.from_numpy(one) for one in arguments], SIZE).numpy()
     return result
 
 
 def points(arguments: list[Array], result: Array, count: int = 25) -> list[tuple[list[Any], Any]]:
     """The arguments and the result at some pixels of some channels."""
-    spread = [np.broadcast_to(array, (N, K, H, W)).reshape(-1) for array in (*arguments, result)]
+    arrays = (*arguments, result)
+    shape = np.broadcast_shapes(*(array.shape for array in arrays))
+    spread = [np.broadcast_to(array, shape).reshape(-1) for array in arrays]
     step = max(1, spread[0].size // count) | 1
     return [(list(row[:-1]), row[-1]) for row in zip(*(array[::step] for array in spread), strict=True)]
 
@@ -235,9 +259,11 @@ def test_a_function_accepts_something_and_not_everything(function: Function) -> 
 
 def test_ranks_join_like_sets_of_axes() -> None:
     (add,) = CAM.entries["+"]
-    axes = {REAL: set(), WEIGHT: {"channels"}, HEATMAP: {"pixels"}, MAP: {"channels", "pixels"}}
+    axes = {REAL: set(), WEIGHT: {"channels"}, HEATMAP: {"pixels"}, MAP: {"channels", "pixels"}, SALIENCY: {"picture"}}
+    known = list(axes.values())
     for a, b in product(axes, repeat=2):
-        assert axes[add.signature((a, b))] == axes[a] | axes[b]
+        result, union = add.signature((a, b)), axes[a] | axes[b]
+        assert result is None if union not in known else axes[result] == union
     assert add.signature((BOOL, REAL)) is None
 
 
@@ -385,11 +411,14 @@ def test_the_facts_of_a_reduction_hold_on_random_values(name: str, domain: str) 
     result = function.z3(recorder, a)
     arguments = [restrict(draw(sort, np.random.default_rng(3)))]
     arguments[0][0] = 0.0 if domain in ("any", "nonnegative", "nonpositive") else arguments[0][0]
-    seen = points(arguments, kernel(function, arguments), count=12)
+    results = kernel(function, arguments)
+    if function.sized:  # the pixels of the result are others, and any of the argument may be looked at
+        arguments = [np.resize(one, results.shape) for one in arguments]
+    seen = points(arguments, results, count=12)
     assert all(holds(recorder.facts, [(a, float(given)), (result, float(value))]) for (given,), value in seen)
 
 
-REDUCTIONS = ("gap", "gmp", "total", "channel-sum", "channel-mean", "channel-max")
+REDUCTIONS = ("gap", "gmp", "total", "channel-sum", "channel-mean", "channel-max", "up")
 
 
 @pytest.mark.parametrize(
