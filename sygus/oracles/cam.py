@@ -19,6 +19,7 @@ from sygus.language.terms import BOOL, REAL, Definition, Sort, Term, Variable, e
 from sygus.language.theories.cam import activation_at
 from sygus.language.theories.evaluate import evaluate
 from sygus.language.theories.ranks import (
+    HEATMAP,
     LAYER,
     MAP,
     SALIENCY,

@@ -146,7 +146,7 @@ class Network:
         """The feature maps of networks that share passes with this one, in one pass; see :meth:`activation`."""
         assert self.whole is not None
         layers = [network.whole.layer for network in networks if network.whole is not None]
-        return self._passes(partial(hooked_activations, self.whole.exact, layers), pictures)
+        return self.in_passes(partial(hooked_activations, self.whole.exact, layers), pictures)
 
     def logits(self, pictures: Tensor) -> Tensor:
         """The logits (N, classes), on the network's device."""
@@ -228,18 +228,18 @@ class Network:
         return self._differentiated(self.classify, pictures, targets)
 
     def in_passes(self, function: Callable[..., Sequence[Tensor]], *inputs: Tensor) -> list[Tensor]:
-        """What a function gives of all rows of the inputs, float32, joined from passes of one size.
+        """What a function of several results gives of all rows of the inputs, float32, pass by pass.
 
         Args:
-            function: from as many rows of each input as pass at once to several results of as many rows.
+            function: from as many rows of each input as pass at once to results of as many rows; without gradients,
+                unless it switches them on.
             inputs: (n, …) each.
         """
 
         def run() -> list[Tensor]:
-            passed = [
-                [one.detach().float() for one in self._passed(function, *chunk)] for chunk in self._chunks(*inputs)
-            ]
-            return [torch.cat(pieces) for pieces in zip(*passed, strict=True)]
+            with torch.no_grad():
+                passed = [[one.float() for one in self._passed(function, *chunk)] for chunk in self._chunks(*inputs)]
+                return [torch.cat(pieces) for pieces in zip(*passed, strict=True)]
 
         return [one[: len(inputs[0])] for one in self.fitting(run)]
 
@@ -300,17 +300,7 @@ class Network:
         return (pictures,)
 
     def _without_gradients(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-        return self._passes(lambda *chunk: (function(*chunk),), *inputs)[0]
-
-    def _passes(self, function: Callable[..., Sequence[Tensor]], *inputs: Tensor) -> list[Tensor]:
-        """What a function of several results gives without gradients, chunk by chunk."""
-
-        def run() -> list[Tensor]:
-            with torch.no_grad():
-                passed = [[one.float() for one in self._passed(function, *chunk)] for chunk in self._chunks(*inputs)]
-                return [torch.cat(pieces) for pieces in zip(*passed, strict=True)]
-
-        return [one[: len(inputs[0])] for one in self.fitting(run)]
+        return self.in_passes(lambda *chunk: (function(*chunk),), *inputs)[0]
 
     def _differentiated(
         self,
