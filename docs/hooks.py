@@ -18,7 +18,7 @@ from sygus.oracles.cam import SORTS
 from sygus.oracles.methods import methods
 from sygus.saliency.features import FEATURES
 from sygus.saliency.images import IMAGE_SETS
-from sygus.saliency.metrics import known_metrics
+from sygus.saliency.metrics import aliases_of, known_metrics
 from sygus.saliency.networks import NETWORKS
 
 
@@ -55,7 +55,10 @@ def _features() -> str:
 
 
 def _metrics() -> str:
-    rows = ((f"`{name}`", arrow(m), m.unit, m.doc.splitlines()[0]) for name, m in known_metrics().items())
+    rows = (
+        (", ".join(f"`{one}`" for one in (name, *aliases_of(name))), arrow(m), m.unit, m.doc.splitlines()[0])
+        for name, m in known_metrics().items()
+    )
     return _table(("metric", "better", "unit", "definition"), rows)
 
 

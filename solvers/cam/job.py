@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from solvers.cam.journal import JOURNAL, Journal, JournalError, JournalRows, UnwrittenError
-from solvers.cam.learner import Fate
+from solvers.cam.learner import Fate, Learner
 from solvers.cam.learners import chosen_learner
+from solvers.cam.prior import NO_PRIOR, Prior, read_prior
 from solvers.cam.recording import record_of
 from solvers.cam.run import Progress
 from solvers.cam.search import search
@@ -52,6 +53,7 @@ class JobOptions:
         listing: a file for every distinct expression.
         certify: ask Z3 about what was pruned as equal to the answer.
         start: a file of formulas that are proposed first, beside those that the problem's file defines.
+        prior: a file of weights of productions, for learners that use them.
         allow_file_options: the file's own options may name modules, folders and hubs.
     """
 
@@ -61,6 +63,7 @@ class JobOptions:
     listing: str | None = None
     certify: bool = False
     start: str | None = None
+    prior: str | None = None
     allow_file_options: bool = False
 
 
@@ -119,7 +122,8 @@ def execute(
     if options.listing is not None:
         check_listing(Path(options.listing))
     starts = starts_of(problem, _definitions(options.start), settings.limits.size or LARGEST_SIZE)
-    chosen_learner(settings.strategy)  # a class of the user's that is none is said before anything is loaded
+    learner = chosen_learner(settings.strategy)  # a class of the user's that is none is said before anything is loaded
+    prior = _prior(options.prior, problem.problem, settings.strategy, learner, note)
     folder = _folder(problem, settings, options.out, options.resume)
     subjects = load_subjects(settings, problem.references)
     if options.resume:
@@ -133,7 +137,7 @@ def execute(
     try:
         with display(goals) as report:
             reuse = [Path(run) for run in options.reuse]
-            solution = search(problem, settings, subjects, folder, report, reuse, starts.found, options.certify)
+            solution = search(problem, settings, subjects, folder, report, reuse, starts.found, options.certify, prior)
         write_file(folder / ANSWER, solution.answer + "\n")
         return _write(folder, solution, subjects, options.listing)
     except KeyboardInterrupt as error:
@@ -159,6 +163,23 @@ def _check_measurable(problem: CamProblem, subjects: Subjects) -> None:
     for metric in problem.metrics.values():
         metric.require(subjects.search.subject)
         metric.require(subjects.held_out.subject)
+
+
+def _prior(
+    path: str | None, problem: Problem, strategy: str, learner: type[Learner], note: Callable[[str], None]
+) -> Prior:
+    """The weights of a file, which is read even where the learner does not use them.
+
+    Raises:
+        SycamError: it cannot be read; what is wrong, and where.
+    """
+    if path is None:
+        return NO_PRIOR
+    found = read_prior(problem, path)
+    if learner.uses_prior:
+        return found
+    note(f"--prior: the learner '{strategy}' does not use weights of productions")
+    return NO_PRIOR
 
 
 def _definitions(start: str | None) -> list[Definition]:

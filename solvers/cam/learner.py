@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from solvers.cam.state import restore, state_of
 from sygus.language.problem import Grammar, Production
@@ -87,6 +87,8 @@ class Space:
         heat_maps: draws the maps of terms on the search pictures. They are known before a score is paid, and spend
             nothing of the budget but time.
         starts: formulas that the run itself has proposed, before it asks; their outcomes are not told.
+        prior: weights that a person gives productions of the grammar, above 0; one without has 1. A learner says by
+            ``uses_prior`` that it uses them.
     """
 
     grammar: Grammar
@@ -100,6 +102,7 @@ class Space:
     seed: int
     heat_maps: Callable[[Sequence[Term]], list[HeatMaps]]
     starts: tuple[Term, ...] = ()
+    prior: Mapping[Production, float] = field(default_factory=dict)
 
     def rank(self, outcome: Outcome) -> tuple[float, ...]:
         """The objectives of an outcome such that smaller is better, in the file's order."""
@@ -141,6 +144,9 @@ class Learner(ABC):
     *Exceptions.* What a learner raises ends the run with one message that names it; a :class:`sygus.errors.SycamError`
     says its own. What was scored is kept, and the run can be resumed. KeyboardInterrupt must be let through.
     """
+
+    uses_prior: ClassVar[bool] = False
+    """Whether it uses ``space.prior``; a person who gives one is told where it does not."""
 
     def __init__(self, space: Space) -> None:
         self.space = space

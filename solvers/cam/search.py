@@ -12,6 +12,7 @@ from solvers.cam.checked import started
 from solvers.cam.journal import JOURNAL, Journal
 from solvers.cam.learner import Space
 from solvers.cam.learners import chosen_learner
+from solvers.cam.prior import NO_PRIOR, Prior
 from solvers.cam.protocol import describe
 from solvers.cam.race import Mode, Racer
 from solvers.cam.run import Ending, Progress, Run
@@ -64,6 +65,7 @@ def search(
     reuse: Sequence[Path] = (),
     starts: Sequence[Start] = (),
     certify_aliases: bool = False,
+    prior: Prior = NO_PRIOR,
 ) -> Solution:
     """Search for the best term.
 
@@ -78,20 +80,23 @@ def search(
         reuse: folders of other runs whose scores may be used; a score depends on nothing that its key does not hold.
         starts: formulas that are proposed before the learner is asked.
         certify_aliases: ask Z3 about every term that was pruned because it behaves like the answer.
+        prior: weights of productions that the learner may use.
 
     Raises:
         JournalError: the folder holds the journal of another run.
         OptionError: the learner fails, or proposes what it may not.
     """
     oracle = subjects.search
-    space = replace(space_of(problem, settings, oracle), starts=tuple(start.term for start in starts))
+    space = space_of(problem, settings, oracle)
+    space = replace(space, starts=tuple(start.term for start in starts), prior=prior.weights)
     learner = started(chosen_learner(settings.strategy), space, settings.strategy)
     racer = Racer.of(cast("Mode", settings.race), len(oracle.subject.images), settings.seed)
     protocol = describe(problem, settings, subjects)
     spending = Spending(settings.limits)
     with Journal(out / JOURNAL, len(oracle.subject.images), [run / JOURNAL for run in reuse]) as journal:
         stated = {name: protocol[name] for name in ("problem", "settings", "fingerprints", "versions")}
-        journal.begin(stated | {"starts": {start.name: term_text(start.term) for start in starts}})
+        begun = {"starts": {start.name: term_text(start.term) for start in starts}, "prior": prior.stated}
+        journal.begin(stated | begun)
         run = Run(problem, oracle, space, learner, racer, spending, journal, report)
         try:
             ending, conclusion = run.execute()

@@ -177,6 +177,14 @@ OPTIONS = (
         wanted="a file of define-fun",
     ),
     Option(
+        name="prior",
+        kind=PLACE,
+        side=Side.CAM,
+        metavar="FILE",
+        help='Weights of productions for learners that draw: JSON, as {"(gap M)": 3}.',
+        wanted="a JSON file of weights",
+    ),
+    Option(
         name="out",
         kind=PLACE,
         side=Side.CAM,

@@ -19,6 +19,7 @@ from sygus.language.terms import BOOL, REAL, Definition, Sort, Term, Variable, e
 from sygus.language.theories.cam import activation_at
 from sygus.language.theories.evaluate import evaluate
 from sygus.language.theories.ranks import (
+    HEATMAP,
     LAYER,
     MAP,
     SALIENCY,
@@ -42,7 +43,7 @@ from sygus.saliency.networks import Network, split_at
 
 Scores = NDArray[np.float32]
 
-SORTS: Mapping[str, Sort] = {"map": MAP, "weight": WEIGHT, "image": REAL}
+SORTS: Mapping[str, Sort] = {"map": MAP, "weight": WEIGHT, "heatmap": HEATMAP, "image": REAL}
 """The sort of a feature, by its rank."""
 
 PROBE_SHAPE = (8, 3, 5, 1)

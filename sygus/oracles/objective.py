@@ -135,7 +135,8 @@ class CamProblem:
         if symbol is None:
             return repr(term)
         metric = self._bound[symbol]
-        return symbol.name if metric.family == symbol.oracle else metric.name
+        declared = find_metric(symbol.oracle).family
+        return symbol.name if metric.family == declared else metric.name
 
     def _replaced(self, name: str) -> Mapping[OracleFunction, Metric]:
         """The metric ``name`` in place of the one declared."""

@@ -12,6 +12,7 @@ import pytest
 from sygus.errors import SourceError
 from sygus.export.latex_document import bare_formula, document
 from sygus.export.record import Measure, Record
+from sygus.oracles.cam import SORTS
 from sygus.oracles.expressions import parse_expression
 from sygus.oracles.methods import methods
 from sygus.saliency.features import FEATURES
@@ -32,7 +33,7 @@ def found(record: Record, text: str) -> Record:
     return dataclasses.replace(record, answer=f"((1.0 2) (define-fun w ({parameters}) Weight {text}))")
 
 
-KINDS = {name: {"map": "Map", "weight": "Weight", "image": "Real"}[feature.rank] for name, feature in FEATURES.items()}
+KINDS = {name: str(SORTS[feature.rank]) for name, feature in FEATURES.items()}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,8 @@ def test_long_expressions_fit_the_page(record: Record, tmp_path: Path) -> None:
 
 
 def test_every_feature_and_every_metric_compiles(record: Record, tmp_path: Path) -> None:
-    ranks = {name: f"(gap {name})" if feature.rank == "map" else name for name, feature in FEATURES.items()}
+    by_pixel = ("map", "heatmap")
+    ranks = {name: f"(gap {name})" if feature.rank in by_pixel else name for name, feature in FEATURES.items()}
     measures = tuple(Measure(m.name, m.direction, m.unit, m.doc) for m in known_metrics().values())
     mean = Mean(0.5, 0.25, 0.75, 16, (0.5,) * 16)
     scores = dict.fromkeys((measure.name for measure in measures), mean)

@@ -99,6 +99,13 @@ def test_options_reach_the_metric_and_its_name() -> None:
     assert problem.goals[0].label == "d"
 
 
+def test_a_file_may_say_an_alias() -> None:
+    problem = cam("(optimize-synth ((! (j w) :max)))", declare("j", "jaccard :t 0.25"))
+    (metric,) = problem.metrics.values()
+    assert metric.name == "iou(t=0.25)"
+    assert problem.goals[0].label == "j"
+
+
 @pytest.mark.parametrize(
     ("options", "fragments"),
     [

@@ -12,13 +12,17 @@ from solvers.cam.learner import Learner, Proposal, Space, learner
 class Random(Learner):
     """Random terms, none like an earlier one; guarantees nothing but how much of the space it has drawn.
 
-    Each nonterminal picks one of its productions, all equally likely, of those that fit the largest size. It ends when
-    every derivation was drawn, or when many draws in a row gave nothing new.
+    Each nonterminal picks one of its productions, of those that fit the largest size: all equally likely, or in
+    proportion to the weights of ``--prior``. It ends when every derivation was drawn, or when many draws in a row gave
+    nothing new.
     """
+
+    uses_prior = True
 
     def __init__(self, space: Space) -> None:
         super().__init__(space)
         self.draws = Draws(space)
+        self.draws.weights.update(space.prior)
 
     def ask(self, count: int) -> list[Proposal]:
         """The next terms drawn."""

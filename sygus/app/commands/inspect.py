@@ -24,7 +24,7 @@ from sygus.oracles.safety import SafetyOracle
 from sygus.resources import grammar_names
 from sygus.saliency.features import FEATURES
 from sygus.saliency.images import IMAGE_SETS
-from sygus.saliency.metrics import known_metrics
+from sygus.saliency.metrics import Metric, aliases_of, known_metrics
 from sygus.saliency.networks import NETWORKS
 
 
@@ -95,6 +95,12 @@ def strategies() -> Mapping[str, str]:
     return learners | {name: f"in other logics: {strategy.doc}" for name, strategy in known_strategies().items()}
 
 
+def _metric_line(metric: Metric) -> str:
+    """Its direction, the first line of its definition, and its other names."""
+    other = " or ".join(aliases_of(metric.name))
+    return f"{arrow(metric)} {metric.doc.splitlines()[0]}" + (f" Also {other}." if other else "")
+
+
 def run_list(kind: str) -> None:
     """Print the names of one kind and what they are.
 
@@ -107,7 +113,7 @@ def run_list(kind: str) -> None:
     kinds: dict[str, Mapping[str, str]] = {
         "networks": NETWORKS,
         "images": IMAGE_SETS,
-        "metrics": {name: f"{arrow(m)} {m.doc.splitlines()[0]}" for name, m in known_metrics().items()},
+        "metrics": {name: _metric_line(metric) for name, metric in known_metrics().items()},
         "methods": {name: method.title for name, method in methods().items()},
         "features": {name: f"{SORTS[f.rank]}: {f.doc}" for name, f in FEATURES.items()},
         "functions": {f"{f.name}": f"{f.sorts}: {f.doc}" for f in CAM.symbols},

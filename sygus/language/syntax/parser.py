@@ -50,6 +50,16 @@ def parse_term(text: str, file: str = "<expression>") -> TermExpression:
     return term
 
 
+def parse_production(text: str, file: str = "<production>") -> TermExpression:
+    """Read one line of a grammar: a term that may hold ``(Constant S)`` and ``(Variable S)``.
+
+    Raises:
+        ParseError: the text is none.
+    """
+    term: TermExpression = _parse("production", text, file)[0]
+    return term
+
+
 def parse_answer(text: str, file: str = "<answer>") -> tuple[tuple[TermExpression, ...], tuple[DefineFun, ...]]:
     """Read a solver's answer: the values of the objectives (none after check-synth) and the functions.
 
@@ -100,7 +110,7 @@ def _engine() -> tuple[Lark, Builder]:
             rel_to=__file__,
             parser="lalr",
             lexer="contextual",
-            start=["script", "expression", "answer", "values"],
+            start=["script", "expression", "production", "answer", "values"],
             keep_all_tokens=True,
             transformer=builder,
         )

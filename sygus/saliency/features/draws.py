@@ -18,3 +18,8 @@ def sparse(shape: tuple[int, ...], generator: torch.Generator, _: bool) -> Tenso
     values[torch.rand(shape, generator=generator) < 0.25] = 0
     values[-1, -1], values[-1, 0] = 0, negative
     return values
+
+
+def positive(shape: tuple[int, ...], generator: torch.Generator, _: bool) -> Tensor:
+    """At least 0, and partly 0."""
+    return torch.randn(shape, generator=generator, dtype=torch.float64).add_(1).relu_()

@@ -17,8 +17,16 @@ from torch import Tensor
 
 from sygus.saliency.networks import Network
 
-Rank = Literal["map", "weight", "image"]
-"""A value per pixel and channel (N, K, h, w), per channel (N, K, 1, 1), or per image (N, 1, 1, 1)."""
+Rank = Literal["map", "weight", "heatmap", "image"]
+"""A value per pixel and channel (N, K, h, w), per channel (N, K, 1, 1), per pixel (N, 1, h, w), or per image
+(N, 1, 1, 1)."""
+
+
+def shape_of(rank: Rank, channels: int, height: int, width: int) -> tuple[int, int, int]:
+    """The shape of a value of a rank, without the images."""
+    pixels = (height, width) if rank in ("map", "heatmap") else (1, 1)
+    return (channels if rank in ("map", "weight") else 1, *pixels)
+
 
 Draw = Callable[[tuple[int, ...], torch.Generator, bool], Tensor]
 """Random values of a shape, float64; the flag says whether the layer's activation is nonnegative."""
@@ -57,7 +65,8 @@ class Measured(Protocol):
 
 
 Measure = Callable[[Measured], Mapping[str, Tensor]]
-"""Features by name: all that the same passes give. Maps are (N, K, h, w), weights (N, K), numbers per image (N,)."""
+"""Features by name: all that the same passes give. Maps are (N, K, h, w), weights (N, K), heat maps (N, h, w),
+numbers per image (N,)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,10 +175,9 @@ def draw(shape: tuple[int, int, int, int], generator: torch.Generator, *, nonneg
         generator: where the numbers come from.
         nonnegative: whether activations are; then about half of them are zero.
     """
-    draws, channels = shape[:2]
-    shapes = {"map": shape, "weight": (draws, channels, 1, 1), "image": (draws, 1, 1, 1)}
+    draws, *of_map = shape
     return {
-        feature.name: feature.draw(shapes[feature.rank], generator, nonnegative)
+        feature.name: feature.draw((draws, *shape_of(feature.rank, *of_map)), generator, nonnegative)
         for feature in FEATURES.values()
         if feature.draw is not None
     }

@@ -14,7 +14,7 @@ from sygus.errors import OptionError, known
 from sygus.saliency.features.cache import Cache
 from sygus.saliency.features.codes import code_of
 from sygus.saliency.features.entry import Expected
-from sygus.saliency.features.feature import FEATURES, Feature, Measure, measured_together
+from sygus.saliency.features.feature import FEATURES, Feature, Measure, measured_together, shape_of
 from sygus.saliency.networks import Network
 from sygus.saliency.networks.together import TrunkPass
 
@@ -140,10 +140,9 @@ class Measurements(Mapping[str, Tensor]):
     def _expected(self, feature: Feature) -> Expected:
         """What a feature is on these pictures at this layer."""
         count, *of_map = self["activation"].shape
-        of_rank = {"map": tuple(of_map), "weight": (of_map[0], 1, 1), "image": (1, 1, 1)}
         low = 0.0 if feature.domain == "nonnegative" else -math.inf
         low, high = _UNIT if feature.domain == "unit" else (low, math.inf)
-        return Expected((count, *of_rank[feature.rank]), low, high)
+        return Expected((count, *shape_of(feature.rank, *of_map)), low, high)
 
     def _remembered(
         self,
@@ -179,8 +178,8 @@ def canonical(value: Tensor) -> Tensor:
     return value.detach() if lies_so else value.detach().float().clone(memory_format=torch.contiguous_format)
 
 
-_OF_RANK = {"map": 4, "weight": 2, "image": 1}
-"""The dimensions of what is measured; further ones of size 1 follow."""
+_OF_RANK = {"map": 4, "weight": 2, "heatmap": 3, "image": 1}
+"""The dimensions of what is measured; those of its rank that it lacks are of size 1."""
 
 _UNIT = (torch.finfo(torch.float32).tiny, 1 - torch.finfo(torch.float32).eps / 2)
 """The numbers of float32 next to the ends of the open interval (0, 1)."""
@@ -195,6 +194,8 @@ def _settled(feature: Feature, value: Tensor) -> Tensor:
         raise ValueError(f"the feature '{feature.name}' is measured as {tuple(value.shape)}, no {feature.rank}")
     if feature.domain == "unit":
         value = value.float().clamp(*_UNIT)
+    if feature.rank == "heatmap":
+        return value.float().unsqueeze(1)
     return value.float().reshape(*value.shape, *(1,) * (4 - value.dim()))
 
 

@@ -3,7 +3,7 @@
 from sygus.discovery import import_modules
 from sygus.saliency.metrics.evaluation import Change, Evaluation, Subject, subject_of
 from sygus.saliency.metrics.metric import METRICS, Metric, metric
-from sygus.saliency.metrics.registry import chosen_metric, chosen_metrics, find_metric, known_metrics
+from sygus.saliency.metrics.registry import aliases_of, chosen_metric, chosen_metrics, find_metric, known_metrics
 
 __all__ = [
     "METRICS",
@@ -11,6 +11,7 @@ __all__ = [
     "Evaluation",
     "Metric",
     "Subject",
+    "aliases_of",
     "chosen_metric",
     "chosen_metrics",
     "find_metric",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 
@@ -12,6 +13,24 @@ from sygus.saliency.options import read_call, split_calls
 
 GROUP = "sycam_sygus.metrics"
 """The entry point group in which packages offer modules, or functions, with metrics."""
+
+
+ALIASES: Mapping[str, str] = {
+    "increase-in-confidence": "average-increase",  # Chattopadhay et al. 2018, section 4.1; Wang et al. 2020, Score-CAM
+    "energy-based-pointing-game": "energy-pointing-game",  # Wang et al. 2020, Score-CAM, section 4.3
+    "relevance-mass-accuracy": "energy-pointing-game",  # Arras et al. 2022, CLEVR-XAI, for maps that are at least 0
+    "gini-index": "sparseness",  # Chalasani et al. 2020; Hurley and Rickard 2009
+    "jaccard": "iou",  # Jaccard 1912
+}
+"""Names under which the literature has a metric of this package, with the same definition and direction.
+
+AOPC (Samek et al. 2017) is none: it is p minus the mean of ``deletion``'s curve, so that large values are good.
+"""
+
+
+def aliases_of(name: str) -> tuple[str, ...]:
+    """The other names of a metric."""
+    return tuple(alias for alias, meant in ALIASES.items() if meant == name)
 
 
 @cache
@@ -31,7 +50,7 @@ def known_metrics() -> dict[str, Metric]:
 
 
 def find_metric(name: str) -> Metric:
-    """The metric of this name, with options as in ``deletion(top=30)``.
+    """The metric of this name or alias, with options as in ``deletion(top=30)``.
 
     Raises:
         OptionError: there is none, or an option is wrong.
@@ -39,7 +58,9 @@ def find_metric(name: str) -> Metric:
     family, given = read_call(name, "metric")
     metrics = known_metrics()
     if family not in metrics:
-        raise OptionError(f"unknown metric '{family}'", known(metrics, family, "known metrics"))
+        family = ALIASES.get(family, family)
+    if family not in metrics:
+        raise OptionError(f"unknown metric '{family}'", known([*metrics, *ALIASES], family, "known metrics"))
     return metrics[family].configured(given)
 
 

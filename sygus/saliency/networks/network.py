@@ -80,6 +80,7 @@ class Network:
         deviation: what its normalisation divides each colour by; a unit of noise on pictures.
         needs_pictures: whether the logits depend on the pictures by a way around the layer (a skip connection, a class
             token); the tail then takes them as its second argument.
+        prefix: tokens before those of the grid, where the layer gives tokens.
         split: how trunk and tail were made.
         chunk: how many pictures pass at once.
         whole: the unsplit network; used as long as trunk and tail are those it was made with.
@@ -101,6 +102,7 @@ class Network:
     device: torch.device
     deviation: tuple[float, ...] = (0.25, 0.25, 0.25)
     needs_pictures: bool = False
+    prefix: int = 0
     split: SplitKind = "fx"
     chunk: Chunk = field(default_factory=Chunk)
     whole: Whole | None = None
@@ -168,7 +170,7 @@ class Network:
         """The feature maps of networks that share passes with this one, in one pass; see :meth:`activation`."""
         assert self.whole is not None
         layers = [network.whole.layer for network in networks if network.whole is not None]
-        return self._passes(partial(hooked_activations, self.whole.exact, layers), pictures)
+        return self.in_passes(partial(hooked_activations, self.whole.exact, layers), pictures)
 
     def logits(self, pictures: Tensor) -> Tensor:
         """The logits (N, classes), on the network's device."""
@@ -256,6 +258,22 @@ class Network:
         """The target logit y (N,) and ∂y/∂x (N, 3, H, W), through the whole network."""
         return self._differentiated(self.classify, pictures, targets)
 
+    def in_passes(self, function: Callable[..., Sequence[Tensor]], *inputs: Tensor) -> list[Tensor]:
+        """What a function of several results gives of all rows of the inputs, float32, pass by pass.
+
+        Args:
+            function: from as many rows of each input as pass at once to results of as many rows; without gradients,
+                unless it switches them on.
+            inputs: (n, …) each.
+        """
+
+        def run() -> list[Tensor]:
+            with torch.no_grad():
+                passed = [[one.float() for one in self._passed(function, *chunk)] for chunk in self._chunks(*inputs)]
+                return [torch.cat(pieces) for pieces in zip(*passed, strict=True)]
+
+        return [one[: len(inputs[0])] for one in self.fitting(run)]
+
     def classify(self, pictures: Tensor) -> Tensor:
         """The logits (B, classes) of one batch, exactly and as one differentiable function of the pictures."""
         whole = self._own_whole
@@ -313,17 +331,7 @@ class Network:
         return (pictures,)
 
     def _without_gradients(self, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
-        return self._passes(lambda *chunk: (function(*chunk),), *inputs)[0]
-
-    def _passes(self, function: Callable[..., Sequence[Tensor]], *inputs: Tensor) -> list[Tensor]:
-        """What a function of several results gives without gradients, chunk by chunk."""
-
-        def run() -> list[Tensor]:
-            with torch.no_grad():
-                passed = [[one.float() for one in self._passed(function, *chunk)] for chunk in self._chunks(*inputs)]
-                return [torch.cat(pieces) for pieces in zip(*passed, strict=True)]
-
-        return [one[: len(inputs[0])] for one in self.fitting(run)]
+        return self.in_passes(lambda *chunk: (function(*chunk),), *inputs)[0]
 
     def _differentiated(
         self,
@@ -431,6 +439,7 @@ def make_network(
         device=device,
         deviation=classifier.deviation,
         needs_pictures=halves.needs_pictures,
+        prefix=found.view.prefix,
         split=halves.kind,
         chunk=chunk,
         whole=Whole(halves.trunk, halves.tail, whole, fast.module, found),

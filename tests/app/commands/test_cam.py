@@ -245,6 +245,12 @@ def test_list(kind: str, name: str) -> None:
     assert name in result.stdout.split()
 
 
+def test_list_shows_the_other_names_of_metrics() -> None:
+    lines = CliRunner().invoke(main, ["list", "metrics"]).stdout.splitlines()
+    (line,) = (line for line in lines if line.startswith("energy-pointing-game "))
+    assert line.endswith(" Also energy-based-pointing-game or relevance-mass-accuracy.")
+
+
 @pytest.mark.parametrize("name", ["gradcam", "channel_weights", "layercam"])
 def test_check(name: str) -> None:
     result = CliRunner().invoke(main, ["check", name])

@@ -49,12 +49,12 @@ def one_by_one(oracle: CamOracle) -> Iterator[tuple[Tensor, int]]:
         yield subject.pictures[row : row + 1], int(subject.targets[row])
 
 
-def by_gradcam(kind: str, oracle: CamOracle) -> Tensor:
+def by_gradcam(kind: str, oracle: CamOracle, target: str = "ClassifierOutputTarget") -> Tensor:
     """S (n, H, W) by a class of grad-cam, one picture at a time."""
     package, model = imported("pytorch_grad_cam"), model_of(oracle)
-    target = import_module("pytorch_grad_cam.utils.model_targets").ClassifierOutputTarget
+    of_class = getattr(import_module("pytorch_grad_cam.utils.model_targets"), target)
     with getattr(package, kind)(model=model, target_layers=[model.features]) as cam:
-        maps = [cam(picture, [target(label)]) for picture, label in one_by_one(oracle)]
+        maps = [cam(picture, [of_class(label)]) for picture, label in one_by_one(oracle)]
     return torch.from_numpy(np.concatenate(maps))
 
 
@@ -89,6 +89,7 @@ def of_weights(weights: Tensor, activation: Tensor, oracle: CamOracle) -> Tensor
         (by_gradcam, "LayerCAM", "layercam"),
         (by_gradcam, "HiResCAM", "hirescam"),
         (by_gradcam, "AblationCAM", "ablationcam"),
+        (by_gradcam, "FEM", "fem"),
         (by_torchcam, "GradCAM", "gradcam"),
         (by_torchcam, "XGradCAM", "xgradcam"),
         (by_torchcam, "LayerCAM", "layercam"),
@@ -152,3 +153,48 @@ def test_grad_cams_eigen_cam_is_centred(oracle: CamOracle) -> None:
         vector = torch.linalg.svd(centred, full_matrices=False).Vh[0]
         maps = [drawn((sign * centred @ vector).float().view(activation.shape[1:]).relu(), oracle) for sign in (1, -1)]
         assert min(float((one - theirs[row]).abs().max()) for one in maps) < 1e-4
+
+
+def test_grad_cams_shapley_cam_agrees_where_its_target_is_the_papers(oracle: CamOracle) -> None:
+    """ReST, the logit plus the logarithm of the probability; a plain logit leaves the second-order term out."""
+    ours = methods()["shapleycam"].saliency(oracle)
+    torch.testing.assert_close(ours, by_gradcam("ShapleyCAM", oracle, "ClassifierOutputReST"), **EQUAL)
+    assert (ours - by_gradcam("ShapleyCAM", oracle)).abs().max() > 1e-4
+
+
+def nearest(logits: Tensor, label: int) -> list[int]:
+    """The three classes whose logits are nearest to that of another."""
+    order = (logits - logits[label]).abs().argsort().tolist()
+    return [index for index in order if index != label][:3]
+
+
+def test_grad_cams_finer_cam_agrees_on_our_target(oracle: CamOracle) -> None:
+    """Y minus 0.6 times the mean logit of the three classes nearest to it."""
+    package, ours = imported("pytorch_grad_cam"), methods()["finercam"].saliency(oracle)
+    model = model_of(oracle)
+    cam = package.FinerCAM(model=model, target_layers=[model.features])
+    for row, (picture, label) in enumerate(one_by_one(oracle)):
+
+        def target(logits: Tensor, label: int = label) -> Tensor:
+            return logits[label] - 0.6 * logits[nearest(logits.detach(), label)].mean()
+
+        torch.testing.assert_close(ours[row], torch.from_numpy(cam(picture, targets=[target])[0]), **EQUAL)
+
+
+def test_grad_cams_finer_cam_weighs_the_classes_by_their_probabilities(oracle: CamOracle) -> None:
+    """By default alpha = 1 in place of our gamma = 0.6, and the weights are differentiated too."""
+    package, ours = imported("pytorch_grad_cam"), methods()["finercam"].saliency(oracle)
+    model, differs = model_of(oracle), []
+    cam = package.FinerCAM(model=model, target_layers=[model.features])
+    for row, (picture, label) in enumerate(one_by_one(oracle)):
+        theirs = torch.from_numpy(cam(picture, target_idx=label)[0])
+        activation = oracle.measured["activation"][row]
+        leaf = activation.clone().requires_grad_()
+        logits = model.head(leaf[None])[0]
+        weights = torch.softmax(logits, 0)
+        others = nearest(logits.detach(), label)
+        distance = sum(weights[other] * (logits[label] - logits[other]) for other in others)
+        (gradient,) = torch.autograd.grad(distance / (weights[others].sum() + 1e-9), leaf)
+        torch.testing.assert_close(of_weights(gradient.mean((1, 2)), activation, oracle), theirs, atol=1e-4, rtol=0)
+        differs.append(float((ours[row] - theirs).abs().max()))
+    assert max(differs) > 1e-3

@@ -16,7 +16,8 @@ from sygus.errors import OptionError
 from sygus.oracles.cam import CamOracle, Saliency, saliency_of
 from sygus.oracles.expressions import read_expression
 from sygus.oracles.methods import find_methods
-from sygus.saliency.metrics import METRICS, Metric, Subject, find_metric, subject_of
+from sygus.saliency.metrics import METRICS, Metric, Subject, aliases_of, find_metric, subject_of
+from sygus.saliency.metrics.registry import ALIASES
 
 PICTURES = 6
 
@@ -223,6 +224,22 @@ def test_names_with_options() -> None:
     for wrong in ("deletion(top)", "deletion(top=30", "nothing", "deletion(top=130)", ""):
         with pytest.raises(OptionError):
             find_metric(wrong)
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_an_alias_is_the_metric_itself(alias: str) -> None:
+    metric = find_metric(alias)
+    assert metric.name == ALIASES[alias]
+    assert alias in aliases_of(metric.name)
+    assert alias not in METRICS
+    for name in metric.options:
+        with pytest.raises(OptionError, match=f"option '{name}' of the metric '{metric.name}'"):
+            find_metric(f"{alias}({name}=-7)")
+
+
+def test_a_misspelt_alias_is_guessed() -> None:
+    with pytest.raises(OptionError, match="did you mean 'relevance-mass-accuracy'"):
+        find_metric("relevance-mass-acuracy")
 
 
 def test_drop_and_gain_are_never_both_positive(oracle: CamOracle, gradcam: Tensor) -> None:
