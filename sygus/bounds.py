@@ -146,12 +146,12 @@ class _NearlyFullError(MemoryError):
 
 
 @contextmanager
-def _dropped_in_silence(error: type[Exception]) -> Iterator[None]:
-    """Say nothing where an error comes in a finaliser, which drops it: it is raised again later."""
+def _dropped_in_silence(came: list[int]) -> Iterator[None]:
+    """Say nothing of what a finaliser drops once a signal came: its error is raised again later."""
     before = sys.unraisablehook
 
     def hook(lost: Any) -> None:
-        if not issubclass(lost.exc_type, error):
+        if not came:
             before(lost)
 
     sys.unraisablehook = hook
@@ -171,15 +171,18 @@ def _watched(most: int) -> Iterator[None]:
         yield
         return
 
-    def look(_: int, __: FrameType | None) -> None:
+    came: list[int] = []
+
+    def look(number: int, _: FrameType | None) -> None:
         if (_held() or 0) > most:
             signal.setitimer(signal.ITIMER_VIRTUAL, PAUSE, TICK)
+            came.append(number)
             raise _NearlyFullError
 
     handler = signal.signal(signal.SIGVTALRM, look)
     left, interval = signal.setitimer(signal.ITIMER_VIRTUAL, TICK, TICK)
     try:
-        with _dropped_in_silence(_NearlyFullError):
+        with _dropped_in_silence(came):
             yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, left, interval)  # of the bound outside of this one, or none
@@ -195,9 +198,17 @@ def _held() -> int | None:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory is over: Python's own, of a thread's stack, or Z3's, which has no type."""
-    said = {"Z3Exception": "out of memory", "RuntimeError": "can't start new thread"}.get(type(error).__name__)
-    return isinstance(error, MemoryError) or (said is not None and said in str(error).lower())
+    """Whether an error says that memory is over: Python's own, or what threads, Z3 and ctypes make of that."""
+    said = _SAID.get(type(error).__name__)
+    return isinstance(error, MemoryError) or (said is not None and said in str(error))
+
+
+_SAID = {
+    "Z3Exception": "out of memory",
+    "RuntimeError": "can't start new thread",
+    "ArgumentError": _NearlyFullError.__name__,
+}
+"""What errors say that have no type of their own for it."""
 
 
 def _waited(seconds: float) -> float:
@@ -220,15 +231,22 @@ def alarm(seconds: float, error: type[Exception]) -> Iterator[None]:
         yield
         return
 
-    def ring(_: int, __: FrameType | None) -> None:
+    came: list[int] = []
+
+    def ring(number: int, _: FrameType | None) -> None:
+        came.append(number)
         raise error
 
     began, handler = time.monotonic(), signal.signal(signal.SIGALRM, ring)
     left, interval = signal.setitimer(signal.ITIMER_REAL, _waited(seconds) + GRACE, AGAIN)
     try:
         try:
-            with _dropped_in_silence(error):
+            with _dropped_in_silence(came):
                 yield
+        except Exception as other:
+            if came and not isinstance(other, error):  # libraries make other errors of it
+                raise error from other
+            raise
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
     finally:  # also where the alarm came in the line above

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from ctypes import ArgumentError
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -296,7 +297,7 @@ def _over(error: Exception) -> list[str]:
     return ["out of memory: give it more by --memory, or ask for less by --size"]
 
 
-_SPENT = (OutOfTimeError, MemoryError, z3.Z3Exception, ValueError, RuntimeError)
+_SPENT = (OutOfTimeError, MemoryError, z3.Z3Exception, ValueError, RuntimeError, ArgumentError)
 """What :func:`_over` looks at."""
 
 

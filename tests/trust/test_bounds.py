@@ -153,6 +153,19 @@ def test_an_error_that_a_finaliser_drops_is_not_said(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == ""
 
 
+def test_an_error_that_a_library_wraps_is_the_error_again() -> None:
+    def wrap() -> None:
+        try:
+            spin()
+        except OverError as error:
+            raise ValueError("argument 1") from error
+
+    with pytest.raises(OverError), alarm(0.0, OverError):
+        wrap()
+    with pytest.raises(ValueError, match="own"), alarm(60.0, OverError):
+        raise ValueError("its own")
+
+
 def test_an_alarm_of_somebody_else_still_comes() -> None:
     heard: list[int] = []
     before = signal.signal(signal.SIGALRM, lambda *_: heard.append(1))
