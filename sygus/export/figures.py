@@ -16,6 +16,7 @@ from torch import Tensor
 from sygus.errors import OptionError
 from sygus.export.gallery import Gallery
 from sygus.export.record import FOUND, Record
+from sygus.export.tables import score_text
 from sygus.writing import write_file
 
 COLOURS = "viridis"
@@ -121,8 +122,12 @@ def heat_map_figure(record: Record, gallery: Gallery, methods: Sequence[str], co
     rows = {row.title: row for row in record.table if row.title in gallery.maps}
     chosen = [rows[title] for title in methods if title in rows]
     means = [row.held_out[measure.name] for row in chosen]
-    titles = [f"{r.title}\n{m.value:.1f}{measure.unit} on {m.images}" for r, m in zip(chosen, means, strict=True)]
+
+    def shown_as(score: float) -> str:
+        return score_text(score, measure) + measure.unit
+
+    titles = [f"{r.title}\n{shown_as(m.value)} on {m.images}" for r, m in zip(chosen, means, strict=True)]
     shown = range(min(count, len(gallery.pictures)))
-    captions = [[f"{measure.name} {mean.scores[index]:.1f}{measure.unit}" for mean in means] for index in shown]
+    captions = [[f"{measure.name} {shown_as(mean.scores[index])}" for mean in means] for index in shown]
     maps = [gallery.maps[row.title] / 255 for row in chosen]
     rows_of_heat_maps(gallery.pictures[: len(shown)] / 255, titles, maps, captions, path)

@@ -125,7 +125,12 @@ def value_text(mean: Mean | None, metric: Scale) -> str:
     """A mean as tables show it: percentages to a tenth, others to a thousandth, a hyphen where it was left out."""
     if mean is None:
         return LEFT_OUT
-    text = f"{mean.value:.1f}" if metric.unit == "%" else f"{mean.value:.3f}"
+    return score_text(mean.value, metric)
+
+
+def score_text(score: float, metric: Scale) -> str:
+    """A score without its unit: percentages to a tenth, others to a thousandth."""
+    text = f"{score:.1f}" if metric.unit == "%" else f"{score:.3f}"
     return text.removeprefix("-") if float(text) == 0 else text
 
 
