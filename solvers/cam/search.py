@@ -78,7 +78,7 @@ def search(
         out: an existing folder, for the journal.
         report: called after every batch.
         reuse: folders of other runs whose scores may be used; a score depends on nothing that its key does not hold.
-        starts: formulas that are proposed before the learner is asked.
+        starts: formulas that are proposed before the learner is asked, where they are no larger than the budget says.
         certify_aliases: ask Z3 about every term that was pruned because it behaves like the answer.
         prior: weights of productions that the learner may use.
 
@@ -88,7 +88,8 @@ def search(
     """
     oracle = subjects.search
     space = space_of(problem, settings, oracle)
-    space = replace(space, starts=tuple(start.term for start in starts), prior=prior.weights)
+    given = tuple(start.term for start in starts if start.term.size <= space.size)
+    space = replace(space, starts=given, prior=prior.weights)
     learner = started(chosen_learner(settings.strategy), space, settings.strategy)
     racer = Racer.of(cast("Mode", settings.race), len(oracle.subject.images), settings.seed)
     protocol = describe(problem, settings, subjects)
@@ -104,7 +105,7 @@ def search(
             ending, conclusion = Ending.INTERRUPTED, Ending.INTERRUPTED.value
     accounting = {
         "proposed": sum(run.fates.values()),
-        **({"given at the start": len(starts)} if starts else {}),
+        **({"given at the start": len(given)} if given else {}),
         **{str(fate): count for fate, count in run.fates.items()},
         **({"constants tuned": run.tuner.evaluations} if run.tuner.evaluations else {}),
         **learner.status(),

@@ -21,7 +21,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Starts:
-    """The formulas that a grammar derives, and why others are not proposed, in words."""
+    """The formulas that a grammar derives, of any size, and why others are not proposed, in words."""
 
     found: tuple[Start, ...]
     notes: tuple[str, ...]
@@ -36,16 +36,17 @@ def starts_of(problem: CamProblem, further: Sequence[Definition], size: int) -> 
     Args:
         problem: what is asked.
         further: definitions that a person gives; of those that cannot be proposed, a note says why.
-        size: the largest term that may be proposed, in nodes.
+        size: the largest term that may be proposed, in nodes; larger ones are found too, so that a run may be continued
+            with a larger size.
     """
     grammar = problem.problem.target.written
     found: dict[Term, Start] = {}
     notes = []
     for definition, is_own in [(one, True) for one in problem.problem.definitions] + [(one, False) for one in further]:
         made = _derived(definition, grammar)
-        if made is not None and made.size <= size:
+        if made is not None:
             found.setdefault(made, Start(definition.name, made))
-        elif not is_own:
+        if not is_own and (made is None or made.size > size):
             why = "the grammar does not derive it" if made is None else f"it has {made.size} nodes, more than {size}"
             notes.append(f"--start: '{definition.name}' is not proposed: {why}")
     return Starts(tuple(found.values()), tuple(notes))

@@ -74,7 +74,7 @@ def test_unbalanced_parentheses(tmp_path: Path) -> None:
         ("(set-logic CAM)", "", ("the logic is not set", "(set-logic CAM)")),
         ("(set-feature :oracles true)", "", ("needs the feature :oracles", "(set-feature :oracles true)")),
         ('"shapes-vgg"', '"shapes-vg"', ("unknown network 'shapes-vg'", "shapes-resnet")),
-        ('"size=7,time=100s"', '"size=0"', ("--budget", "size is zero")),
+        ('"size=7"', '"size=0"', ("--budget", "size is zero")),
         ("optimize-synth", "optimise-synth", ("unknown command 'optimise-synth'", "optimize-synth")),
     ],
 )
