@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from sygus.export.escaping import latex_text
 from sygus.language.terms import Literal, Term, Variable, expand, fold
+from sygus.language.text import number_text
 from sygus.language.theories import Function
 from sygus.language.theories.cam import GUARDED
 from sygus.language.theories.function import ATOM, SUM, Latex
@@ -131,13 +132,19 @@ def symbols(root: Term) -> list[tuple[str, str]]:
     return shown + pixels
 
 
+SIMPLE = 10
+"""The largest denominator of a number that is shown as a fraction where it has a finite decimal."""
+
+
 def _literal(literal: Literal) -> Latex:
     value = literal.value
     if isinstance(value, str | bool):
         return Latex(rf"\text{{{latex_text(repr(value) if isinstance(value, str) else str(value).lower())}}}")
     binding = SUM if value < 0 else ATOM
     if isinstance(value, Fraction) and value.denominator != 1:
-        sign = "-" if value < 0 else ""
+        sign, decimal = "-" if value < 0 else "", number_text(abs(value))
+        if value.denominator > SIMPLE and "(" not in decimal:
+            return Latex(f"{sign}{decimal}", binding)
         return Latex(rf"{sign}\tfrac{{{abs(value.numerator)}}}{{{value.denominator}}}", binding)
     return Latex(str(value), binding)
 

@@ -25,6 +25,7 @@ from sygus.export.latex import symbols, weight_equations
 from sygus.export.plots import figure_bytes, figures
 from sygus.export.record import Measure, Record
 from sygus.export.tables import PARTS, Row, Scale, arrow, compared, is_best, value_text
+from sygus.language.theories.ranks import is_whole
 from sygus.oracles.expressions import parse_expression
 
 _PAGE = Path(__file__).parent / "page"
@@ -143,7 +144,8 @@ def _formula(record: Record) -> Mapping[str, Any]:
     equations = weight_equations(term)
     lines = [f"{left} = {right}" for left, right in ((equations.left, equations.right), *equations.parts)]
     known = [(mathml(symbol), doc) for symbol, doc in symbols(term)]
-    return {"equations": [mathml(line) for line in lines], "guarded": equations.is_guarded, "symbols": known}
+    made = [mathml(line) for line in lines]
+    return {"equations": made, "guarded": equations.is_guarded, "symbols": known, "whole": is_whole(term.sort)}
 
 
 def mathml(latex: str) -> Markup:
