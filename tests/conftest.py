@@ -1,6 +1,9 @@
 """Shared by all tests: none of them reads or fills the user's cache; one small run serves all that show results."""
 
+import os
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: each core has a process of its own
 
 import pytest
 from click.testing import CliRunner

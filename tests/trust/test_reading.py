@@ -167,7 +167,13 @@ TOO_LARGE = {
 }
 
 
-@pytest.mark.parametrize(("text", "fragments"), TOO_LARGE.values(), ids=TOO_LARGE.keys())
+SLOW = ("grammars together",)
+
+
+@pytest.mark.parametrize(
+    ("text", "fragments"),
+    [pytest.param(*TOO_LARGE[one], id=one, marks=[pytest.mark.slow] if one in SLOW else []) for one in TOO_LARGE],
+)
 def test_what_is_too_large_says_where_and_what_the_limit_is(text: str, fragments: tuple[str, ...]) -> None:
     with pytest.raises(SourceError) as caught:
         load_problem(text, "big.sl")

@@ -149,6 +149,7 @@ def test_gradients_of_frozen_networks_and_where_they_are_switched_off(mode: Call
 
 
 @pytest.mark.parametrize("maker", [chain, Branching], ids=["fx", "hook"])
+@pytest.mark.slow
 def test_200_networks_with_all_measurements_leave_nothing_behind(maker: Callable[[], nn.Module]) -> None:
     """Modules, tensors, and the sources of traced graphs, for which torch keeps an entry each."""
     model, x, targets = maker(), pictures(2), torch.tensor([0, 1])
