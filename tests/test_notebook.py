@@ -24,7 +24,7 @@ def test_the_tutorial_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     assert (tmp_path / "runs" / "tutorial" / "report.html").is_file()
     assert space["maps"].shape == (8, 64, 64)
     printed = capsys.readouterr().out
-    assert "define-fun w" in printed
+    assert "define-fun h" in printed
     lines = {
         line.split()[0]: float(line.split()[1]) for line in printed.splitlines() if " p = " in line and "-CAM " in line
     }

@@ -27,7 +27,8 @@ CHEAP = {
 }
 """Options that make a method cheap."""
 
-ABSENT = {"shapes-vgg": {"classifier"}, "shapes-resnet": set()}
+_TRANSFORMERS = {"attention", "attention-gradient"}
+ABSENT = {"shapes-vgg": {"classifier", *_TRANSFORMERS}, "shapes-resnet": _TRANSFORMERS}
 """The features that a network does not have."""
 
 
