@@ -1,9 +1,12 @@
 """Shared by all tests: none of them reads or fills the user's cache; one small run serves all that show results."""
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: each core has a process of its own
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background; what the tests start would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 from click.testing import CliRunner
