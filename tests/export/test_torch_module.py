@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from hypothesis import given, settings
 from torch import Tensor, nn
 
 from cam_terms import read, terms
+from exported_files import module_of
 from sygus.app.explainers import SynthesizedCAM, SynthesizedExtractor, load_expression
 from sygus.errors import OptionError, SycamError
 from sygus.export.record import Record
@@ -48,20 +47,6 @@ EXPRESSIONS = (
     "(above-mean (blur (cam alpha) 1))",
     "(sqrt0 (* (unit (up (cam (gap gradient)))) (up (relu (cam gradient)))))",
 )
-
-
-def module_of(source: str, folder: Path) -> ModuleType:
-    """An exported file, imported."""
-    path = folder / "exported.py"
-    path.write_text(source)
-    spec = importlib.util.spec_from_file_location("exported", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["exported"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    del sys.modules["exported"]
-    return module
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -17,6 +15,7 @@ from click.testing import CliRunner, Result
 from torch import Tensor
 
 from cam_terms import read
+from exported_files import module_of
 from solvers.cam.settings import Settings
 from solvers.cam.starts import starts_of
 from solvers.cam.subjects import load_subjects
@@ -278,18 +277,6 @@ def test_explainers_draw_what_the_search_scores(text: str, tmp_path: Path) -> No
             (low,) = extract(classes, model(pictures))
         fine = unit_range(upsample(low, (64, 64)))
         torch.testing.assert_close(fine, expected, rtol=0, atol=1e-4)
-
-
-def module_of(source: str, folder: Path) -> Any:
-    path = folder / "exported.py"
-    path.write_text(source)
-    spec = importlib.util.spec_from_file_location("exported_layers", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["exported_layers"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 def test_a_target_layer_is_needed_only_where_it_is_read(tmp_path: Path) -> None:
