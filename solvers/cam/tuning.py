@@ -62,17 +62,15 @@ def opened(root: Term, grammar: Grammar) -> Open | None:
     derivation = grammar.derive(root)
     if derivation is None:
         return None
-    values: list[float] = []
+    found: dict[Variable, float] = {}
 
     def variable(value: Fraction | int) -> Term:
-        values.append(float(value))
-        return leaf(Variable(f"(Constant Real) {len(values)}", REAL))
+        place = Variable(f"(Constant Real) {len(found) + 1}", REAL)
+        found[place] = float(value)
+        return leaf(place)
 
     shape = _opened(derivation, root, variable)
-    if not values:
-        return None
-    places = tuple(Variable(f"(Constant Real) {index + 1}", REAL) for index in range(len(values)))
-    return Open(shape, places, tuple(values))
+    return Open(shape, tuple(found), tuple(found.values())) if found else None
 
 
 def _opened(derivation: Derivation, node: Term, variable: Callable[[Fraction | int], Term]) -> Term:
@@ -108,9 +106,10 @@ class Tuner:
     """
 
     def __init__(self, grammar: Grammar, cost: Callable[[Term], float]) -> None:
-        self._grammar = grammar if any(p.constants for ps in grammar.productions.values() for p in ps) else None
+        self._grammar = grammar if grammar.has_constants else None
         self._cost = cost
-        self._seen: set[Term] = set()
+        self._looked_at: set[Term] = set()
+        self._tuned: set[Term] = set()
         self.shapes = 0
         self.evaluations = 0
 
@@ -119,9 +118,12 @@ class Tuner:
         if self._grammar is None:
             return
         for one in terms:
+            if one in self._looked_at:  # the front hardly changes from batch to batch
+                continue
+            self._looked_at.add(one)
             found = opened(one, self._grammar)
-            if found is not None and found.shape not in self._seen:
-                self._seen.add(found.shape)
+            if found is not None and found.shape not in self._tuned:
+                self._tuned.add(found.shape)
                 self.shapes += 1
                 self._descend(found)
 

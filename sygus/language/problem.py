@@ -140,6 +140,11 @@ class Grammar:
         """The nonterminal that answers are derived from."""
         return next(iter(self.productions))
 
+    @property
+    def has_constants(self) -> bool:
+        """Whether a production holds ``(Constant σ)``."""
+        return any(p.constants for productions in self.productions.values() for p in productions)
+
     def closed(self, constants: Callable[[Sort, Position], Sequence[Term]]) -> Grammar:
         """The grammar with a production for each choice of constants in place of ``(Constant σ)``.
 
@@ -162,7 +167,7 @@ class Grammar:
                 template = substitute(production.template, filled) if places else production.template
                 yield replace(production, template=template) if places else production
 
-        if not any(p.constants for productions in self.productions.values() for p in productions):
+        if not self.has_constants:
             return self
         return productive(
             Grammar(
