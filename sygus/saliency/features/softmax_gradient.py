@@ -9,16 +9,17 @@ from torch import Tensor
 
 from sygus.saliency.features.draws import sparse
 from sygus.saliency.features.feature import Feature, Measured, register
+from sygus.saliency.networks.network import target_logit
 
 
 def log_probability(logits: Tensor, targets: Tensor) -> Tensor:
     """Ln p, p the probability of the class explained."""
-    return torch.log_softmax(logits.float(), 1).gather(1, targets[:, None])[:, 0]
+    return target_logit(torch.log_softmax(logits.float(), 1), targets)
 
 
 def rest(logits: Tensor, targets: Tensor) -> Tensor:
     """The target "ReST" of ShapleyCAM: Y + ln p (Cai 2025, arXiv 2501.06261)."""
-    return logits.float().gather(1, targets[:, None])[:, 0] + log_probability(logits, targets)
+    return target_logit(logits.float(), targets) + log_probability(logits, targets)
 
 
 def _measure_gradient(measured: Measured) -> Mapping[str, Tensor]:

@@ -11,6 +11,7 @@ from sygus.saliency.metrics.causal import road
 from sygus.saliency.metrics.confidence import drop
 from sygus.saliency.metrics.evaluation import Change, Evaluation, Subject
 from sygus.saliency.metrics.metric import metric
+from sygus.saliency.networks.network import target_probability
 
 
 @metric("adcc", direction="max", low=0, high=1, passes=1, needs=("explain", "probability"))
@@ -69,8 +70,7 @@ def contrast(evaluation: Evaluation) -> Tensor:
 def _of_the_next_class(subject: Subject) -> Subject:
     logits = subject.logits.float()
     targets = logits.scatter(1, subject.targets[:, None], -torch.inf).argmax(1)
-    probability = torch.softmax(logits, 1).gather(1, targets[:, None])[:, 0]
-    return replace(subject, targets=targets, known_probability=probability)
+    return replace(subject, targets=targets, known_probability=target_probability(logits, targets))
 
 
 @metric("sparseness", direction="max", low=0, high=1, invariances=("gain", "mirror"))

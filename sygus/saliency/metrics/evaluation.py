@@ -13,6 +13,7 @@ from sygus.errors import OptionError
 from sygus.saliency.images import NO_CLASS, Box, ImageSet
 from sygus.saliency.images.labelling import labelled
 from sygus.saliency.networks import Network, Target, class_number, read_target
+from sygus.saliency.networks.network import target_probability
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,8 +231,7 @@ def subject_of(network: Network, images: ImageSet, target: Target | str | None =
         case _:
             targets = torch.full((len(logits),), class_number(chosen.name, network.classes, network.name))
             targets = targets.to(logits.device)
-    probability = torch.softmax(logits.float(), 1).gather(1, targets[:, None])[:, 0]
-    return Subject(network, images, targets, probability, logits)
+    return Subject(network, images, targets, target_probability(logits, targets), logits)
 
 
 def _of_a_number(network: Network, images: ImageSet, target: Target) -> Subject:

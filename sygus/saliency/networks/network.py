@@ -38,6 +38,11 @@ def target_logit(logits: Tensor, targets: Tensor) -> Tensor:
     return logits.gather(1, targets[:, None])[:, 0]
 
 
+def target_probability(logits: Tensor, targets: Tensor) -> Tensor:
+    """P, the probability of the class explained, float32."""
+    return target_logit(torch.softmax(logits.float(), 1), targets)
+
+
 _FOLD_CHECK = 4
 """Pictures that the folded copy is compared on."""
 
@@ -300,7 +305,7 @@ class Network:
 
     def _of_target(self, logits: Tensor, targets: Tensor) -> Tensor:
         self.require_class("what is asked")
-        return torch.softmax(logits.float(), 1).gather(1, targets.to(logits.device)[:, None])[:, 0]
+        return target_probability(logits, targets.to(logits.device))
 
     @property
     def _own_whole(self) -> Whole | None:
