@@ -55,13 +55,32 @@ def read_problem(name: str, option: str = "FILE") -> tuple[str, str]:
         shipped = grammar_folder() / f"{name.removesuffix(SUFFIX)}{SUFFIX}"
         path = shipped if shipped.exists() else path
     try:
-        return name, read_text(path)
+        return name, read_named(path, name, option, "give a SyGuS-IF file")
     except FileNotFoundError:
         names = grammar_names()
         hint = f"{guess(names, path.stem)}give a path, or one of {', '.join(names)}"
         raise OptionError(f"{option}: there is no file '{name}'", hint) from None
+
+
+def read_named(path: str | Path, name: str, option: str, wanted: str) -> str:
+    """The text of a file that a person named.
+
+    Args:
+        path: where it is.
+        name: as the person named it.
+        option: by which.
+        wanted: what to give in place of what is no text.
+
+    Raises:
+        FileNotFoundError: there is none; what there is, who asks knows.
+        OptionError: it is no text, or cannot be read.
+    """
+    try:
+        return read_text(path)
+    except FileNotFoundError:
+        raise
     except UnicodeDecodeError as error:
         message = f"{option}: '{name}' is not a text file (byte {error.start} is not UTF-8)"
-        raise OptionError(message, "give a SyGuS-IF file") from None
+        raise OptionError(message, wanted) from None
     except OSError as error:
         raise OptionError(f"{option}: cannot read '{name}' ({error.strerror})", "give a readable file") from None

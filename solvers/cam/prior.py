@@ -19,7 +19,7 @@ from sygus.language.syntax.parser import parse_production
 from sygus.language.terms import AnyConstant, Term, leaf, term
 from sygus.language.text import term_text
 from sygus.language.typecheck import check_term
-from sygus.resources import read_text
+from sygus.resources import read_named
 
 LEAST, MOST = 1e-6, 1e6
 """What a weight may be."""
@@ -55,15 +55,11 @@ def read_prior(problem: Problem, path: str) -> Prior:
         OptionError: the file cannot be read.
         SourceError: what in it is wrong, and where.
     """
+    wanted = "give a JSON file of weights"
     try:
-        text = read_text(path)
+        text = read_named(path, path, "--prior", wanted)
     except FileNotFoundError:
-        raise OptionError(f"--prior: there is no file '{path}'", "give a JSON file of weights") from None
-    except UnicodeDecodeError as error:
-        message = f"--prior: '{path}' is not a text file (byte {error.start} is not UTF-8)"
-        raise OptionError(message, "give a JSON file of weights") from None
-    except OSError as error:
-        raise OptionError(f"--prior: cannot read '{path}' ({error.strerror})", "give a readable file") from None
+        raise OptionError(f"--prior: there is no file '{path}'", wanted) from None
     try:
         return _prior(problem, text)
     except SourceError as error:
