@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from sygus.export.figures import FIGURE_METHODS, FIGURE_PICTURES, heat_map_figur
 from sygus.export.gallery import Gallery
 from sygus.export.listing import check_listing, write_listing
 from sygus.export.record import Record
+from sygus.files import unfit_kind
 from sygus.language.elaborate import load_definitions
 from sygus.language.problem import Problem
 from sygus.language.terms import Definition
@@ -264,6 +266,6 @@ def _check_plain(folder: Path) -> None:
     journal = folder / JOURNAL
     names = (journal, journal.with_suffix(".lock"))
     for path in (Path(f"{name}{suffix}") for name in names for suffix in ("", "-journal", "-wal", "-shm")):
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            what = "a link" if path.is_symlink() else "no file"
-            raise OptionError(f"--out: '{path}' is {what}", "remove it, or give another folder")
+        kind = unfit_kind(path.lstat().st_mode) if os.path.lexists(path) else ""
+        if kind:
+            raise OptionError(f"--out: '{path}' is {kind}", "remove it, or give another folder")

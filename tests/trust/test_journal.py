@@ -577,5 +577,5 @@ def test_a_link_to_nothing_is_not_written_through(base: Base, tmp_path: Path) ->
     (tmp_path / "run" / JOURNAL).symlink_to(tmp_path / "elsewhere")
     result = solve(tmp_path / "run", base.folder.parent)
     assert result.exit_code == 2
-    assert "is a link" in result.stderr
+    assert "is a symbolic link" in result.stderr
     assert not (tmp_path / "elsewhere").exists()
