@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from solvers.cam.comparison import is_slow
 from solvers.cam.settings import AUTO
@@ -27,16 +27,11 @@ class Baselines:
 
     methods: list[Method]
     measured: frozenset[str]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def skips(self, method: Method, metric: Metric) -> bool:
         """Whether a method is not scored by a metric that explains many times, each time at many passes."""
-        return is_slow(method, metric) and not self.is_cheap(method)
-
-    def is_cheap(self, method: Method) -> bool:
-        """Whether a method is an expression of features that cost little, or are measured anyway."""
-        slow = {name for name in method.features if FEATURES[name].slow}
-        return bool(method.features) and self.measured.issuperset(slow)
+        return is_slow(method, metric) and not _is_cheap(method, self.measured)
 
 
 def baselines(names: str, target: Target, oracle: CamOracle, metrics: Sequence[Metric]) -> Baselines:
@@ -55,23 +50,21 @@ def baselines(names: str, target: Target, oracle: CamOracle, metrics: Sequence[M
     named = (parted(one.name) for one in target.function.parameters)
     measured = frozenset(feature.name for feature in sources_of(name for name, layer in named if not layer))
     chosen = applicable_methods(QUICK if names == AUTO else names, oracle, notes.append, "--baselines")
-    found = Baselines(chosen, measured, ())
     if names == AUTO:
         further = [method for method in applicable_methods(ALL, oracle, lambda _: None) if not method.quick]
-        chosen += [method for method in further if found.is_cheap(method)]
-        left_out = [method.title for method in further if not found.is_cheap(method)]
+        chosen += [method for method in further if _is_cheap(method, measured)]
+        left_out = [method.title for method in further if not _is_cheap(method, measured)]
         if left_out:
             notes.append(f"not in the table: {', '.join(left_out)}; --baselines all brings them")
-    notes += _unscored(chosen, metrics, found.skips)
-    return Baselines(chosen, measured, tuple(notes))
+    found = Baselines(chosen, measured)
+    for metric in metrics:
+        titles = [method.title for method in chosen if found.skips(method, metric)]
+        if titles:
+            notes.append(f"not scored by {metric.name}, which explains many times: {', '.join(titles)}")
+    return replace(found, notes=tuple(notes))
 
 
-def _unscored(
-    chosen: Sequence[Method], metrics: Sequence[Metric], skips: Callable[[Method, Metric], bool]
-) -> list[str]:
-    lacking = {metric.name: [one.title for one in chosen if skips(one, metric)] for metric in metrics}
-    return [
-        f"not scored by {name}, which explains many times: {', '.join(titles)}"
-        for name, titles in lacking.items()
-        if titles
-    ]
+def _is_cheap(method: Method, measured: frozenset[str]) -> bool:
+    """Whether a method is an expression of features that cost little, or are measured anyway."""
+    slow = {name for name in method.features if FEATURES[name].slow}
+    return bool(method.features) and measured.issuperset(slow)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sygus.language.problem import Grammar
-from sygus.language.terms import Definition, Term, Variable, expand, subterms, term
+from sygus.language.terms import Definition, Term, expand, term
 from sygus.language.theories.cam import CAM
 from sygus.oracles.objective import CamProblem
 
@@ -54,8 +54,6 @@ def starts_of(problem: CamProblem, further: Sequence[Definition], size: int) -> 
 
 def _derived(definition: Definition, grammar: Grammar) -> Term | None:
     """The definition's body, or a map that it stands for, as the grammar derives it; None where it does not."""
-    if not {node.head for node in subterms(definition.body) if isinstance(node.head, Variable)} <= _leaves(grammar):
-        return None
     return next((one for one in _forms(definition.body, grammar) if grammar.derive(one) is not None), None)
 
 
@@ -86,9 +84,3 @@ def _applied(functions: Sequence[str], body: Term) -> Term | None:
             return None
         body = term(resolved[0], (body,), resolved[1])
     return body
-
-
-def _leaves(grammar: Grammar) -> set[Variable]:
-    templates = (one.template for productions in grammar.productions.values() for one in productions)
-    nodes = (node for template in templates for node in subterms(template))
-    return {node.head for node in nodes if isinstance(node.head, Variable)}

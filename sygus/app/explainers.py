@@ -32,8 +32,6 @@ from sygus.saliency.networks import Target, make_network, read_target, split_at
 from sygus.saliency.networks.chunks import chunk_for_few
 from sygus.saliency.networks.classifier import Classifier
 
-_RECORDS = (".json", ".sqlite")
-
 
 def load_expression(path: str | Path) -> Term:
     """The expression of a run, or of a file.
@@ -48,22 +46,21 @@ def load_expression(path: str | Path) -> Term:
         OptionError: there is no such file, or the run found nothing.
         SycamError: it cannot be read.
     """
+    return _loaded(path)[0]
+
+
+def _loaded(path: str | Path) -> tuple[Term, Mapping[str, str]]:
+    """The expression, and where a run is given the modules of its layers that have names."""
     file = Path(path)
-    if file.is_dir() or file.suffix in _RECORDS:
+    if file.is_dir() or file.suffix in (".json", ".sqlite"):
         record = Record.read(str(path))
         if record.found is None:
             raise OptionError(f"the run {path} found no expression", "take one that has an answer")
-        return parse_expression(record.answer, str(path))
+        return parse_expression(record.answer, str(path)), record.layers
     try:
-        return parse_expression(read_text(file), str(path))
+        return parse_expression(read_text(file), str(path)), {}
     except (OSError, UnicodeDecodeError) as error:
         raise OptionError(f"cannot read '{path}' ({error})", "give a run, or a text file with an answer") from None
-
-
-def _recorded_layers(path: str | Path) -> Mapping[str, str]:
-    """The modules of the layers that have names, where a run is given."""
-    file = Path(path)
-    return Record.read(str(path)).layers if file.is_dir() or file.suffix in _RECORDS else {}
 
 
 class _Synthesized(Expression):
@@ -172,7 +169,8 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
         Raises:
             SycamError: see there.
         """
-        return partial(cls, load_expression(path), layers=_recorded_layers(path))
+        expression, layers = _loaded(path)
+        return partial(cls, expression, layers=layers)
 
 
 class SynthesizedExtractor(_Synthesized, ExpressionExtractor):
@@ -208,4 +206,5 @@ class SynthesizedExtractor(_Synthesized, ExpressionExtractor):
         Raises:
             SycamError: see there.
         """
-        return partial(cls, load_expression(path), layers=_recorded_layers(path))
+        expression, layers = _loaded(path)
+        return partial(cls, expression, layers=layers)
