@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -154,23 +155,23 @@ def split(part: Part, terms: list[Term], seed: int, work: Path) -> dict[str, Any
     pictures = SEARCH + VALIDATION
     oracle = part.oracle(seed, pictures)
     heat = oracle.heat_maps(terms)
-    known = np.full((len(terms), pictures), np.nan, np.float32)
+    stem = f"{part.network}-{part.grammar}-{seed}"
+    paid = work / f"{stem}-scores.npy"
+    known = np.load(paid) if paid.exists() else np.full((len(terms), pictures), np.nan, np.float32)
 
     def some(pictures: slice) -> Replay:
         return Replay(oracle, heat, terms, known, pictures)
 
     search, validation = some(slice(SEARCH)), some(slice(SEARCH, None))
     archive = race(problem, search, terms, seed)
-    path = work / f"{part.network}-{part.grammar}-{seed}-{JOURNAL}"
-    path.unlink(missing_ok=True)
-    with Journal(path, SEARCH) as journal:
+    with TemporaryDirectory() as folder, Journal(Path(folder) / JOURNAL, SEARCH) as journal:
         choice = Finals(problem, search, validation, journal, seed).choose(finalists_of(problem, archive))
-    path.unlink()
     for count in range(SEARCH, pictures + 1, STEP):
         alone = some(slice(count))
         rival = race(problem, alone, terms, seed)
         if alone.forwards >= search.forwards + validation.forwards:
             break
+    np.save(paid, known)
     assert archive.leader is not None
     assert choice.leader is not None
     assert rival.leader is not None
