@@ -112,7 +112,7 @@ def search(
         "forwards": spending.forwards,
         "seconds": round(spending.seconds, 2),
     }
-    racing = racer.statement(spending.forwards, run.full_passes)
+    racing = racer.statement(spending.forwards, run.full_passes, problem.metrics.values())
     leader = run.archive.leader
     certificates = None
     if certify_aliases and leader is not None:
