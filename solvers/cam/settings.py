@@ -20,7 +20,7 @@ from sygus.saliency.networks import Target, read_layers, read_target
 AUTO = "auto"
 """As baselines: the quick methods, and expressions whose costly features the grammar reads, so measures anyway."""
 
-RACES = ("t", "bound", "off")
+RACES = ("t", "bound", "betting", "off")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
