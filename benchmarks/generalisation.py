@@ -59,9 +59,6 @@ FRESH_SEED = 10_000
 CHUNK = 500
 """Fresh pictures at a time: bounds the memory."""
 
-STEP = 16
-"""Pictures by which the search without validation grows until it costs as much."""
-
 
 @dataclass(frozen=True)
 class Part:
@@ -104,12 +101,14 @@ class Replay(CamOracle):
     A candidate's heat maps are stood for by a key, its row.
     """
 
-    def __init__(self, oracle: CamOracle, heat: list[HeatMaps], terms: list[Term], known: Scores, pictures: slice):
+    def __init__(
+        self, oracle: CamOracle, heat: list[HeatMaps], terms: list[Term], known: Scores, index: NDArray[np.int64]
+    ) -> None:
         self.oracle = oracle
         self.heat = heat
         self.rows = {term: row for row, term in enumerate(terms)}
         self.known = known
-        self.index = np.arange(known.shape[1])[pictures]
+        self.index = index
         self.subject: Any = SimpleNamespace(images=range(len(self.index)))
         self.forwards = 0
 
@@ -132,10 +131,10 @@ class Replay(CamOracle):
         return self.known[np.ix_(rows, pictures)]
 
 
-def race(problem: CamProblem, oracle: Replay, terms: list[Term], seed: int) -> Archive:
-    """Race every candidate as a run does; the archive of what was scored in full."""
+def race(problem: CamProblem, oracle: Replay, terms: list[Term]) -> Archive:
+    """Race every candidate as a run does, through the pictures in their order; the archive of what was scored in full."""
     (symbol, metric), *_ = problem.metrics.items()
-    racer = Racer.of("t", len(oracle.index), seed)
+    racer = replace(Racer.of("t", len(oracle.index), 0), order=np.arange(len(oracle.index)))
     heat, archive = oracle.heat_maps(terms), Archive(problem)
     for start in range(0, len(terms), BATCH):
         batch = heat[start : start + BATCH]
@@ -159,18 +158,23 @@ def split(part: Part, terms: list[Term], seed: int, work: Path) -> dict[str, Any
     paid = work / f"{stem}-scores.npy"
     known = np.load(paid) if paid.exists() else np.full((len(terms), pictures), np.nan, np.float32)
 
-    def some(pictures: slice) -> Replay:
-        return Replay(oracle, heat, terms, known, pictures)
+    order = np.random.Generator(np.random.PCG64(seed)).permutation(pictures)
 
-    search, validation = some(slice(SEARCH)), some(slice(SEARCH, None))
-    archive = race(problem, search, terms, seed)
+    def some(index: NDArray[np.int64]) -> Replay:
+        return Replay(oracle, heat, terms, known, index)
+
+    search, validation = some(order[:SEARCH]), some(order[SEARCH:])
+    archive = race(problem, search, terms)
     with TemporaryDirectory() as folder, Journal(Path(folder) / JOURNAL, SEARCH) as journal:
         choice = Finals(problem, search, validation, journal, seed).choose(finalists_of(problem, archive))
-    for count in range(SEARCH, pictures + 1, STEP):
-        alone = some(slice(count))
-        rival = race(problem, alone, terms, seed)
-        if alone.forwards >= search.forwards + validation.forwards:
-            break
+    count, most = SEARCH, pictures
+    while count < most:  # the fewest pictures on which the search alone costs as much
+        middle = (count + most) // 2
+        tried = some(order[:middle])
+        race(problem, tried, terms)
+        count, most = (count, middle) if tried.forwards >= search.forwards + validation.forwards else (middle + 1, most)
+    alone = some(order[:count])
+    rival = race(problem, alone, terms)
     np.save(paid, known)
     assert archive.leader is not None
     assert choice.leader is not None
