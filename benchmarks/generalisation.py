@@ -132,7 +132,7 @@ class Replay(CamOracle):
 
 
 def race(problem: CamProblem, oracle: Replay, terms: list[Term]) -> Archive:
-    """Race every candidate as a run does, through the pictures in their order; the archive of what was scored in full."""
+    """Race every candidate as a run does, through the pictures in order; the archive of what was scored in full."""
     (symbol, metric), *_ = problem.metrics.items()
     racer = replace(Racer.of("t", len(oracle.index), 0), order=np.arange(len(oracle.index)))
     heat, archive = oracle.heat_maps(terms), Archive(problem)
