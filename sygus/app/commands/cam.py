@@ -19,9 +19,11 @@ from sygus.app.options import BY_NAME, OPTIONS
 from sygus.app.statuses import ExitStatus, Status
 from sygus.app.terminal import echo, printable
 from sygus.errors import WARNING
+from sygus.export.comparisons import comparisons_of, verdict_line
 from sygus.export.latex import weight_equation
 from sygus.export.latex_document import bare_formula
 from sygus.export.record import Record
+from sygus.export.tables import MARKS_NOTE
 
 
 def run_cam(asked: Asked) -> ExitStatus:
@@ -88,7 +90,12 @@ def _show(finished: Finished, console: Console, say: Callable[[str], None], verb
         console.print(front_table(solution))
     if record.measures:
         counts = f"{len(record.search.ids)} search pictures", f"{len(record.held_out.ids)} held-out pictures"
-        console.print(score_table(record.table, record.measures, *counts))
+        comparisons = comparisons_of(record)
+        tests = {measure.name: found for measure, found in comparisons}
+        console.print(score_table(record.table, record.measures, *counts, tests))
+        if comparisons:
+            say(MARKS_NOTE)
+            say(verdict_line(comparisons))
     if solution.best is not None:
         say(f"LaTeX: {weight_equation(solution.best.term)}")
     say(f"search ended: {solution.conclusion}")
