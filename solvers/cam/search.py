@@ -124,4 +124,6 @@ def search(
         except KeyboardInterrupt:
             ending, conclusion = Ending.INTERRUPTED, f"{conclusion}; interrupted while Z3 compared the answer"
     front = run.archive.front()
-    return Solution(problem, settings, leader, front, ending, conclusion, racing, accounting, protocol, certificates)
+    return Solution(
+        problem, settings, leader, front, ending, conclusion, racing, accounting, protocol, run.passes, certificates
+    )
