@@ -47,7 +47,7 @@ def baselines(names: str, target: Target, subjects: Subjects, metrics: Sequence[
         target: the function that is looked for; its parameters name the features that are measured anyway.
         subjects: the pictures.
         metrics: the columns.
-        passes: masked passes that the scores of the search stand for.
+        passes: masked passes that the scores of the search and of the choice stand for.
 
     Raises:
         OptionError: an unknown method, or one that is named and does not apply.
@@ -94,7 +94,7 @@ class _Purse:
     Attributes:
         subjects: the pictures, all of which a method explains.
         measured: features that are measured anyway.
-        passes: of the search: those of masked pictures, and those of the features that its grammar reads.
+        passes: of the search and of the choice: those of masked pictures, and of the features that the grammar reads.
     """
 
     subjects: Subjects
@@ -109,7 +109,8 @@ class _Purse:
         measured = frozenset(feature.name for feature in sources_of(explained))
         oracle = subjects.search
         situations = 1 + sum(metric.explanations(oracle.subject.network.size) for metric in metrics)
-        features = situations * len(oracle.subject.images) * measuring_passes(oracle, names)
+        pictures = sum(len(part.subject.images) for part in (oracle, subjects.validation) if part is not None)
+        features = situations * pictures * measuring_passes(oracle, names)
         return cls(subjects, measured, passes + features)
 
     def cost(self, method: Method) -> int:

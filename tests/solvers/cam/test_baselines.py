@@ -21,11 +21,14 @@ GRADIENT = {"sorts": "Map", "parameters": "(gradient Map)", "terms": "(gap gradi
 SCORE = {"sorts": "Weight", "parameters": "(score Weight)", "terms": "score (softmax score)"}
 
 
+FEW = ("--search-images", "3", "--held-out-images", "3", "--validation-images", "0")
+
+
 def solved(folder: Path, *options: str, metric: str = "iou :t 0.5", direction: str = "max", **problem: str) -> str:
     """What is said on stderr; the run is in ``folder / "run"``."""
     file = folder / "problem.sy"
     file.write_text(PROBLEM.format(metric=metric, direction=direction, **problem))
-    few = ["--search-images", "3", "--held-out-images", "3", "--budget", "size=2", "--out", str(folder / "run")]
+    few = [*FEW, "--budget", "size=2", "--out", str(folder / "run")]
     result = CliRunner().invoke(main, ["solve", str(file), *few, *options])
     assert result.exit_code == 0, result.stderr
     return result.stderr
@@ -80,12 +83,17 @@ def test_what_costs_no_more_than_the_search_is_in_the_table(tmp_path: Path) -> N
     assert not set(costs) & set(rows(tmp_path))
 
 
-def test_a_resumed_run_has_the_same_table(tmp_path: Path) -> None:
-    line = left_out(solved(tmp_path, **GRADIENT, **LONG))
+@pytest.mark.parametrize("validation", [0, 4])
+def test_a_resumed_run_has_the_same_table(validation: int, tmp_path: Path) -> None:
+    given = ("--validation-images", str(validation), "--budget", "size=3")
+    line = left_out(solved(tmp_path, *given, **GRADIENT, **LONG))
     before = json.loads((tmp_path / "run" / "solution.json").read_text())
-    assert left_out(solved(tmp_path, "--resume", **GRADIENT, **LONG)) == line
+    counts = before["accounting"]
+    masked = counts["forwards"] + counts.get("validation forwards", 0)
+    assert int(re.findall(r"than the (\d+) of the search", line)[0]) == masked + (3 + validation) * (1 + 3)
+    assert left_out(solved(tmp_path, "--resume", *given, **GRADIENT, **LONG)) == line
     after = json.loads((tmp_path / "run" / "solution.json").read_text())
-    assert after["accounting"]["forwards"] < before["accounting"]["forwards"]
+    assert after["accounting"]["forwards"] < counts["forwards"]
     assert (after["table"], after["notes"]) == (before["table"], before["notes"])
 
 
@@ -123,7 +131,7 @@ def test_they_are_not_where_the_search_measures_the_same_or_spent_as_much(tmp_pa
     problem = PROBLEM.replace("(synth-fun", f"{second}\n(synth-fun").replace(":{direction})", ":{direction}) (other w)")
     file = tmp_path / "two.sy"
     file.write_text(problem.format(**GRADIENT, **LONG).replace("(other w)", "(! (other w) :max)"))
-    few = ["--search-images", "3", "--held-out-images", "3", "--budget", "size=2", "--out", str(tmp_path / "run2")]
+    few = [*FEW, "--budget", "size=2", "--out", str(tmp_path / "run2")]
     given = ["--baselines", "smoothgrad,opticam"]
     assert CliRunner().invoke(main, ["solve", str(file), *few, *given]).exit_code == 0
     record = json.loads((tmp_path / "run2" / "solution.json").read_text())
