@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -19,7 +20,7 @@ from scipy.stats import t as student
 
 from solvers.cam.archive import Archive, Judged
 from solvers.cam.journal import Journal
-from sygus.language.terms import OracleFunction, WeightSymbol
+from sygus.language.terms import REAL, Literal, OracleFunction, Term, WeightSymbol, leaf, substitute, subterms
 from sygus.oracles.cam import CamOracle, HeatMaps, Scores
 from sygus.oracles.objective import CamProblem, Goal, Objectives, ranks
 from sygus.saliency.metrics.checked import limits
@@ -78,19 +79,23 @@ class Choice:
         leader: the best over all pictures seen; None where no finalist satisfies the constraints over them.
         front: the best of each size that no smaller one matches, or the Pareto set, over all pictures seen.
         finalists: best first; those that were dropped last.
-        looked: how many validation pictures the race went through before at most one finalist was left.
+        pictures: how many validation pictures there are.
+        looked: how many of them the race went through before at most one finalist was left.
         passes: masked passes spent.
     """
 
     leader: Judged | None
     front: list[Judged]
     finalists: tuple[Finalist, ...]
+    pictures: int
     looked: int
     passes: int
 
 
 def finalists_of(problem: CamProblem, archive: Archive, most: int = MOST) -> list[Judged]:
     """The leader, the front, and all that cannot be told from the leader on the search pictures; best first.
+
+    Of terms that differ in their constants alone the best comes in: the others would crowd out other ideas.
 
     Args:
         problem: what is asked.
@@ -99,10 +104,20 @@ def finalists_of(problem: CamProblem, archive: Archive, most: int = MOST) -> lis
     """
     front = archive.front()
     leaders = front if not problem.is_ordered else front[-1:]
-    others = sorted((one for one in archive.entrants() if one not in front), key=archive.rank)
-    alike = (one for one in others if any(_alike(problem, one, leader) for leader in leaders))
-    near = [one for one, _ in zip(alike, range(most), strict=False)]
+    taken = {_shape(one.term) for one in front}
+    near: list[Judged] = []
+    for one in sorted(archive.entrants(), key=archive.rank):
+        shape = _shape(one.term)
+        if len(near) < most and shape not in taken and any(_alike(problem, one, leader) for leader in leaders):
+            taken.add(shape)
+            near.append(one)
     return sorted([*front, *near], key=archive.rank)
+
+
+def _shape(term: Term) -> Term:
+    """The term with the same number in place of each of its own."""
+    constants = (node for node in subterms(term) if isinstance(node.head, Literal) and node.sort == REAL)
+    return substitute(term, dict.fromkeys(constants, leaf(Literal(Fraction(0), REAL))))
 
 
 def _alike(problem: CamProblem, one: Judged, leader: Judged) -> bool:
@@ -164,7 +179,7 @@ class Finals:
         for one in judged:
             if one.complete:
                 final.consider(one.over_all)
-        return Choice(final.leader, final.front(), judged, looked, self.oracle.forwards - before)
+        return Choice(final.leader, final.front(), judged, self.pictures, looked, self.oracle.forwards - before)
 
     def _drawn(self, finalists: Sequence[Judged]) -> list[HeatMaps]:
         drawn = self.oracle.heat_maps([judged.term for judged in finalists])

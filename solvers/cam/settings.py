@@ -21,7 +21,7 @@ AUTO = "auto"
 """As baselines: the quick methods, those whose costly features the grammar reads, and all that cost no more passes than
 the search did."""
 
-RACES = ("t", "bound", "off")
+RACES = ("t", "bound", "betting", "off")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 

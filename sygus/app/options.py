@@ -151,7 +151,7 @@ OPTIONS = (
         kind=TEXT,
         side=Side.CAM,
         metavar="R",
-        help="t: drop candidates that lose to the leader; bound: exactly; off: never.",
+        help="t: drop candidates that lose to the leader; betting: with a guarantee; bound: exactly; off: never.",
     ),
     Option(
         name="equivalence",

@@ -21,10 +21,11 @@ from PIL import Image
 
 from sygus.export.comparisons import comparisons_of, verdict_line
 from sygus.export.figures import COLOURS
+from sygus.export.finalists import differences
 from sygus.export.gallery import Gallery
 from sygus.export.latex import symbols, weight_equations
 from sygus.export.plots import figure_bytes, figures
-from sygus.export.record import Record
+from sygus.export.record import Measure, Record
 from sygus.export.tables import PARTS, TESTS, Row, Scale, arrow, is_best, value_text
 from sygus.language.theories.ranks import is_whole
 from sygus.oracles.expressions import parse_expression
@@ -35,6 +36,7 @@ _SECTIONS = {
     "answer": "Answer",
     "scores": "Scores",
     "significance": "Significance",
+    "finalists": "Finalists",
     "gallery": "Gallery",
     "search": "Search",
     "accounting": "Accounting",
@@ -43,8 +45,10 @@ _SECTIONS = {
 
 _CAPTIONS = {
     "curve": "Score of each candidate in the order of the proposals; the line is the best so far.",
-    "front": "Score by size; the line joins the best that no smaller expression matches.",
-    "pareto": "Every expression by the first two objectives; the line joins the Pareto set.",
+    "front": "Score by size on the search pictures; the line joins the best that no smaller expression matches, "
+    "over all pictures that chose.",
+    "pareto": "Every expression by the first two objectives on the search pictures; the line joins the Pareto set "
+    "over all pictures that chose.",
     "differences": "Found expression minus baseline, a dot for each held-out picture; the bar is the mean.",
 }
 
@@ -64,6 +68,8 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
     shown = set(_SECTIONS)
     shown -= set() if record.measures else {"scores"}
     shown -= set() if comparisons else {"significance"}
+    finalists = _finalists(record)
+    shown -= set() if finalists else {"finalists"}
     shown -= set() if plots["front"] or plots["curve"] else {"search"}
     style, script = (_asset(name) for name in ("report.css", "report.js"))
     page: str = template("report.html").render(
@@ -79,6 +85,7 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
         parts=PARTS,
         comparisons=comparisons,
         tests=TESTS,
+        finalists=finalists,
         plots=plots,
         gallery=_gallery(record, gallery),
         titles=list(gallery.maps) if gallery is not None else [],
@@ -154,6 +161,21 @@ def mathml(latex: str) -> Markup:
     """MathML, which the converter builds as a tree and so escapes, with the LaTeX for who cannot show it."""
     text: str = convert(latex, display="block")
     return Markup(text.replace("<math ", f'<math alttext="{escape(latex)}" ', 1))  # noqa: S704 - see above
+
+
+def _finalists(record: Record) -> list[tuple[Measure, list[dict[str, Any]]]]:
+    """The rows of the finalists, by metric."""
+    if len(record.finalists) < 2:
+        return []
+
+    def rows(measure: Measure) -> list[dict[str, Any]]:
+        corrected = [None, *(p for _, p in differences(record.finalists, measure))]
+        return [
+            {"finalist": one, "optimism": one.optimism(measure), "p": p}
+            for one, p in zip(record.finalists, corrected, strict=True)
+        ]
+
+    return [(measure, rows(measure)) for measure in record.measures]
 
 
 def _plots(record: Record) -> dict[str, Any]:
@@ -250,6 +272,7 @@ _COUNTS = {
     "unsafe divisions": "of them with an unsafe division",
     "not finite": "of them not finite",
     "forwards": "masked forward passes",
+    "validation forwards": "further ones for the finalists",
     "seconds": "seconds of search",
 }
 
@@ -279,4 +302,5 @@ def _protocol(record: Record) -> list[tuple[str, str]]:
     listed = [(name, str(value)) for name, value in (settings | prints | machine).items()]
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     pictures = [(f"{called} pictures", record.pictures(part).name) for part, called in PARTS.items()]
+    pictures += [] if record.validation is None else [("validation pictures", record.validation.name)]
     return [*listed, *pictures, ("versions", versions), ("SHA-256 of the problem", record.problem.get("sha256", ""))]

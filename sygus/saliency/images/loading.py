@@ -68,8 +68,8 @@ def load_images(
     for option, count in (("--search-images", search), ("--held-out-images", held_out)):
         if count < 2:
             raise OptionError(f"{option}: {count} is too few", "give at least 2")
-    if validation is not None and validation < 0:
-        raise OptionError(f"--validation-images: {validation} is negative", "give 0 to do without")
+    if validation is not None and validation < 2 and validation != 0:
+        raise OptionError(f"--validation-images: {validation} is too few", "give at least 2, or 0 to do without")
     needed = search + held_out + (validation or 0)
     most = VALIDATION_SHARE * search if validation is None else validation
     if name == "shapes":
@@ -89,7 +89,7 @@ def load_images(
         hint = f"give {_COUNTS} that sum to at most {there - reader.left_out}"
         reasons = f"{reader.left_out} of which cannot be read or are copies"
         raise OptionError(f"{asked}, '{name}' has {there}, {reasons}", hint)
-    return Split(parts[0], parts[1], parts[2] if len(parts[2]) else None)
+    return Split(parts[0], parts[1], parts[2] if len(parts[2]) > 1 else None)
 
 
 def _check_memory(count: int, preprocessing: Preprocessing) -> None:
