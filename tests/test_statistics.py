@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import ttest_rel
+from scipy.stats import permutation_test, ttest_rel
 
 from sygus.statistics import Difference, Mean, holm
 
@@ -35,6 +35,23 @@ def test_many_pictures_agree_with_the_t_test() -> None:
         other = rng.normal(0, 1, 200)
         one = other + rng.normal(shift, 0.8, 200)
         assert Difference.of(one, other).p == pytest.approx(ttest_rel(one, other).pvalue, abs=0.02)
+
+
+@pytest.mark.parametrize("count", [2, 13, 14, 192])
+@pytest.mark.parametrize("shift", [0.0, 0.1, -0.3])
+def test_it_is_the_permutation_test_of_scipy(count: int, shift: float) -> None:
+    differences = np.random.default_rng(count).normal(shift, 1, count).round(1)  # rounded: there are ties
+    expected = permutation_test(
+        (differences,), np.mean, permutation_type="samples", n_resamples=9999, rng=np.random.default_rng(5)
+    ).pvalue
+    found = Difference.of(differences, np.zeros(count)).p
+    assert found == pytest.approx(expected, abs=1e-12 if count < 14 else 0.06)
+
+
+def test_p_depends_neither_on_the_order_of_the_two_nor_on_the_unit() -> None:
+    rng = np.random.default_rng(2)
+    one, other = rng.normal(0.1, 1, 300), rng.normal(0, 1, 300)
+    assert Difference.of(one, other).p == Difference.of(other, one).p == Difference.of(one * 7, other * 7).p
 
 
 def test_a_clear_difference_has_the_smallest_p_that_the_draws_allow() -> None:

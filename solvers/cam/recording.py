@@ -32,7 +32,7 @@ def record_of(solution: Solution, subjects: Subjects, proposals: JournalRows) ->
     """Score the baselines and the answer on both sets of pictures, and put together what is known of the run."""
     problem = solution.problem
     metrics = list(problem.metrics.values())
-    chosen = baselines(solution.settings.baselines, problem.problem.target, subjects.held_out, metrics)
+    chosen = baselines(solution.settings.baselines, problem.problem.target, subjects, metrics, solution.passes)
     rows = list(chosen.methods)
     if solution.best is not None:
         rows.append(expression_method("found", FOUND, solution.best.term))

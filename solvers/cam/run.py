@@ -92,6 +92,8 @@ class Run:
         self.archive = Archive(problem)
         self.fates: Counter[Fate] = Counter()
         self.full_passes = 0
+        self.passes = 0
+        """Masked passes that the scores stand for, whether they were spent now or known from before."""
         self._by_signature: dict[int, Judged] = {}
         self._by_map: dict[str, Judged] = {}
         self._by_score: dict[tuple[float, ...], Judged] = {}
@@ -204,7 +206,9 @@ class Run:
                 break
             known = np.stack([self._known(one, metric) for one in heat])
             found = self.racer.run(self.oracle, heat, metric, known, self._rival(symbol))
-            self.full_passes += metric.passes(self.oracle.subject.network.size) * found.size
+            each = metric.passes(self.oracle.subject.network.size)
+            self.full_passes += each * found.size
+            self.passes += each * int(np.count_nonzero(~np.isnan(found)))
             found.setflags(write=False)  # learners are shown them
             for entry, row in zip(alive, found, strict=True):
                 entry.scores[symbol] = row

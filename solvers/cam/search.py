@@ -9,7 +9,7 @@ from typing import cast
 
 from solvers.cam.budget import Spending
 from solvers.cam.checked import started
-from solvers.cam.finalists import Finals, finalists_of
+from solvers.cam.finalists import Choice, Finals, finalists_of
 from solvers.cam.journal import JOURNAL, Journal
 from solvers.cam.learner import Space
 from solvers.cam.learners import chosen_learner
@@ -139,6 +139,13 @@ def search(
                 certificates.append((alias, certify(leader.term, alias, space.safety.domains)))
         except KeyboardInterrupt:
             ending, conclusion = Ending.INTERRUPTED, f"{conclusion}; interrupted while Z3 compared the answer"
+    passes = run.passes + (0 if choice is None else _passes(choice, problem, oracle))
     return Solution(
-        problem, settings, leader, front, ending, conclusion, racing, accounting, protocol, certificates, choice
+        problem, settings, leader, front, ending, conclusion, racing, accounting, protocol, passes, certificates, choice
     )
+
+
+def _passes(choice: Choice, problem: CamProblem, oracle: CamOracle) -> int:
+    """Masked passes that the scores of the finalists stand for, the same where they were known from an earlier try."""
+    each = sum(metric.passes(oracle.subject.network.size) for metric in problem.metrics.values())
+    return each * sum(finalist.images for finalist in choice.finalists)

@@ -18,7 +18,8 @@ from sygus.oracles.methods import find_methods
 from sygus.saliency.networks import Target, read_layers, read_target
 
 AUTO = "auto"
-"""As baselines: the quick methods, and expressions whose costly features the grammar reads, so measures anyway."""
+"""As baselines: the quick methods, those whose costly features the grammar reads, and all that cost no more passes than
+the search did."""
 
 RACES = ("t", "bound", "betting", "off")
 DEVICES = ("auto", "cpu", "cuda", "mps")

@@ -32,6 +32,7 @@ class Solution:
         racing: what racing saved, and the probability statement it stands on.
         accounting: proposals by fate, combinations, passes, seconds.
         protocol: versions, fingerprints and options.
+        passes: masked passes that the scores stand for, the same whether they were spent or known from before.
         certificates: the terms that behave like the answer with what Z3 says of it; None where it was not asked.
         choice: what the validation pictures decided; None where there was nothing to choose, or nothing to choose with.
     """
@@ -45,6 +46,7 @@ class Solution:
     racing: str
     accounting: Mapping[str, Any]
     protocol: Mapping[str, Any]
+    passes: int = 0
     certificates: list[tuple[Term, Certificate]] | None = None
     choice: Choice | None = None
 

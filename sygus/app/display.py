@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from rich.console import Console, Group
@@ -20,7 +20,7 @@ from sygus.app.terminal import printable
 from sygus.errors import WARNING
 from sygus.export.finalists import SEEN
 from sygus.export.record import Record
-from sygus.export.tables import LEFT_OUT, PARTS, Row, Scale, arrow, is_best, value_text
+from sygus.export.tables import LEFT_OUT, MARKS, PARTS, Compared, Row, Scale, arrow, is_best, value_text
 from sygus.language.text import term_text
 from sygus.saliency.progress import reported_to
 from sygus.statistics import Mean
@@ -171,7 +171,16 @@ def marked(note: str) -> str:
     return note if note.startswith(WARNING) else f"note: {note}"
 
 
-def score_table(rows: Sequence[Row], metrics: Sequence[Scale], search: str, held_out: str) -> Table:
+NO_TESTS: Mapping[str, Sequence[Compared]] = MappingProxyType({})
+
+
+def score_table(
+    rows: Sequence[Row],
+    metrics: Sequence[Scale],
+    search: str,
+    held_out: str,
+    tests: Mapping[str, Sequence[Compared]] = NO_TESTS,
+) -> Table:
     """The methods by the metrics, on both sets of pictures, with the best of each column marked.
 
     Args:
@@ -179,10 +188,12 @@ def score_table(rows: Sequence[Row], metrics: Sequence[Scale], search: str, held
         metrics: the columns.
         search: what the search pictures are called.
         held_out: what the held-out pictures are called.
+        tests: by the name of a metric the found expression against the other rows; their scores get a mark each.
 
     Returns:
         The table.
     """
+    marks = {name: {test.title: MARKS[test.verdict] for test in found} for name, found in tests.items()}
     table = Table(title="mean score with bootstrap 95 % interval", title_justify="left")
     table.add_column("method")
     for metric in metrics:
@@ -191,12 +202,20 @@ def score_table(rows: Sequence[Row], metrics: Sequence[Scale], search: str, held
     for row in rows:
         cells = []
         for metric in metrics:
+            mark = f" {marks[metric.name].get(row.title, ' ')}" if metric.name in marks else ""
             for part in PARTS:
-                mean = row.mean(part, metric)
-                text = LEFT_OUT if mean is None else f"{mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}]"
+                text = _interval(row.mean(part, metric)) + (mark if part == "held_out" else "")
                 cells.append(_text(text, style="bold" if is_best(row, rows, part, metric) else ""))
-        table.add_row(_text(row.title), *cells)
+        table.add_row(_text(_title(row)), *cells)
     return table
+
+
+def _interval(mean: Mean | None) -> str:
+    return LEFT_OUT if mean is None else f"{mean.value:.3f} [{mean.low:.3f}, {mean.high:.3f}]"
+
+
+def _title(row: Row) -> str:
+    return f"{row.title} (control)" if row.control else row.title
 
 
 def _heading(metric: Scale) -> str:
@@ -216,7 +235,7 @@ def wide_table(rows: Sequence[Row], metrics: Sequence[Scale], width: int) -> lis
     """
     frame = 3
     columns = [_wide_column(rows, metric) for metric in metrics]
-    room = width - max(len("method"), *(len(row.title) for row in rows)) - frame - 1
+    room = width - max(len("method"), *(len(_title(row)) for row in rows)) - frame - 1
     blocks: list[list[int]] = [[]]
     left = room
     for index, (heading, cells) in enumerate(columns):
@@ -247,7 +266,7 @@ def _block(
         for index in block:
             best = is_best(row, rows, "held_out", metrics[index])
             cells.append(_text(columns[index][1][place], style="bold" if best else "", no_wrap=True))
-        table.add_row(_text(row.title), *cells)
+        table.add_row(_text(_title(row)), *cells)
     return table
 
 

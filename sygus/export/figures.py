@@ -114,13 +114,13 @@ def heat_map_figure(record: Record, gallery: Gallery, methods: Sequence[str], co
     Args:
         record: of the run, which has a metric.
         gallery: the same run's.
-        methods: their titles; those that the run does not have are left out.
+        methods: their titles; those that the run does not have, or not scored, are left out.
         count: how many pictures.
         path: where to.
     """
     measure = record.measures[0]
     rows = {row.title: row for row in record.table if row.title in gallery.maps}
-    chosen = [rows[title] for title in methods if title in rows]
+    chosen = [rows[title] for title in methods if title in rows and measure.name in rows[title].held_out]
     means = [row.held_out[measure.name] for row in chosen]
 
     def shown_as(score: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sygus.export.comparisons import comparisons_of, verdict_line
 from sygus.export.figures import overlay
 from sygus.export.gallery import Gallery
 from sygus.export.latex import weight_equation
@@ -35,6 +36,11 @@ def notebook_html(record: Record, gallery: Gallery | None, methods: Sequence[str
             drawn = [png_data(overlay(picture, gallery.maps[title][index] / 255)) for title in titles]
             rows.append(list(zip(drawn, titles, strict=True)))
     page: str = template("notebook.html").render(
-        record=record, formula=formula, titles=titles, pictures=rows, parts=PARTS
+        record=record,
+        formula=formula,
+        verdict=verdict_line(comparisons_of(record)),
+        titles=titles,
+        pictures=rows,
+        parts=PARTS,
     )
     return page

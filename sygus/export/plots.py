@@ -70,7 +70,7 @@ def difference_plot(record: Record, measure: Measure) -> Figure:
     """Found expression minus each baseline, picture by picture, on the held-out pictures; a bar marks the mean."""
     found = record.found_row
     assert found is not None
-    rows = [row for row in record.baselines if not row.control]
+    rows = [row for row in record.baselines if not row.control and measure.name in row.held_out]
     mine = np.array(found.held_out[measure.name].scores)
     differences = [mine - np.array(row.held_out[measure.name].scores) for row in rows]
     figure, axes = _figure((SIZE[0], 0.7 + 0.3 * len(rows)))

@@ -288,14 +288,19 @@ def _check(record: Record, file: str) -> None:
     if record.found is not None and not record.table:
         raise RecordError(f"{file}: the table lacks the found expression")
     for row in record.table:
-        for part, called in PARTS.items():
-            count = len(record.pictures(part).ids)
-            for measure in record.measures:
-                mean = row.mean(part, measure)
+        for measure in record.measures:
+            for part, called in _scored(record, row, measure).items():
+                count, mean = len(record.pictures(part).ids), row.mean(part, measure)
                 if mean is None or len(mean.scores) != count:
                     raise RecordError(
                         f"{file}: the row '{row.title}' lacks {measure.name} of the {count} {called} pictures"
                     )
+
+
+def _scored(record: Record, row: Row, measure: Measure) -> Mapping[Part, str]:
+    """The sets of pictures that a row must have scores of: none where a baseline was left out by this metric."""
+    left_out = row is not record.found_row and all(row.mean(part, measure) is None for part in PARTS)
+    return {} if left_out else PARTS
 
 
 def _check_finalist(finalist: Finalist, record: Record, where: str) -> None:

@@ -19,13 +19,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from sygus.export.comparisons import comparisons_of, verdict_line
 from sygus.export.figures import COLOURS
 from sygus.export.finalists import differences
 from sygus.export.gallery import Gallery
 from sygus.export.latex import symbols, weight_equations
 from sygus.export.plots import figure_bytes, figures
 from sygus.export.record import Measure, Record
-from sygus.export.tables import PARTS, Row, Scale, arrow, compared, is_best, value_text
+from sygus.export.tables import PARTS, TESTS, Row, Scale, arrow, is_best, value_text
 from sygus.language.theories.ranks import is_whole
 from sygus.oracles.expressions import parse_expression
 
@@ -63,7 +64,7 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
         SourceError: the record's answer does not parse.
     """
     plots = _plots(record)
-    comparisons = _comparisons(record)
+    comparisons = comparisons_of(record)
     shown = set(_SECTIONS)
     shown -= set() if record.measures else {"scores"}
     shown -= set() if comparisons else {"significance"}
@@ -75,6 +76,7 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
         record=record,
         title=f"{Path(record.problem.get('file', 'run')).stem} on {record.settings.get('network', 'a network')}",
         summary=_summary(record),
+        verdict=verdict_line(comparisons),
         sections=[(anchor, name) for anchor, name in _SECTIONS.items() if anchor in shown],
         style=Markup(style),  # noqa: S704 - this package's
         script=Markup(script),  # noqa: S704 - this package's
@@ -82,8 +84,8 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
         script_hash=_hash(script),
         parts=PARTS,
         comparisons=comparisons,
+        tests=TESTS,
         finalists=finalists,
-        controls={row.title for row in record.table if row.control},
         plots=plots,
         gallery=_gallery(record, gallery),
         titles=list(gallery.maps) if gallery is not None else [],
@@ -161,13 +163,6 @@ def mathml(latex: str) -> Markup:
     return Markup(text.replace("<math ", f'<math alttext="{escape(latex)}" ', 1))  # noqa: S704 - see above
 
 
-def _comparisons(record: Record) -> list[tuple[Measure, list[Any]]]:
-    found = record.found_row
-    if found is None or not record.baselines:
-        return []
-    return [(measure, compared(found, record.baselines, measure)) for measure in record.measures]
-
-
 def _finalists(record: Record) -> list[tuple[Measure, list[dict[str, Any]]]]:
     """The rows of the finalists, by metric."""
     if len(record.finalists) < 2:
@@ -224,7 +219,8 @@ def _scores(row: Row | None, record: Record, index: int) -> str:
     """What a method scores on a held-out picture."""
     if row is None:
         return ""
-    scored = [(measure, row.held_out[measure.name].scores[index]) for measure in record.measures]
+    means = [(measure, row.mean("held_out", measure)) for measure in record.measures]
+    scored = [(measure, mean.scores[index]) for measure, mean in means if mean is not None]
     return ", ".join(f"{measure.name} {_number(value, measure)}{measure.unit}" for measure, value in scored)
 
 

@@ -67,6 +67,13 @@ class Row:
         return found.get(metric.name)
 
 
+LEVEL = 0.05
+"""The probability of a single false verdict among the methods of a table, by one metric."""
+
+Verdict = Literal["better", "behind", "open"]
+"""Of the found expression beside a row: better, behind, or not told apart."""
+
+
 @dataclass(frozen=True)
 class Compared:
     """The found expression against a baseline on the held-out pictures.
@@ -75,8 +82,9 @@ class Compared:
         title: the baseline's.
         search: the difference of the means on the search pictures; no test is made there, since it was searched on.
         held_out: the paired differences and their p value.
-        corrected: p after Holm's correction for all baselines.
+        corrected: p after Holm's correction.
         better: whether the found expression's mean is better.
+        control: whether the baseline is one.
     """
 
     title: str
@@ -84,13 +92,30 @@ class Compared:
     held_out: Difference
     corrected: float
     better: bool
+    control: bool
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the corrected test says at :data:`LEVEL`."""
+        if self.corrected >= LEVEL:
+            return "open"
+        return "better" if self.better else "behind"
 
 
 def compared(found: Row, baselines: Sequence[Row], metric: Scale) -> list[Compared]:
-    """The found expression against each baseline by one metric."""
+    """The found expression against each baseline by one metric; those that it does not score are left out.
+
+    Holm's method corrects for the methods, and apart from them for the controls: what is claimed is about methods, and
+    a control more or less, which nobody competes with, must not change it.
+    """
     mine = found.held_out[metric.name]
-    tests = [Difference.of(mine.scores, row.held_out[metric.name].scores) for row in baselines]
-    corrected = holm([test.p for test in tests])
+    rows = [row for row in baselines if metric.name in row.held_out]
+    tests = [Difference.of(mine.scores, row.held_out[metric.name].scores) for row in rows]
+    corrected = [0.0] * len(rows)
+    for control in (False, True):
+        family = [index for index, row in enumerate(rows) if row.control is control]
+        for index, p in zip(family, holm([tests[index].p for index in family]), strict=True):
+            corrected[index] = p
     sign = 1 if metric.direction == "max" else -1
     return [
         Compared(
@@ -99,9 +124,51 @@ def compared(found: Row, baselines: Sequence[Row], metric: Scale) -> list[Compar
             test,
             p,
             sign * test.mean.value > 0,
+            row.control,
         )
-        for row, test, p in zip(baselines, tests, corrected, strict=True)
+        for row, test, p in zip(rows, tests, corrected, strict=True)
     ]
+
+
+TESTS = "two-sided paired permutation tests on the held-out pictures, corrected by Holm's method"
+"""What the verdicts stand on."""
+
+MARKS: Mapping[Verdict, str] = {"better": "+", "behind": "-", "open": "~"}
+"""How a table marks a row, in characters that every terminal has."""
+
+MARKS_NOTE = (
+    f"{MARKS['better']} found expression better, {MARKS['behind']} behind, {MARKS['open']} not told apart: paired "
+    f"permutation tests on the held-out pictures, Holm-corrected p < {LEVEL:g}, controls by themselves"
+)
+"""What the marks mean."""
+
+NAMED = 6
+"""Rows that a verdict names; the marks show the others."""
+
+
+def verdict(tests: Sequence[Compared], metric: Scale) -> str:
+    """How the found expression stands beside the methods, controls aside, in a line."""
+    rows = [test for test in tests if not test.control]
+    if not rows:
+        return f"found expression by {metric.name}: no method to compare with"
+    behind, unclear = ([row.title for row in rows if row.verdict == one] for one in ("behind", "open"))
+    ahead = len(rows) - len(behind) - len(unclear)
+    said = []
+    if ahead == len(rows):
+        said.append(f"better than all {ahead} methods" if ahead > 1 else f"better than {rows[0].title}")
+    elif ahead:
+        said.append(f"better than {ahead} of {len(rows)} methods")
+    if unclear:
+        said.append(f"not told apart from {_listed(unclear)}")
+    if behind:
+        said.append(f"behind {_listed(behind)}")
+    level = f"{'' if ahead or behind else 'no '}Holm-corrected p < {LEVEL:g}"
+    return f"found expression by {metric.name}, held out: {'; '.join(said)} ({level})"
+
+
+def _listed(titles: Sequence[str]) -> str:
+    more = f" and {len(titles) - NAMED} more" if len(titles) > NAMED else ""
+    return ", ".join(titles[:NAMED]) + more
 
 
 def is_best(row: Row, rows: Sequence[Row], part: Part, metric: Scale) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 
 import torch
 
@@ -19,7 +19,7 @@ from sygus.language.terms import Definition, Term
 from sygus.language.theories.ranks import EXPLAINED, is_rank, parted
 from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, check_parameters, features_of, saliency_of
 from sygus.resources import grammar_folder
-from sygus.saliency.features import sources_of
+from sygus.saliency.features import passes_of, sources_of
 from sygus.saliency.methods import MAP_METHODS, VARIANTS, MapMethod
 from sygus.saliency.metrics import Evaluation, Metric
 from sygus.saliency.options import read_call, split_calls
@@ -35,6 +35,7 @@ class Method:
         saliency: S (N, H, W) of every picture of a subject.
         quick: whether it costs a few passes a picture and applies to every network.
         check: raises OptionError where it does not apply to a subject's network.
+        passes: forward passes that the map of a picture takes at most, see :meth:`MapMethod.passes`.
         control: whether it explains nothing and only shows what a metric rewards.
         features: what an expression reads of the layer explained, and what that is derived from; none of others.
     """
@@ -44,6 +45,7 @@ class Method:
     saliency: Saliency
     quick: bool
     check: Callable[[CamOracle], None]
+    passes: Callable[[CamOracle], int]
     control: bool = False
     features: frozenset[str] = frozenset()
 
@@ -72,7 +74,21 @@ def expression_method(name: str, title: str, expression: Term) -> Method:
 
     quick = not any(feature.slow or feature.conditional for _, feature in features)
     names = frozenset(feature.name for layer, feature in features if not layer)
-    return Method(name, title, saliency_of(expression), quick, check, features=names)
+    passes = partial(measuring_passes, names=features_of(expression))
+    return Method(name, title, saliency_of(expression), quick, check, passes, features=names)
+
+
+def measuring_passes(oracle: CamOracle, names: Iterable[str]) -> int:
+    """Forward passes that measuring features takes at most of each picture, at every layer that is read.
+
+    Args:
+        oracle: the pictures.
+        names: of variables: features, perhaps of a layer that has a name.
+    """
+    read: dict[str, list[str]] = {"": []}
+    for name, layer in map(parted, names):
+        read.setdefault(layer, []).append(name)
+    return sum(passes_of(names, oracle.measured.layer(layer)["activation"].shape[1]) for layer, names in read.items())
 
 
 def _map_method(entry: MapMethod) -> Method:
@@ -82,6 +98,7 @@ def _map_method(entry: MapMethod) -> Method:
         lambda oracle: entry(oracle.measured),
         entry.quick,
         lambda oracle: entry.check(oracle.subject.network),
+        lambda oracle: entry.passes(oracle.measured["activation"].shape[1]),
         entry.control,
     )
 

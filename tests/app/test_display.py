@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -13,8 +14,11 @@ from solvers.cam.archive import Judged
 from solvers.cam.budget import Budget, Spending
 from solvers.cam.learner import Fate, Learner, Outcome, Proposal
 from solvers.cam.run import Progress
-from sygus.app.display import ROOM, Display, ProgressDisplay
+from sygus.app.display import ROOM, Display, ProgressDisplay, score_table
+from sygus.export.record import Measure
+from sygus.export.tables import Row, compared
 from sygus.saliency.progress import track
+from sygus.statistics import Mean
 
 
 class Still(Learner):
@@ -101,3 +105,48 @@ def test_long_work_is_shown_wherever_it_runs(terminal: bool, quiet: bool, monkey
         assert written == "pictures: 0 of 3\n"  # the next plain line comes seconds later
     else:
         assert "channels: 1 of 2" in written  # what was told last
+
+
+IOU = Measure("iou", "max", "", "overlap")
+SCORES = np.random.default_rng(0).uniform(0.4, 0.6, 30)
+
+
+def scored(title: str, shift: float | None, *, control: bool = False) -> Row:
+    means = {} if shift is None else {"iou": Mean.of(SCORES[::-1] + shift if shift == 0 else SCORES + shift)}
+    return Row(title, means, means, control=control)
+
+
+ROWS = [
+    scored("Worse", -0.3),
+    scored("Alike", 0),
+    scored("Ahead", 0.3),
+    scored("Everything", 0.4, control=True),
+    scored("Not scored", None),
+    Row("found expression", {"iou": Mean.of(SCORES)}, {"iou": Mean.of(SCORES)}),
+]
+
+
+def table_lines(**options: object) -> dict[str, str]:
+    console = Console(file=io.StringIO(), width=100, color_system=None, legacy_windows=False)
+    console.print(score_table(ROWS, [IOU], "30 search pictures", "30 held-out pictures", **options))
+    cells = [line.split("\u2502") for line in console.file.getvalue().splitlines()]
+    return {one[1].strip(): one[3].strip() for one in cells if len(one) == 5}
+
+
+def test_a_table_marks_what_the_found_expression_is_better_than() -> None:
+    lines = table_lines(tests={"iou": compared(ROWS[-1], ROWS[:-1], IOU)})
+    marks = {title: cell[-1] for title, cell in lines.items()}
+    assert marks == {
+        "Worse": "+",
+        "Alike": "~",
+        "Ahead": "-",
+        "Everything (control)": "-",
+        "Not scored": "-",
+        "found expression": "]",
+    }
+    assert lines["Not scored"] == "-"
+    assert lines["Ahead"].endswith("] -")
+
+
+def test_a_table_without_a_found_expression_has_no_marks() -> None:
+    assert all(cell.endswith("]") or cell == "-" for cell in table_lines().values())

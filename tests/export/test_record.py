@@ -70,6 +70,28 @@ def test_candidates_and_duplicates_are_those_of_the_journal(finished_run: Path) 
     assert read_expression(record.answer).head.body.size == record.found.size
 
 
+def test_a_baseline_may_lack_a_metric_on_both_sets_of_pictures(plain: Any) -> None:
+    gap = copy.deepcopy(plain)
+    gap["table"][2]["search"], gap["table"][2]["held out"] = {}, {}
+    record = Record.from_json(gap)
+    assert (
+        record.table[2].mean("search", record.measures[0])
+        is record.table[2].mean("held_out", record.measures[0])
+        is None
+    )
+    assert json.loads(json.dumps(record.as_json())) == gap
+
+
+@pytest.mark.parametrize(("place", "parts"), [(2, ["search"]), (2, ["held out"]), (-1, ["search", "held out"])])
+def test_half_a_cell_and_a_found_expression_without_scores_are_damage(plain: Any, place: int, parts: list[str]) -> None:
+    damaged = copy.deepcopy(plain)
+    for part in parts:
+        damaged["table"][place][part] = {}
+    title = damaged["table"][place]["method"]
+    with pytest.raises(RecordError, match=f"the row '{title}' lacks average-drop of the"):
+        Record.from_json(damaged)
+
+
 MUTANTS = st.sampled_from([None, True, -1, 1.5, "<script>", [], {}, [1], {"a": 1}, float("nan")])
 
 

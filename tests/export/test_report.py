@@ -16,7 +16,9 @@ import torch
 from click.testing import CliRunner
 
 from sygus.app.cli import main
+from sygus.export.comparisons import comparisons_of, verdict_line
 from sygus.export.gallery import Gallery
+from sygus.export.notebook import notebook_html
 from sygus.export.record import Record
 from sygus.export.report import report_page
 from sygus.statistics import Difference, holm
@@ -116,10 +118,37 @@ def test_significance_is_that_of_the_paired_tests(record: Record, gallery: Galle
     found = record.found_row
     assert found is not None
     mine = found.held_out["average-drop"].scores
-    p = [Difference.of(mine, row.held_out["average-drop"].scores).p for row in record.baselines]
+    expected = {}
+    for control in (False, True):
+        rows = [row for row in record.baselines if row.control is control]
+        p = holm([Difference.of(mine, row.held_out["average-drop"].scores).p for row in rows])
+        expected |= dict(zip((row.title for row in rows), p, strict=True))
     section = page[page.index('id="significance"') : page.index('id="finalists"')]
-    shown = [float(value) for value in re.findall(r'data-value="([^"]+)">(?:< )?\d\.\d{3}</td>\s*<td>', section)]
-    assert shown == pytest.approx(holm(p))
+    shown = [float(value) for value in re.findall(r'data-value="([^"]+)">(?:&lt; )?\d\.\d{3}</td>\s*<td>', section)]
+    assert shown == pytest.approx([expected[row.title] for row in record.baselines])
+
+
+def test_the_verdict_is_the_same_sentence_everywhere(record: Record, gallery: Gallery) -> None:
+    said = verdict_line(comparisons_of(record))
+    assert said.startswith("found expression by average-drop, held out: ")
+    assert said[1:] in Outline(report_page(record, gallery)).text
+    assert said in Outline(notebook_html(record, gallery, ["Grad-CAM"])).text
+
+
+def with_a_gap(record: Record, title: str) -> Record:
+    """The record with a method that was not scored."""
+    rows = (dataclasses.replace(row, search={}, held_out={}) if row.title == title else row for row in record.table)
+    return dataclasses.replace(record, table=tuple(rows))
+
+
+def test_a_method_that_was_not_scored_has_a_row_and_no_test(record: Record, gallery: Gallery) -> None:
+    gap = with_a_gap(record, "Layer-CAM")
+    page = Outline(report_page(gap, gallery))
+    assert "Layer-CAM - - " in page.text
+    (caption,) = (index for index, text in enumerate(page.texts) if text.startswith("Differences in average-drop"))
+    assert "Layer-CAM" not in page.texts[caption : caption + 10 * len(record.table)]
+    assert "Layer-CAM" in Outline(notebook_html(gap, gallery, ["Layer-CAM"])).text
+    assert len(comparisons_of(gap)[0][1]) == len(record.baselines) - 1
 
 
 def test_the_page_needs_nothing_else(record: Record, gallery: Gallery) -> None:
@@ -272,6 +301,19 @@ def test_tables_sort_by_mouse_and_by_keyboard(browser: Any, page_file: Path, rec
     assert table.locator("thead th").nth(2).get_attribute("aria-sort") == "descending"
     table.locator("thead button").nth(0).click()
     assert order() == sorted(expected, key=str.casefold)
+    page.close()
+
+
+def test_what_was_not_scored_sorts_last_either_way(
+    browser: Any, record: Record, gallery: Gallery, tmp_path: Path
+) -> None:
+    path = tmp_path / "gap.html"
+    path.write_text(report_page(with_a_gap(record, "Layer-CAM"), gallery))
+    page = Shown(browser, path, 1440).page
+    table = page.locator("#scores table")
+    for _ in range(2):
+        table.locator("thead button").nth(2).click()
+        assert table.locator("tbody th").all_text_contents()[-1] == "Layer-CAM"
     page.close()
 
 

@@ -90,7 +90,7 @@ class Journal:
         return JournalError(f"cannot {verb} the journal {self.path} ({error})", hint)
 
     def begin(self, protocol: Mapping[str, Any]) -> None:
-        """State what the run is; a journal that is continued must state the same, but for a larger budget.
+        """State what the run is; a journal that is continued must state the same, see :func:`check_same`.
 
         Raises:
             JournalError: it belongs to another run, or does not say to which.

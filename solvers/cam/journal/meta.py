@@ -13,6 +13,12 @@ from solvers.cam.journal.rows import digest
 from sygus.errors import OptionError
 
 _BUDGET = "--budget"
+
+_FREE = {"--baselines", "--held-out-images", "fingerprints held-out images", "--strict", "--device"}
+"""What no proposal, no score and no choice depends on: the rows of the table and the pictures that are for the table
+alone; and two options of which only what comes of them counts, the search pictures and the arithmetic, which are stated
+by themselves."""
+
 _SHOWN = 100
 """Characters of a value that a message shows."""
 
@@ -41,7 +47,7 @@ def rows_of(protocol: Mapping[str, Any]) -> list[tuple[str, str, bytes]]:
 
 
 def check_same(path: Path, stated: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """See whether the journal is of the run that is asked for, perhaps with a larger budget.
+    """See whether the journal is of the run that is asked for, perhaps with a larger budget or another table.
 
     Raises:
         JournalError: it is of another run.
@@ -50,6 +56,8 @@ def check_same(path: Path, stated: Mapping[str, Any], given: Mapping[str, Any]) 
     there, here = _flat(stated), _flat(given)
     budgets = there.pop(_BUDGET, None), here.pop(_BUDGET, None)
     different = [name for name in sorted(there | here) if there.get(name) != here.get(name)]
+    if _FREE.issuperset(different):
+        different = []
     chosen = [name for name in different if name.startswith("--") or name == "fingerprints device"]
     different = chosen or different  # the rest follows from what was chosen
     if different:

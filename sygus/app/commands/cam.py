@@ -19,9 +19,11 @@ from sygus.app.options import BY_NAME, OPTIONS
 from sygus.app.statuses import ExitStatus, Status
 from sygus.app.terminal import echo, printable
 from sygus.errors import WARNING
+from sygus.export.comparisons import comparisons_of, verdict_line
 from sygus.export.latex import weight_equation
 from sygus.export.latex_document import bare_formula
 from sygus.export.record import Record
+from sygus.export.tables import MARKS_NOTE
 
 
 def run_cam(asked: Asked) -> ExitStatus:
@@ -84,7 +86,7 @@ def resume_command(asked: Asked, folder: Path) -> str:
 def _show(finished: Finished, console: Console, say: Callable[[str], None], verbose: bool) -> None:
     """The tables and what is to be said of the search."""
     solution, record = finished.solution, finished.record
-    _show_tables(solution, record, console)
+    _show_tables(solution, record, console, say)
     if solution.best is not None:
         say(f"LaTeX: {weight_equation(solution.best.term)}")
     say(f"search ended: {solution.conclusion}")
@@ -107,14 +109,19 @@ def _show(finished: Finished, console: Console, say: Callable[[str], None], verb
     say(f"run: {finished.folder}")
 
 
-def _show_tables(solution: Solution, record: Record, console: Console) -> None:
+def _show_tables(solution: Solution, record: Record, console: Console, say: Callable[[str], None]) -> None:
     if solution.front:
         console.print(front_table(solution))
     if len(record.finalists) > 1 and record.measures:
         console.print(finalists_table(record))
     if record.measures:
         counts = f"{len(record.search.ids)} search pictures", f"{len(record.held_out.ids)} held-out pictures"
-        console.print(score_table(record.table, record.measures, *counts))
+        comparisons = comparisons_of(record)
+        tests = {measure.name: found for measure, found in comparisons}
+        console.print(score_table(record.table, record.measures, *counts, tests))
+        if comparisons:
+            say(MARKS_NOTE)
+            say(verdict_line(comparisons))
 
 
 def _output(record: Record, solution: Solution, form: str) -> str:

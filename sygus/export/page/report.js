@@ -1,5 +1,6 @@
 "use strict";
-/* Sorting: a heading's button sorts its column, again the other way round. Cells sort by data-value, else by text. */
+/* Sorting: a heading's button sorts its column, again the other way round. Cells sort by data-value, else by text; those
+   whose data-value is empty come last. */
 for (const table of document.querySelectorAll("table.sortable")) {
   const headings = [...table.tHead.rows[0].cells];
   headings.forEach((heading, column) => {
@@ -7,11 +8,16 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const ascending = heading.getAttribute("aria-sort") !== "ascending";
       const key = (row) => {
         const cell = row.cells[column];
+        if (cell.dataset.value === "") { return null; }
         return "value" in cell.dataset ? Number(cell.dataset.value) : cell.textContent.trim();
       };
-      const compare = (a, b) => (typeof a === "number" ? a - b : a.localeCompare(b, "en"));
+      const direction = ascending ? 1 : -1;
+      const compare = (a, b) => {
+        if (a === null || b === null) { return (a === null) - (b === null); }
+        return direction * (typeof a === "number" ? a - b : a.localeCompare(b, "en"));
+      };
       const body = table.tBodies[0];
-      const rows = [...body.rows].sort((a, b) => (ascending ? 1 : -1) * compare(key(a), key(b)));
+      const rows = [...body.rows].sort((a, b) => compare(key(a), key(b)));
       body.append(...rows);
       headings.forEach((other) => other.removeAttribute("aria-sort"));
       heading.setAttribute("aria-sort", ascending ? "ascending" : "descending");

@@ -5,12 +5,23 @@ gives the logit and its gradient.
 """
 
 from sygus.discovery import import_modules
-from sygus.saliency.features.feature import FEATURES, Feature, FeatureTable, Rank, derive, draw, sources_of
+from sygus.saliency.features.feature import (
+    FEATURES,
+    GRADIENT,
+    Feature,
+    FeatureTable,
+    Rank,
+    derive,
+    draw,
+    passes_of,
+    sources_of,
+)
 from sygus.saliency.features.gradient import alpha
 from sygus.saliency.features.measured import Measurements, measure
 
 __all__ = [
     "FEATURES",
+    "GRADIENT",
     "Feature",
     "FeatureTable",
     "Measurements",
@@ -19,6 +30,7 @@ __all__ = [
     "derive",
     "draw",
     "measure",
+    "passes_of",
     "sources_of",
 ]
 

@@ -73,6 +73,7 @@ register(
         doc="Ablation-CAM's (y - y_k) / y, y_k the logit with channel k set to 0 (Desai and Ramaswamy 2020).",
         measure=_measure,
         draw=sparse,
+        passes=lambda channels: channels + 1,
         kept=True,
         order=40,
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sygus.errors import OptionError
 from sygus.saliency.features.draws import positive
-from sygus.saliency.features.feature import Feature, Measured, register
+from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
 from sygus.saliency.networks import Network
 from sygus.saliency.networks.attention import Attention
 from sygus.saliency.networks.network import target_logit
@@ -78,6 +78,7 @@ register(
         domain="nonnegative",
         measure=_measure,
         draw=positive,
+        passes=GRADIENT,
         conditional=True,
         order=90,
     ),
@@ -91,6 +92,7 @@ register(
         domain="nonnegative",
         measure=_measure,
         draw=positive,
+        passes=GRADIENT,
         conditional=True,
         order=91,
     ),

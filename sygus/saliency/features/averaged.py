@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from torch import Tensor
 
 from sygus.saliency.features.draws import normal
-from sygus.saliency.features.feature import Feature, Measured, register
+from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
 from sygus.saliency.features.smooth import noise
 from sygus.saliency.progress import track
 
@@ -49,6 +49,7 @@ register(
         doc=f"The mean gradient at {STEPS} points from 0 to the feature maps (Sattarzadeh et al. 2021).",
         measure=_measure_path,
         draw=normal,
+        passes=STEPS * GRADIENT,
         kept=True,
         order=85,
     ),
@@ -60,6 +61,7 @@ register(
         "(after Expected Grad-CAM, Buono et al. 2024, arXiv 2406.01274).",
         measure=_measure_noise,
         draw=normal,
+        passes=DRAWS * GRADIENT,
         kept=True,
         order=86,
     ),

@@ -43,6 +43,7 @@ register(
         doc="The first left singular vector of the feature maps: EigenCAM's weights (Muhammad and Yeasin 2020).",
         measure=_measure,
         draw=normal,
+        passes=0,
         order=80,
     )
 )

@@ -64,6 +64,12 @@ class Measured(Protocol):
         ...
 
 
+GRADIENT = 3
+"""Forward passes that a pass with its gradient counts as: the way back takes about twice the way forth."""
+
+Passes = int | Callable[[int], int]
+"""Forward passes, a number or a function of the number of channels."""
+
 Measure = Callable[[Measured], Mapping[str, Tensor]]
 """Features by name: all that the same passes give. Maps are (N, K, h, w), weights (N, K), heat maps (N, h, w),
 numbers per image (N,)."""
@@ -85,6 +91,9 @@ class Feature:
         needs: the features it is derived from.
         derive: computes it from those.
         slow: whether measuring it costs a pass per channel or more.
+        passes: forward passes, of the network or a part of it, that measuring it takes at most of each picture beside
+            that for the feature maps, those with a gradient counted as :data:`GRADIENT`. None: one, or where it is slow
+            one per channel.
         kept: whether it is worth keeping on disk.
         conditional: whether some networks do not have it; asking for it is then an OptionError.
         of_class: whether it asks for the probability of a class, or for other classes, which there are not where a
@@ -106,6 +115,7 @@ class Feature:
     needs: tuple[str, ...] = ()
     derive: Callable[..., Tensor] | None = None
     slow: bool = False
+    passes: Passes | None = None
     kept: bool = False
     conditional: bool = False
     of_class: bool = False
@@ -116,6 +126,14 @@ class Feature:
         if any(kinds) != all(kinds):
             how = "give measure and draw, or needs and derive"
             raise ValueError(f"the feature '{self.name}' is neither measured nor derived: {how}")
+
+    def cost(self, channels: int) -> int:
+        """Forward passes of a picture, see ``passes``, at a layer of so many channels; none where it is derived."""
+        if self.measure is None:
+            return 0
+        if self.passes is None:
+            return channels if self.slow else 1
+        return self.passes(channels) if callable(self.passes) else self.passes
 
     def require(self, network: Network) -> None:
         """Check that a network has it, as far as what is explained decides that.
@@ -161,6 +179,21 @@ def sources_of(names: Iterable[str]) -> tuple[Feature, ...]:
             found[name] = FEATURES[name]
             waiting.extend(FEATURES[name].needs)
     return tuple(found.values())
+
+
+def passes_of(names: Iterable[str], channels: int) -> int:
+    """Forward passes that measuring these features takes at most of each picture, the feature maps among them.
+
+    What is measured together counts once.
+
+    Args:
+        names: of the features, derived ones among them.
+        channels: of the layer.
+    """
+    costs: dict[Measure | None, int] = {}
+    for feature in sources_of(["activation", *names]):
+        costs[feature.measure] = max(costs.get(feature.measure, 0), feature.cost(channels))
+    return sum(costs.values())
 
 
 FeatureTable = Mapping[str, Tensor]

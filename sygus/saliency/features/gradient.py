@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sygus.saliency.features.draws import sparse
-from sygus.saliency.features.feature import Feature, Measured, register
+from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
 
 
 def alpha(activation: Tensor, gradient: Tensor) -> Tensor:
@@ -46,6 +46,7 @@ register(
         doc="The gradient g of the class logit with respect to the feature maps (Selvaraju et al. 2017).",
         measure=_measure,
         draw=sparse,
+        passes=GRADIENT,
         order=10,
     ),
     Feature(
@@ -64,6 +65,7 @@ register(
         doc="The logit of the class explained.",
         measure=_measure,
         draw=_draw_signs,
+        passes=GRADIENT,
         order=12,
     ),
 )

@@ -78,6 +78,11 @@ def scores(
     return tuple(torch.where(varies, one - base, 0) for one, base in zip(results, less, strict=True))
 
 
+def masked_passes(channels: int, ways: int = 1) -> int:
+    """Forward passes that these scores take at most of each picture, by so many ways to mask; black takes one."""
+    return ways * channels + 1
+
+
 def _judged(logits: Tensor, score: Score) -> Tensor:
     return logits if score == "logit" else torch.softmax(logits, 1)
 
@@ -117,6 +122,7 @@ register(
         measure=_measure,
         draw=sparse,
         slow=True,
+        passes=masked_passes,
         kept=True,
         order=30,
     ),
@@ -128,6 +134,7 @@ register(
         measure=_measure,
         draw=sparse,
         slow=True,
+        passes=masked_passes,
         kept=True,
         of_class=True,
         order=87,
@@ -141,6 +148,7 @@ register(
         measure=_measure_shares,
         draw=sparse,
         slow=True,
+        passes=lambda channels: masked_passes(channels, SHARES),
         kept=True,
         order=88,
     ),

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sygus.saliency.features.feature import Feature, Measured, register
+from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
 from sygus.saliency.heatmap import FLAT, unit_range
 from sygus.saliency.networks import Network
 from sygus.saliency.progress import track
@@ -36,6 +36,10 @@ _NORMALISED: Mapping[Normalisation, Callable[[Tensor], Tensor]] = {
 }
 
 
+STEPS = 100
+"""Of the ascent, at most."""
+
+
 def optimal_weights(
     network: Network,
     pictures: Tensor,
@@ -44,7 +48,7 @@ def optimal_weights(
     *,
     loss: Loss = "mask",
     normalisation: Normalisation = "range",
-    steps: int = 100,
+    steps: int = STEPS,
     rate: float = 0.1,
     tolerance: float = 1e-10,
 ) -> Tensor:
@@ -77,6 +81,12 @@ def optimal_weights(
         problem = _Problem(network, pictures[group], targets[group], activation[group], loss, normalise)
         found.append(problem.ascend(steps, rate, tolerance))
     return torch.softmax(torch.cat(found), 1)
+
+
+def ascent_passes(steps: int = STEPS, loss: Loss = "mask") -> int:
+    """Forward passes that the ascent takes at most of each picture, see ``GRADIENT``."""
+    inside_and_outside = 2 if loss in ("iomask", "iodiff") else 1
+    return steps * inside_and_outside * GRADIENT + (1 if loss in ("diff", "iodiff") else 0)
 
 
 class _Problem:
@@ -166,6 +176,7 @@ register(
         measure=_measure,
         draw=_draw_share,
         slow=True,
+        passes=ascent_passes(),
         kept=True,
         order=60,
     )

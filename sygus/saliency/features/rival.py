@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sygus.saliency.features.draws import sparse
-from sygus.saliency.features.feature import Feature, Measured, register
+from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
 
 RIVALS = 3
 """Classes compared with."""
@@ -41,6 +41,7 @@ register(
         "arXiv 2501.11309).",
         measure=_measure,
         draw=sparse,
+        passes=GRADIENT,
         of_class=True,
         order=84,
     )

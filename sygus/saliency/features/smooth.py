@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sygus.saliency.features.draws import normal
-from sygus.saliency.features.feature import Feature, Measured, register
+from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
 from sygus.saliency.networks import Network
 from sygus.saliency.progress import track
 
@@ -21,8 +21,17 @@ def noise(count: int, shape: tuple[int, ...], sigma: float, seed: int) -> Tensor
     return torch.randn((count, *shape), generator=torch.Generator().manual_seed(seed)) * sigma
 
 
+COPIES = 4
+"""Noisy copies of each picture."""
+
+
+def noisy_passes(n: int = COPIES) -> int:
+    """Forward passes that the gradients of so many noisy copies take of each picture, see ``GRADIENT``."""
+    return n * (1 + GRADIENT)
+
+
 def smooth_gradients(
-    network: Network, pictures: Tensor, targets: Tensor, *, n: int = 4, sigma: float = 0.3, seed: int = 0
+    network: Network, pictures: Tensor, targets: Tensor, *, n: int = COPIES, sigma: float = 0.3, seed: int = 0
 ) -> tuple[Tensor, Tensor, Tensor]:
     """D1, D2, D3: the means of g, g² and g³ over noisy pictures x + N(0, σ²) (Omeiza et al. 2019, arXiv 1908.01224).
 
@@ -84,6 +93,7 @@ register(
         doc="The mean gradient D1 over noisy pictures (Omeiza et al. 2019).",
         measure=_measure,
         draw=normal,
+        passes=noisy_passes(),
         kept=True,
         order=70,
     ),
@@ -95,6 +105,7 @@ register(
         domain="nonnegative",
         measure=_measure,
         draw=_draw_square,
+        passes=noisy_passes(),
         kept=True,
         order=71,
     ),
@@ -105,6 +116,7 @@ register(
         doc="The mean cubed gradient D3 over noisy pictures (Omeiza et al. 2019).",
         measure=_measure,
         draw=normal,
+        passes=noisy_passes(),
         kept=True,
         order=72,
     ),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sygus.saliency.features.draws import sparse
-from sygus.saliency.features.feature import Feature, Measured, register
+from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
 from sygus.saliency.networks.network import target_logit
 
 
@@ -42,6 +42,7 @@ register(
         doc="The gradient of the logarithm of the class's probability with respect to the feature maps.",
         measure=_measure_gradient,
         draw=sparse,
+        passes=GRADIENT,
         of_class=True,
         order=81,
     ),
@@ -63,6 +64,7 @@ register(
         "second-order term (Cai 2025).",
         measure=_measure_curvature,
         draw=sparse,
+        passes=2 * GRADIENT,  # the gradient of a gradient
         of_class=True,
         order=83,
     ),

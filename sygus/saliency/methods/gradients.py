@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sygus.saliency.features import Measurements
-from sygus.saliency.features.smooth import smooth_alpha, smooth_gradients
+from sygus.saliency.features import GRADIENT, Measurements
+from sygus.saliency.features.smooth import COPIES, noisy_passes, smooth_alpha, smooth_gradients
 from sygus.saliency.heatmap import FLAT, combine, saliency, unit_range
 from sygus.saliency.methods.method import method
 from sygus.saliency.options import choice, names, number, whole
@@ -24,6 +24,7 @@ GAMMA = 2.0
     "Layer-CAM",
     "Jiang et al. 2021, IEEE TIP 30",
     quick=True,
+    passes=lambda _, layers: len(layers) * (1 + GRADIENT),
     options={"layers": names((), "the names of layers")},
     variant=True,
 )
@@ -54,8 +55,9 @@ def _scaled(measured: Measurements) -> Tensor:
     "smoothgradcam++",
     "Smooth Grad-CAM++",
     "Omeiza et al. 2019, arXiv 1908.01224",
+    passes=lambda _, n, **__: 1 + noisy_passes(n),
     options={
-        "n": whole(4, 1),
+        "n": whole(COPIES, 1),
         "sigma": number(0.3, 0, math.inf),
         "numerator": choice("D2", "D1"),
         "seed": whole(0, 0),

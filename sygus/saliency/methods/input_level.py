@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sygus.errors import OptionError
-from sygus.saliency.features import Measurements
+from sygus.saliency.features import GRADIENT, Measurements
 from sygus.saliency.features.smooth import noise
 from sygus.saliency.heatmap import unit_range
 from sygus.saliency.methods.method import method
@@ -71,6 +71,7 @@ def _drawn(measured: Measurements, title: str, attribute: Callable[[Tensor, int]
     "smoothgrad",
     "SmoothGrad",
     "Smilkov et al. 2017, arXiv 1706.03825",
+    passes=lambda _, n, **__: n * GRADIENT,
     options={"n": whole(16, 1), "sigma": number(0.3, 0, math.inf), "seed": whole(0, 0)},
 )
 def smooth_grad(measured: Measurements, *, n: int, sigma: float, seed: int) -> Tensor:
@@ -89,6 +90,7 @@ def smooth_grad(measured: Measurements, *, n: int, sigma: float, seed: int) -> T
     "intgrad",
     "Integrated gradients",
     "Sundararajan et al. 2017, arXiv 1703.01365",
+    passes=lambda _, steps: steps * GRADIENT,
     check=_needs_captum,
     options={"steps": whole(50, 1)},
 )
@@ -113,6 +115,7 @@ def integrated_gradients(measured: Measurements, *, steps: int) -> Tensor:
     "guidedbackprop",
     "Guided backpropagation",
     "Springenberg et al. 2015, arXiv 1412.6806",
+    passes=GRADIENT,
     check=_needs_modules,
 )
 def guided_backpropagation(measured: Measurements) -> Tensor:

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from sygus.saliency.features import Measurements
-from sygus.saliency.features.masking import SHARES, Baseline, Masked, Score, once, scores, shares
+from sygus.saliency.features.masking import SHARES, Baseline, Masked, Score, masked_passes, once, scores, shares
 from sygus.saliency.features.smooth import noise
 from sygus.saliency.heatmap import combine, saliency
 from sygus.saliency.methods.method import method
-from sygus.saliency.options import Options, choice, number, truth, whole
+from sygus.saliency.options import Options, Value, choice, number, truth, whole
 
 Noisy = Literal["mask", "input"]
 
@@ -53,7 +53,11 @@ _SCORED: Options = {
 }
 
 
-@method("scorecam", "Score-CAM", "Wang et al. 2020, arXiv 1910.01279", options=_SCORED, variant=True)
+def _passes(channels: int, n: int = 1, **_: Value) -> int:
+    return 1 + masked_passes(channels, n)
+
+
+@method("scorecam", "Score-CAM", "Wang et al. 2020, arXiv 1910.01279", passes=_passes, options=_SCORED, variant=True)
 def score_cam(measured: Measurements, *, score: Score, baseline: Baseline, channel_softmax: bool) -> Tensor:
     """L = ReLU(Σ_k w_k A_k), w = softmax_k(u), u_k = score(x ⊙ n(up(A_k))) - score(x_b).
 
@@ -71,6 +75,7 @@ def score_cam(measured: Measurements, *, score: Score, baseline: Baseline, chann
     "sscam",
     "SS-CAM",
     "Wang et al. 2020, arXiv 2006.14255",
+    passes=_passes,
     options={
         "n": whole(35, 1),
         "sigma": number(2.0, 0, math.inf),
@@ -122,6 +127,7 @@ def ss_cam(
     "iscam",
     "IS-CAM",
     "Naidu et al. 2020, arXiv 2010.03023",
+    passes=_passes,
     options={"n": whole(SHARES, 1), **_SCORED},
     variant=True,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from torch import Tensor
 
@@ -31,6 +32,7 @@ class MapMethod:
         title: how papers and tables write it.
         source: the paper.
         quick: whether it costs a few passes a picture and applies to every network.
+        cost: forward passes of a picture, of the number of channels and the options.
         control: whether it explains nothing and only shows what a metric rewards.
         draw: the decorated function.
         check: raises OptionError where the method does not apply to a network.
@@ -42,6 +44,7 @@ class MapMethod:
     title: str
     source: str
     quick: bool
+    cost: Callable[..., int]
     control: bool
     draw: Draw
     check: Check
@@ -52,6 +55,16 @@ class MapMethod:
     def doc(self) -> str:
         """The formula, and the options."""
         return inspect.cleandoc(self.draw.__doc__ or "")
+
+    def passes(self, channels: int) -> int:
+        """Forward passes that the map of a picture takes at most, with those for the features that it reads.
+
+        Of the network or a part of it; those with a gradient count as :data:`sygus.saliency.features.GRADIENT`.
+
+        Args:
+            channels: of the layer explained.
+        """
+        return self.cost(channels, **self.chosen)
 
     def configured(self, given: Mapping[str, str]) -> MapMethod:
         """This method with options set.
@@ -96,6 +109,7 @@ def method(
     source: str,
     *,
     quick: bool = False,
+    passes: int | Callable[..., int] | None = None,
     control: bool = False,
     check: Check = applies_everywhere,
     options: Options | None = None,
@@ -110,6 +124,8 @@ def method(
         title: how papers and tables write it.
         source: the paper.
         quick: whether it costs a few passes a picture and applies to every network.
+        passes: see :meth:`MapMethod.passes`; a function of the number of channels, and by keyword of the options, where
+            it depends on them. None: one, or of a method that is not quick one per channel.
         control: whether it explains nothing and only shows what a metric rewards.
         check: raises OptionError where the method does not apply to a network.
         options: what may be set; the function takes each by keyword.
@@ -121,7 +137,17 @@ def method(
         if name in register:
             raise ValueError(f"there are two methods '{name}'; use another name")
         chosen = {option: entry.default for option, entry in settable.items()}
-        register[name] = MapMethod(name, title, source, quick, control, draw, check, settable, chosen)
+        register[name] = MapMethod(name, title, source, quick, cost, control, draw, check, settable, chosen)
         return draw
 
+    stated = (1 if quick else _one_per_channel) if passes is None else passes
+    cost: Callable[..., int] = stated if callable(stated) else partial(_constant, stated)
     return enter
+
+
+def _one_per_channel(channels: int, **_: Value) -> int:
+    return channels
+
+
+def _constant(passes: int, _: int, **__: Value) -> int:
+    return passes

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, fold, pad, pixel_shuffle, pixel_unshuffle, unfold
 
-from sygus.saliency.features import Measurements
-from sygus.saliency.features.opticam import Loss, Normalisation, optimal_weights
+from sygus.saliency.features import GRADIENT, Measurements
+from sygus.saliency.features.opticam import STEPS, Loss, Normalisation, ascent_passes, optimal_weights
 from sygus.saliency.heatmap import combine, saliency, unit_range
 from sygus.saliency.methods.method import method
 from sygus.saliency.networks import Network
@@ -21,10 +21,11 @@ from sygus.saliency.progress import track
     "opticam",
     "Opti-CAM",
     "Zhang et al. 2024, arXiv 2301.07002",
+    passes=lambda _, steps, loss, **__: 1 + ascent_passes(steps, loss),
     options={
         "loss": choice("mask", "diff", "iomask", "iodiff"),
         "normalisation": choice("range", "max", "sigmoid"),
-        "steps": whole(100, 1),
+        "steps": whole(STEPS, 1),
         "rate": number(0.1, 0, math.inf),
     },
     variant=True,
@@ -56,6 +57,7 @@ COLDNESS = 20.0
     "extremal",
     "Extremal perturbation",
     "Fong et al. 2019, arXiv 1910.08485",
+    passes=lambda _, steps, **__: steps * GRADIENT,
     options={
         "area": number(0.1, 0, 1),
         "steps": whole(800, 1),

@@ -13,7 +13,7 @@ from sygus.saliency.methods.method import method
 from sygus.saliency.options import whole
 
 
-@method("fakecam", "Fake-CAM", "Poppi et al. 2021, arXiv 2104.10252", quick=True, control=True)
+@method("fakecam", "Fake-CAM", "Poppi et al. 2021, arXiv 2104.10252", quick=True, passes=0, control=True)
 def fake_cam(measured: Measurements) -> Tensor:
     """S = 1 everywhere but 0 in the top-left pixel: average drop and gain come out near 0."""
     mask = torch.ones(len(measured.targets), *measured.network.size, device=measured.network.device)

@@ -50,6 +50,7 @@ class Metric:
         chosen: the value of each option.
         function: the decorated function.
         cost: forward passes a picture costs, from H, W and the chosen options.
+        situations: in how many situations a picture is explained again, from the same.
         doc: definition and source.
     """
 
@@ -65,6 +66,7 @@ class Metric:
     chosen: Mapping[str, Value]
     function: Score
     cost: Callable[..., int]
+    situations: Callable[..., int]
     doc: str
 
     @property
@@ -108,6 +110,10 @@ class Metric:
     def passes(self, size: Size) -> int:
         """Forward passes that a picture of H, W costs, without what explaining again costs."""
         return self.cost(size, **self.chosen)
+
+    def explanations(self, size: Size) -> int:
+        """How many times a picture of H, W is explained again."""
+        return self.situations(size, **self.chosen)
 
     def lacking(self, subject: Subject) -> str:
         """What a subject lacks for this metric, in words; "" where it can be computed."""
@@ -176,6 +182,7 @@ def metric(
     low: float = -math.inf,
     high: float = math.inf,
     passes: int | Callable[..., int] = 0,
+    explanations: int | Callable[..., int] = 1,
     needs: tuple[Need, ...] = (),
     invariances: tuple[Invariance, ...] = (),
     joint: bool = False,
@@ -193,6 +200,7 @@ def metric(
         low: the least score of a picture.
         high: the largest.
         passes: forward passes a picture costs; a function of (H, W) and the options where it depends on them.
+        explanations: how many times it explains a picture again, likewise; counted where it needs to.
         needs: what must be there to compute it.
         invariances: what leaves the score as it is.
         joint: whether the scores of pictures depend on one another.
@@ -205,7 +213,7 @@ def metric(
         raise ValueError(f"the metric '{name}' has the direction {direction!r}; write 'min' or 'max'")
     if not low < high:
         raise ValueError(f"the metric '{name}' has the range from {low} to {high}; low must be less than high")
-    cost: Callable[..., int] = passes if callable(passes) else partial(_constant, passes)
+    again = explanations if "explain" in needs else 0
     metadata = {
         "direction": direction,
         "unit": unit,
@@ -214,10 +222,11 @@ def metric(
         "needs": needs,
         "invariances": invariances,
         "joint": joint,
-        "cost": cost,
+        "cost": passes if callable(passes) else partial(_constant, passes),
+        "situations": again if callable(again) else partial(_constant, again),
     }
     return _Register(name, metadata, options or {})
 
 
-def _constant(passes: int, _: Size, **__: Value) -> int:
-    return passes
+def _constant(number: int, _: Size, **__: Value) -> int:
+    return number

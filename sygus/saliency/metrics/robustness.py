@@ -26,6 +26,7 @@ from sygus.saliency.options import number, whole
     "max-sensitivity",
     direction="min",
     low=0,
+    explanations=lambda _, draws, **__: draws,
     needs=("explain",),
     invariances=(),
     options={"radius": number(0.2, 0, 1), "draws": whole(10, 1)},
@@ -64,7 +65,14 @@ SHIFT, ZOOM = 1 / 8, 1.25
 """The translation as a part of height and width, and the factor of the zoom about the centre."""
 
 
-@metric("equivariance", direction="max", low=-1, high=1, needs=("explain",))
+@metric(
+    "equivariance",
+    direction="max",
+    low=-1,
+    high=1,
+    explanations=lambda size: len(transforms(size)),
+    needs=("explain",),
+)
 def equivariance(evaluation: Evaluation) -> Tensor:
     """Mean Pearson's correlation of S(Tx) and T S(x), on the pixels both cover.
 

@@ -110,6 +110,20 @@ def test_another_seed_is_another_run(solved: tuple[Path, str, str]) -> None:
     assert "another run: it differs in --seed: 0 there, 1 here" in result.stderr
 
 
+def test_the_table_of_a_run_can_be_made_anew(tmp_path: Path) -> None:
+    """Other baselines belong to the same search, whether it had ended or not; so do other held-out pictures."""
+    out, alone = tmp_path / "run", ("--validation-images", "0")
+    answer, _ = solve(tmp_path / "whole", *alone)
+    solve(out, "--budget", "size=5,terms=40", "--baselines", "gradcam", *alone)
+    further = ("--baselines", "uniform,eigencam", "--held-out-images", "7", "--strict", "--device", "auto")
+    assert solve(out, "--resume", *further, *alone)[0] == answer
+    solution = json.loads((out / "solution.json").read_text())
+    assert [row["method"] for row in solution["table"]] == ["Uniform weights", "EigenCAM", "found expression"]
+    assert {row["held out"]["average-drop"]["images"] for row in solution["table"]} == {7}
+    assert solve(out, "--resume", "--baselines", "gradcam", *alone)[0] == answer
+    assert json.loads((out / "solution.json").read_text())["settings"]["baselines"] == "gradcam"
+
+
 def test_a_larger_budget_continues_a_run(solved: tuple[Path, str, str], tmp_path: Path) -> None:
     _, answer, _ = solved
     out = tmp_path / "run"

@@ -1,5 +1,6 @@
 """The journal: what is written stays, and what goes wrong is said and destroys nothing."""
 
+import re
 import sqlite3
 from pathlib import Path
 
@@ -93,6 +94,60 @@ def test_the_entries_that_differ_are_named(tmp_path: Path) -> None:
                     "fingerprints": {"layer": "a", "device": "cpu", "network": "y"},
                 }
             )
+
+
+STATED = {
+    "settings": {
+        "baselines": "auto",
+        "held_out_images": 8,
+        "strict": False,
+        "device": "auto",
+        "seed": 0,
+        "race": "t",
+        "budget": "size=5",
+    },
+    "fingerprints": {"search images": "s", "held-out images": "h", "device": "cpu"},
+}
+
+
+def other(**changes: object) -> dict[str, dict[str, object]]:
+    """What is stated, with other values under these names, a blank or hyphen written as _."""
+    return {
+        group: {name: changes.get(re.sub("[ -]", "_", name), value) for name, value in values.items()}
+        for group, values in STATED.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"baselines": "gradcam"},
+        {"held_out_images": 9},
+        {"strict": True, "baselines": "all"},
+    ],
+)
+def test_what_the_search_does_not_depend_on_may_change(tmp_path: Path, changes: dict[str, object]) -> None:
+    with Journal(tmp_path / "journal.sqlite", 4) as journal:
+        journal.begin(STATED)
+        journal.begin(other(**changes))
+        journal.begin(STATED)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"baselines": "all", "seed": 1}, "--baselines: auto there, all here; --seed: 0 there, 1 here"),
+        ({"race": "off"}, "--race: t there, off here"),
+        ({"held_out_images": 9, "search_images": "x"}, "--held-out-images: 8 there, 9 here"),
+        ({"search_images": "x"}, "fingerprints search images: s there, x here"),
+        ({"device": "cuda"}, "--device: auto there, cuda here; fingerprints device: cpu there, cuda here"),
+    ],
+)
+def test_what_it_depends_on_may_not(tmp_path: Path, changes: dict[str, object], said: str) -> None:
+    with Journal(tmp_path / "journal.sqlite", 4) as journal:
+        journal.begin(STATED)
+        with pytest.raises(JournalError, match=re.escape(said)):
+            journal.begin(other(**changes))
 
 
 @pytest.mark.parametrize("damage", [b"this is no database", b"\x00" * 4096])
