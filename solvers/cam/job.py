@@ -20,7 +20,7 @@ from solvers.cam.search import search
 from solvers.cam.settings import LARGEST_SIZE, Settings, resolve
 from solvers.cam.solution import Solution
 from solvers.cam.starts import starts_of
-from solvers.cam.subjects import Subjects, load_subjects, subject_notes
+from solvers.cam.subjects import Subjects, check_measurable, load_subjects, subject_notes
 from sygus.errors import OptionError, SycamError
 from sygus.export.figures import FIGURE_METHODS, FIGURE_PICTURES, heat_map_figure
 from sygus.export.gallery import Gallery
@@ -30,10 +30,8 @@ from sygus.files import unfit_kind
 from sygus.language.elaborate import load_definitions
 from sygus.language.problem import Problem
 from sygus.language.terms import Definition
-from sygus.language.theories.ranks import parted
 from sygus.oracles.objective import CamProblem
 from sygus.resources import read_problem
-from sygus.saliency.features import sources_of
 from sygus.saliency.networks import Network
 from sygus.writing import make_folder, write_file
 
@@ -130,7 +128,7 @@ def execute(
     subjects = load_subjects(settings, problem.references, choosing=bool(problem.goals))
     if options.resume:
         _check_told(subjects.search.subject.network)
-    _check_measurable(problem, subjects)
+    check_measurable(problem, subjects.parts)
     for line in (*subject_notes(subjects), *starts.notes):
         note(line)
     make_folder(folder, "--out")
@@ -152,19 +150,6 @@ def execute(
         raise
     except SycamError as error:
         raise BrokenOffError(error.message, error.hint, folder, solution) from error
-
-
-def _check_measurable(problem: CamProblem, subjects: Subjects) -> None:
-    """Check that the features and the metrics of a problem are to be had of what is explained.
-
-    Raises:
-        OptionError: one is not.
-    """
-    for feature in sources_of(parted(one.name)[0] for one in problem.problem.target.function.parameters):
-        feature.require(subjects.search.subject.network)
-    for metric in problem.metrics.values():
-        for part in subjects.parts:
-            metric.require(part.subject)
 
 
 def _prior(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from solvers.cam.settings import Settings
+from sygus.errors import OptionError
+from sygus.language.theories.ranks import parted
 from sygus.oracles.cam import CamOracle, Saliency
 from sygus.oracles.methods import methods
-from sygus.saliency.images import load_images
+from sygus.oracles.objective import CamProblem
+from sygus.saliency.features import sources_of
+from sygus.saliency.images import load_images, load_some
 from sygus.saliency.metrics import subject_of
 from sygus.saliency.networks import load_network, split_at
 from sygus.saliency.remarks import remarks
@@ -73,15 +77,64 @@ def load_subjects(
     return Subjects(search, held_out, validation)
 
 
+def load_pilot(
+    settings: Settings, pictures: int, fewest: int, references: Mapping[str, Saliency]
+) -> tuple[CamOracle, int | None]:
+    """The oracle on the first pictures that a search would see, as many as are asked for or as there are.
+
+    Args:
+        settings: name network, layers, target and images.
+        pictures: how many at most.
+        fewest: how many at least.
+        references: what the metric ``win`` may compare with.
+
+    Returns:
+        It, and how many pictures there are in all; None where there is no end of them.
+
+    Raises:
+        OptionError: an unknown network, layer, target or image set, or too few pictures.
+    """
+    network = load_network(settings.network, settings.torch_device(), settings.layer, settings.explained)
+    images, there = load_some(
+        settings.images,
+        pictures,
+        seed=settings.seed,
+        preprocessing=network.preprocessing,
+        strict=settings.strict,
+    )
+    if len(images) < fewest:
+        message = f"--images: '{settings.images}' has {len(images)} pictures that can be read, too few to tell noise by"
+        raise OptionError(message, f"give at least {fewest}")
+    return CamOracle(subject_of(network, images), references, layers=split_at(network, settings.modules)), there
+
+
 def subject_notes(subjects: Subjects) -> list[str]:
     """How the network was split, folded and fed, what it makes of the pictures, and which were skipped, in words."""
-    network, parts = subjects.search.subject.network, [one.subject.images for one in subjects.parts]
+    return notes_of(subjects.parts, subjects.remarks)
+
+
+def notes_of(oracles: Sequence[CamOracle], said: Sequence[str]) -> list[str]:
+    """The same of oracles on parts of the pictures, with what is said of the scores."""
+    network, parts = oracles[0].subject.network, [one.subject.images for one in oracles]
     notes = [f"{network.name}: {'; '.join(network.notes)}"]
-    notes += [f"layer {name}: {split.notes[0]}" for name, split in subjects.search.layers.items()]
+    notes += [f"layer {name}: {split.notes[0]}" for name, split in oracles[0].layers.items()]
     skipped = [picture for part in parts for picture in part.skipped]
     if skipped:
         notes.append(f"{len(skipped)} pictures cannot be read and are skipped: {'; '.join(skipped)}")
     copies = [picture for part in parts for picture in part.copies]
     if copies:
         notes.append(f"{len(copies)} pictures are copies of others and are left out: {'; '.join(copies)}")
-    return [*notes, *dict.fromkeys(note for part in parts for note in part.notes), *subjects.remarks]
+    return [*notes, *dict.fromkeys(note for part in parts for note in part.notes), *said]
+
+
+def check_measurable(problem: CamProblem, oracles: Sequence[CamOracle]) -> None:
+    """Check that the features and the metrics of a problem are to be had of what is explained.
+
+    Raises:
+        OptionError: one is not.
+    """
+    for feature in sources_of(parted(one.name)[0] for one in problem.problem.target.function.parameters):
+        feature.require(oracles[0].subject.network)
+    for metric in problem.metrics.values():
+        for part in oracles:
+            metric.require(part.subject)

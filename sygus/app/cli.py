@@ -11,7 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from sygus.app.kinds import COUNT, PLACES, SECONDS, SWITCH, WHOLE, Kind
-from sygus.app.options import BY_NAME, OPTIONS, SUBJECTS, Option, Side, by_flag
+from sygus.app.options import BY_NAME, OPTIONS, PILOT, SUBJECTS, Option, Side, by_flag
 from sygus.app.signals import ended
 from sygus.app.statuses import ExitStatus
 from sygus.app.terminal import echo
@@ -314,6 +314,30 @@ def export_(run: str, form: str, out: str | None) -> None:
     from sygus.app.commands.export import run_export
 
     run_export(run, form, out)
+
+
+@main.command(
+    epilog=_examples(
+        "sycam-sygus plan gradcam_plus",
+        "sycam-sygus plan my.sy --images ~/pictures --network torchvision:resnet50 --pilot-images 200",
+        "sycam-sygus plan my.sy --search-images 96 --format json     only the other two sets are asked about",
+    )
+)
+@click.argument("file", shell_complete=_complete_file)
+@_subject_options
+@_decorated(BY_NAME[name] for name in ("metric", "budget", "race", "baselines", "allow_file_options"))
+@_decorated(PILOT)
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def plan(file: str, form: str, **given: Any) -> None:
+    """Say how many pictures a search of FILE needs.
+
+    A pilot scores some of its expressions on some pictures; from how they differ follow, for sizes of the three sets of
+    pictures, the regret and the optimism of the answer, the interval of its score, and the price. A number of pictures
+    that is given is not asked about.
+    """
+    from sygus.app.commands.plan import run_plan
+
+    run_plan(file, form, given)
 
 
 @main.command()

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.images.imageset import NO_CLASS, Box, ImageSet, Split
-from sygus.saliency.images.loading import IMAGE_SETS, load_images
+from sygus.saliency.images.loading import IMAGE_SETS, check_counts, load_images, load_some
 
-__all__ = ["IMAGE_SETS", "NO_CLASS", "Box", "ImageSet", "Preprocessing", "Split", "load_images"]
+__all__ = [
+    "IMAGE_SETS",
+    "NO_CLASS",
+    "Box",
+    "ImageSet",
+    "Preprocessing",
+    "Split",
+    "check_counts",
+    "load_images",
+    "load_some",
+]

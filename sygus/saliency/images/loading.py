@@ -32,6 +32,7 @@ VALIDATION_SHARE = 4
 little beside what every proposal costs, and the noise between pictures falls with nothing but their number."""
 
 _COUNTS = "--search-images, --held-out-images and --validation-images"
+PILOT_COUNT = "--pilot-images"
 
 
 def load_images(
@@ -65,11 +66,7 @@ def load_images(
         OptionError: unknown image set, a folder that does not have its layout, too few pictures.
         SycamError: ``strict``, and a picture cannot be read.
     """
-    for option, count in (("--search-images", search), ("--held-out-images", held_out)):
-        if count < 2:
-            raise OptionError(f"{option}: {count} is too few", "give at least 2")
-    if validation is not None and validation < 2 and validation != 0:
-        raise OptionError(f"--validation-images: {validation} is too few", "give at least 2, or 0 to do without")
+    check_counts(search, held_out, validation)
     needed = search + held_out + (validation or 0)
     most = VALIDATION_SHARE * search if validation is None else validation
     if name == "shapes":
@@ -92,13 +89,63 @@ def load_images(
     return Split(parts[0], parts[1], parts[2] if len(parts[2]) > 1 else None)
 
 
-def _check_memory(count: int, preprocessing: Preprocessing) -> None:
+def check_counts(search: int, held_out: int, validation: int | None) -> None:
+    """Check that no set of pictures is too small.
+
+    Raises:
+        OptionError: one is.
+    """
+    for option, count in (("--search-images", search), ("--held-out-images", held_out)):
+        if count < 2:
+            raise OptionError(f"{option}: {count} is too few", "give at least 2")
+    if validation is not None and validation < 2 and validation != 0:
+        raise OptionError(f"--validation-images: {validation} is too few", "give at least 2, or 0 to do without")
+
+
+def load_some(
+    name: str,
+    count: int,
+    *,
+    seed: int,
+    preprocessing: Preprocessing = SHAPES_PREPROCESSING,
+    strict: bool = False,
+) -> tuple[ImageSet, int | None]:
+    """The first pictures of the order by ``seed``, as many as are asked for or as there are.
+
+    Args:
+        name: as :func:`load_images` takes it.
+        count: how many pictures at most.
+        seed: of the order; for ``shapes``, of the pictures.
+        preprocessing: the network's.
+        strict: whether a picture that cannot be read is an error.
+
+    Returns:
+        Them, and how many there are in all, read or not; None where there is no end of them.
+
+    Raises:
+        OptionError: unknown image set, or a folder that does not have its layout.
+        SycamError: ``strict``, and a picture cannot be read.
+    """
+    if name == "shapes":
+        _check_memory(count, preprocessing, PILOT_COUNT)
+        _check_size_of_shapes(preprocessing)
+        return _shapes(range(count), seed), None
+    layout, folder = _find(name)
+    collection = layout.collect(folder)
+    there = len(collection.entries)
+    _check_memory(min(there, count), preprocessing, PILOT_COUNT)
+    return _Reader(name, collection, seed, preprocessing, strict).take(count, "pilot"), there
+
+
+def _check_memory(count: int, preprocessing: Preprocessing, options: str = _COUNTS) -> None:
     """Refuse more pictures than fit into memory twice, as while they are put together."""
     height, width = preprocessing.size
     free, each = available_memory(), 2 * 3 * 4 * height * width
     if free is not None and count * each > free:
         message = f"{count} pictures of {height}x{width} take {count * each / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
-        raise OptionError(f"{_COUNTS}: {message}", f"let them sum to at most {free // each}")
+        most = free // each
+        hint = f"let them sum to at most {most}" if options == _COUNTS else f"give at most {most}"
+        raise OptionError(f"{options}: {message}", hint)
 
 
 def _find(name: str) -> tuple[Layout, Path]:
@@ -191,13 +238,17 @@ def _printable(text: str) -> str:
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
-def _shapes_split(search: int, held_out: int, validation: int, seed: int, preprocessing: Preprocessing) -> Split:
+def _check_size_of_shapes(preprocessing: Preprocessing) -> None:
     if preprocessing.size != SHAPES_PREPROCESSING.size:
         height, width = preprocessing.size
         message = (
             f"--images: the pictures `shapes` are {generator.SIZE}x{generator.SIZE}, the network takes {height}x{width}"
         )
         raise OptionError(message, "give a folder of pictures, or the network shapes-vgg or shapes-resnet")
+
+
+def _shapes_split(search: int, held_out: int, validation: int, seed: int, preprocessing: Preprocessing) -> Split:
+    _check_size_of_shapes(preprocessing)
     seen = search + held_out
     choosing = _shapes(range(seen, seen + validation), seed) if validation else None
     return Split(_shapes(range(search), seed), _shapes(range(search, seen), seed), choosing)
