@@ -303,7 +303,7 @@ def _share(racer: Racer, scores: Scores, metric: Metric) -> float:
         heat = [HeatMaps(torch.empty(0), str(row), 0, finite=True) for row in others[start : start + BATCH]]
         unknown = np.full((len(heat), scores.shape[1]), np.nan, np.float32)
         seen += int((~np.isnan(racer.run(_Paid(scores), heat, metric, unknown, scores[best]))).sum())
-    return seen / (len(others) * scores.shape[1])
+    return float(seen / (len(others) * scores.shape[1]))
 
 
 class _Paid(CamOracle):

@@ -59,7 +59,7 @@ WIDEST = 4
 LEVEL = float(norm.ppf(0.975))
 POWER = 0.8
 
-NEAR = 0.1
+NEAR = 0.05
 """By so much of what the search gains may the regret of recommended sizes exceed the smallest there is."""
 
 

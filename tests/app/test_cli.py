@@ -56,7 +56,7 @@ def test_every_command_has_help(command: str) -> None:
     result = CliRunner().invoke(main, [command, "--help"])
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) > 4
-    if command in ("solve", "explain", "export", "evaluate", "completion"):
+    if command in ("solve", "explain", "export", "evaluate", "completion", "plan"):
         assert result.stdout.count("sycam-sygus") >= 3
 
 

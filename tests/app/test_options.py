@@ -64,7 +64,7 @@ def test_the_table_has_what_the_solvers_take_and_no_more() -> None:
 def test_the_command_line_has_each_flag_once() -> None:
     given = [p.opts for p in main.commands["solve"].params if isinstance(p, click.Option)]
     assert sorted(flag for flags in given for flag in flags) == sorted({option.spelled for option in OPTIONS})
-    for command in ("evaluate", "oracle"):
+    for command in ("evaluate", "oracle", "plan"):
         names = [parameter.name for parameter in main.commands[command].params]
         assert {option.name for option in SUBJECTS} <= set(names)
 
