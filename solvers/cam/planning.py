@@ -59,6 +59,9 @@ WIDEST = 4
 LEVEL = float(norm.ppf(0.975))
 POWER = 0.8
 
+UNSEEN = 10_000_000
+"""So many held-out pictures are none that anybody has: what only they tell is not told."""
+
 NEAR = 0.05
 """By so much of what the search gains may the regret of recommended sizes exceed the smallest there is."""
 
@@ -184,9 +187,10 @@ class Forecast:
     @property
     def needed(self) -> int | None:
         """How many held-out pictures tell it from the reference with 80 % power; None where no number does."""
-        if not self.lead > 0:
+        root = (LEVEL + float(norm.ppf(POWER))) * self.lead_deviation
+        if not self.lead > 0 or root > self.lead * math.sqrt(UNSEEN):
             return None
-        return max(2, math.ceil(((LEVEL + float(norm.ppf(POWER))) * self.lead_deviation / self.lead) ** 2))
+        return max(2, math.ceil((root / self.lead) ** 2))
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def run_plan(file: str, form: str, given: Mapping[str, Any]) -> None:
         found, oracle = plan(problem, settings, _options(given))
     for note in (*file_notes(stated), *notes, *_pictures(oracle), *_notes(problem, found, settings, given)):
         echo(marked(note), err=True)
-    again = {name: value for name, value in given.items() if name in BY_NAME and name not in SETS and value}
+    again = {name: value for name, value in given.items() if name in BY_NAME and name not in SETS and value is not None}
     if form == "json":
         echo(json.dumps(_as_json(found, again, stated.file), indent=1, allow_nan=False))
         return

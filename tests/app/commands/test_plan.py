@@ -29,7 +29,7 @@ def planned(*words: str) -> dict[str, Any]:
 
 
 def test_the_table_ends_with_what_to_type() -> None:
-    result = plan("gradcam_plus", *SMALL)
+    result = plan("gradcam_plus", *SMALL, "--seed", "0")
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("pilot: ")
     assert "on 8 pictures, by average-drop, in %\n" in result.stdout
@@ -40,6 +40,7 @@ def test_the_table_ends_with_what_to_type() -> None:
     words = shlex.split(command)
     assert words[:2] == ["sycam-sygus", "gradcam_plus"]
     assert words[words.index("--budget") + 1] == "size=4"
+    assert words[words.index("--seed") + 1] == "0"
     for option in ("--search-images", "--validation-images"):
         assert f" {words[words.index(option) + 1]} {option.removeprefix('--').removesuffix('-images')}" in sentence
     assert f"hold out {words[words.index('--held-out-images') + 1]}" in sentence

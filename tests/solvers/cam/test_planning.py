@@ -92,9 +92,9 @@ def test_searches_by_brute_force_regret_as_much(search: int, validation: int) ->
         (one,) = forecast(Pilot(world.costs(96, chance)), 40, [(search, validation)], seed).each
         said.append((one.regret, one.optimism))
         true += [world.searched(search, validation, chance) for _ in range(60)]
-    errors = np.std(true, axis=0) / math.sqrt(len(true))
+    errors = np.hypot(*(np.std(found, axis=0) / math.sqrt(len(found)) for found in (true, said)))
     for mean, truth, error in zip(np.mean(said, axis=0), np.mean(true, axis=0), errors, strict=True):
-        assert mean == pytest.approx(truth, rel=0.15, abs=3 * error)
+        assert mean == pytest.approx(truth, rel=0.1, abs=3 * error)
 
 
 def test_a_search_of_more_candidates_than_the_pilot_has() -> None:
@@ -182,7 +182,8 @@ def test_what_is_needed_has_the_power() -> None:
     one = Forecast(96, 384, 0.0, 0.0, 10.0, lead=0.03, lead_deviation=0.2, deviation=0.2)
     assert one.needed is not None
     assert one.power(one.needed) >= 0.8 > one.power(one.needed - 1)
-    assert replace(one, lead=-0.01).needed is None
+    for nothing in (-0.01, 0.0, 1e-17, 1e-320):
+        assert replace(one, lead=nothing).needed is None
     assert replace(one, lead=math.nan, lead_deviation=math.nan).needed is None
     assert one.half_width(100) == pytest.approx(1.96 * 0.02, rel=1e-3)
 
