@@ -24,6 +24,7 @@ from sygus.language.text import term_text
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import Method, expression_method
+from sygus.oracles.sanity import sanity_of
 from sygus.saliency.metrics import Evaluation
 
 
@@ -41,6 +42,7 @@ def record_of(solution: Solution, subjects: Subjects, proposals: JournalRows) ->
         maps[method.title] = evaluation.saliency
 
     table = compare(subjects, rows, metrics, lambda m, metric: m.title != FOUND and chosen.skips(m, metric), keep)
+    sanity = sanity_of(subjects.search, None if solution.best is None else solution.best.term)
     record = Record(
         answer=solution.answer,
         found=None if solution.best is None else _entry(solution.best),
@@ -73,7 +75,8 @@ def record_of(solution: Solution, subjects: Subjects, proposals: JournalRows) ->
         held_out=_pictures(subjects.held_out),
         problem=solution.protocol["problem"] | {"text": problem.problem.text},
         **{name: solution.protocol[name] for name in ("settings", "fingerprints", "versions", "machine")},
-        notes=(*solution.protocol["notes"], *chosen.notes, *_ties(solution, proposals)),
+        sanity=sanity.numbers,
+        notes=(*solution.protocol["notes"], *chosen.notes, *_ties(solution, proposals), *sanity.notes),
     )
     return record, Gallery.of(subjects.held_out.subject.images.pictures, maps)
 

@@ -23,7 +23,7 @@ SOLUTION = "solution.json"
 FOUND = "found expression"
 """The title of the found expression's line of the table."""
 
-SCHEMA = 2
+SCHEMA = 3
 """Of the JSON; a reader refuses others."""
 
 ENDINGS = ("concluded", "satisfied", "budget", "interrupted")
@@ -112,6 +112,7 @@ class Record:
         objectives, measures: what was asked.
         table: every baseline, and the found expression last; with the score of each picture.
         search, held_out: the pictures.
+        sanity: what is measured of the answer's maps beside the metrics asked for, see :mod:`sygus.oracles.sanity`.
         problem: file, its text and its SHA-256.
         settings, fingerprints, versions, machine: what the result depends on.
         notes: how the network was split and fed, which pictures were skipped.
@@ -133,6 +134,7 @@ class Record:
     table: tuple[Row, ...]
     search: Pictures
     held_out: Pictures
+    sanity: Mapping[str, float]
     problem: Mapping[str, str]
     settings: Mapping[str, Any]
     fingerprints: Mapping[str, str]
@@ -232,6 +234,7 @@ class Record:
             table=top.at("table").items(_row),
             search=_pictures(top.at("search")),
             held_out=_pictures(top.at("held_out")),
+            sanity=top.at("sanity").mapping(_Node.number),
             problem=_problem(top.at("problem")),
             settings=top.at("settings").mapping(_Node.plain),
             fingerprints=top.at("fingerprints").mapping(_Node.text),

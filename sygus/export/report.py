@@ -27,6 +27,7 @@ from sygus.export.record import Measure, Record
 from sygus.export.tables import PARTS, Row, Scale, arrow, compared, is_best, value_text
 from sygus.language.theories.ranks import is_whole
 from sygus.oracles.expressions import parse_expression
+from sygus.oracles.sanity import CHECKS, Check
 
 _PAGE = Path(__file__).parent / "page"
 
@@ -34,6 +35,7 @@ _SECTIONS = {
     "answer": "Answer",
     "scores": "Scores",
     "significance": "Significance",
+    "sanity": "Sanity",
     "gallery": "Gallery",
     "search": "Search",
     "accounting": "Accounting",
@@ -63,6 +65,8 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
     shown = set(_SECTIONS)
     shown -= set() if record.measures else {"scores"}
     shown -= set() if comparisons else {"significance"}
+    checks = _checks(record)
+    shown -= set() if checks else {"sanity"}
     shown -= set() if plots["front"] or plots["curve"] else {"search"}
     style, script = (_asset(name) for name in ("report.css", "report.js"))
     page: str = template("report.html").render(
@@ -76,6 +80,7 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
         script_hash=_hash(script),
         parts=PARTS,
         comparisons=comparisons,
+        checks=checks,
         controls={row.title for row in record.table if row.control},
         plots=plots,
         gallery=_gallery(record, gallery),
@@ -159,6 +164,11 @@ def _comparisons(record: Record) -> list[tuple[Measure, list[Any]]]:
     if found is None or not record.baselines:
         return []
     return [(measure, compared(found, record.baselines, measure)) for measure in record.measures]
+
+
+def _checks(record: Record) -> list[tuple[Check, float | None]]:
+    """What is said of the answer's maps, with the number of each check that was made; none where there is no answer."""
+    return [(check, record.sanity.get(check.metric)) for check in CHECKS] if record.sanity else []
 
 
 def _plots(record: Record) -> dict[str, Any]:
