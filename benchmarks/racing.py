@@ -14,7 +14,7 @@ import torch
 from harness import report
 
 from solvers.cam.learners.enumerate import Enumerate
-from solvers.cam.race import Mode, Racer
+from solvers.cam.race import ROWS, Mode, Racer
 from solvers.cam.run import BATCH
 from solvers.cam.search import space_of
 from solvers.cam.settings import Settings
@@ -36,10 +36,13 @@ class Table(CamOracle):
     def __init__(self, scores: Scores) -> None:
         self.scores = scores
         self.forwards = 0
+        self.filled = 0
 
     def score(self, heat: Sequence[HeatMaps], metric: Metric, index: torch.Tensor) -> Scores:  # noqa: ARG002
         """The rows of the table."""
-        self.forwards += len(heat) * len(index)
+        passes = len(heat) * len(index)
+        self.forwards += passes
+        self.filled += -(-passes // ROWS) * ROWS
         return self.scores[np.ix_([int(one.key) for one in heat], index.numpy())]
 
 
@@ -57,8 +60,8 @@ def distinct_heat_maps(network: str) -> tuple[CamOracle, list[HeatMaps]]:
     return subjects.search, list(found.values())
 
 
-def race(scores: Scores, mode: Mode, seed: int, metric: Metric) -> tuple[int, int]:
-    """The winner's row and the passes spent."""
+def race(scores: Scores, mode: Mode, seed: int, metric: Metric) -> tuple[int, int, int]:
+    """The winner's row, the passes spent, and these with the rows that only fill the last pass of each look."""
     table = Table(scores)
     racer = Racer.of(mode, scores.shape[1], seed)
     rows = [HeatMaps(torch.empty(0), str(row), 0, True) for row in range(len(scores))]
@@ -71,7 +74,7 @@ def race(scores: Scores, mode: Mode, seed: int, metric: Metric) -> tuple[int, in
             if leader is None or scores[row].mean(dtype=float) < scores[leader].mean(dtype=float):
                 leader = int(row)
     assert leader is not None
-    return leader, table.forwards
+    return leader, table.forwards, table.filled
 
 
 def main() -> None:
@@ -83,11 +86,12 @@ def main() -> None:
         everything = torch.arange(len(oracle.subject.targets))
         scores = np.concatenate([oracle.score([one], metric, everything) for one in heat])
         best = scores.mean(1, dtype=float).min()
-        modes: tuple[Mode, ...] = ("t", "bound", "off")
+        modes: tuple[Mode, ...] = ("t", "betting", "bound", "off")
         for mode in modes:
             results = [race(scores, mode, seed, metric) for seed in range(ORDERS)]
-            same = sum(scores[winner].mean(dtype=float) == best for winner, _ in results)
-            costs = [passes / scores.size for _, passes in results]
+            same = sum(scores[winner].mean(dtype=float) == best for winner, *_ in results)
+            costs = [passes / scores.size for _, passes, _ in results]
+            filled = [passes / scores.size for *_, passes in results]
             rows.append(
                 {
                     "network": network,
@@ -98,6 +102,7 @@ def main() -> None:
                     "same winner": int(same),
                     "cost, median": statistics.median(costs),
                     "cost, largest": max(costs),
+                    "with filling, median": statistics.median(filled),
                 }
             )
     report("racing", "racing: passes as a share of full scoring", rows)

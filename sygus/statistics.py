@@ -93,6 +93,18 @@ class Difference:
         return cls(Mean.of(differences, seed), float(found.pvalue))
 
 
+def resampling(count: int, seed: int = 0, draws: int = RESAMPLES) -> NDArray[np.float64]:
+    """The weights of ``count`` pictures in bootstrap samples, (draws, count); a row times scores is the sample's mean.
+
+    Args:
+        count: of pictures.
+        seed: of the draws.
+        draws: how many.
+    """
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(count, np.full(count, 1 / count), size=draws) / count
+
+
 def holm(values: Sequence[float]) -> list[float]:
     """The p values of several tests, corrected so that any false rejection has at most the level (Holm 1979).
 

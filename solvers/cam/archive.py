@@ -37,6 +37,8 @@ class Archive:
     leader: Judged | None = None
     by_size: dict[int, Judged] = field(default_factory=dict)
     pareto: list[Judged] = field(default_factory=list)
+    _distinct: dict[int, Judged] = field(default_factory=dict)
+    _firsts: dict[int, int] = field(default_factory=dict)
 
     def rank(self, judged: Judged) -> tuple[float, ...]:
         """Smaller is better; objectives in the file's order."""
@@ -47,6 +49,7 @@ class Archive:
         if not judged.outcome.feasible:
             return False
         rank = self.rank(judged)
+        self._enter(judged, rank)
         if not self.problem.is_ordered:
             self._enter_pareto(judged, rank)
         rival = self.by_size.get(judged.term.size)
@@ -56,6 +59,17 @@ class Archive:
             self.leader = judged
             return True
         return False
+
+    def entrants(self) -> list[Judged]:
+        """Of all that are feasible, the best of those that behave alike, in the order of the proposals."""
+        return list(self._distinct.values())
+
+    def _enter(self, judged: Judged, rank: tuple[float, ...]) -> None:
+        first = judged.id if judged.alias is None else self._firsts.get(judged.alias, judged.alias)
+        self._firsts[judged.id] = first
+        rival = self._distinct.get(first)
+        if rival is None or rank < self.rank(rival):
+            self._distinct[first] = judged
 
     def _enter_pareto(self, judged: Judged, rank: tuple[float, ...]) -> None:
         """Keep it unless another is as good in everything; drop those to which it is."""

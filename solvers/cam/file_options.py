@@ -82,5 +82,5 @@ def _truth(text: str) -> bool:
     return text == "true"
 
 
-_READERS: Mapping[str, Callable[[str], Any]] = {"int": _whole, "bool": _truth}
+_READERS: Mapping[str, Callable[[str], Any]] = {"int": _whole, "int | None": _whole, "bool": _truth}
 """By type; every other option is a text."""

@@ -127,7 +127,7 @@ def execute(
     learner = chosen_learner(settings.strategy)  # a class of the user's that is none is said before anything is loaded
     prior = _prior(options.prior, problem.problem, settings.strategy, learner, note)
     folder = _folder(problem, settings, options.out, options.resume)
-    subjects = load_subjects(settings, problem.references)
+    subjects = load_subjects(settings, problem.references, choosing=bool(problem.goals))
     if options.resume:
         _check_told(subjects.search.subject.network)
     _check_measurable(problem, subjects)
@@ -163,8 +163,8 @@ def _check_measurable(problem: CamProblem, subjects: Subjects) -> None:
     for feature in sources_of(parted(one.name)[0] for one in problem.problem.target.function.parameters):
         feature.require(subjects.search.subject.network)
     for metric in problem.metrics.values():
-        metric.require(subjects.search.subject)
-        metric.require(subjects.held_out.subject)
+        for part in subjects.parts:
+            metric.require(part.subject)
 
 
 def _prior(

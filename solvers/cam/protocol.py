@@ -31,6 +31,11 @@ def describe(problem: CamProblem, settings: Settings, subjects: Subjects) -> dic
             "device": arithmetic(subject.network.device),
             "search images": subject.images.fingerprint,
             "held-out images": subjects.held_out.subject.images.fingerprint,
+            **(
+                {}
+                if subjects.validation is None
+                else {"validation images": subjects.validation.subject.images.fingerprint}
+            ),
         },
         "notes": subject_notes(subjects),
         "versions": {

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from solvers.cam.archive import Judged
 from solvers.cam.baselines import baselines
+from solvers.cam.choosing import recorded_finalists, stated_choice
 from solvers.cam.comparison import compare
 from solvers.cam.journal import JournalRows
 from solvers.cam.learner import Fate
@@ -42,12 +43,15 @@ def record_of(solution: Solution, subjects: Subjects, proposals: JournalRows) ->
         maps[method.title] = evaluation.saliency
 
     table = compare(subjects, rows, metrics, lambda m, metric: m.title != FOUND and chosen.skips(m, metric), keep)
+    finalists = recorded_finalists(solution, subjects)
     sanity = sanity_of(subjects.search, None if solution.best is None else solution.best.term)
     record = Record(
         answer=solution.answer,
         found=None if solution.best is None else _entry(solution.best),
         ordered=problem.is_ordered,
         front=tuple(map(_entry, solution.front)),
+        finalists=finalists,
+        choice=stated_choice(solution, finalists, metrics),
         candidates=tuple(
             Entry(row["id"], row["term"], row["size"], tuple(row["objectives"]), bool(row["feasible"]))
             for row in proposals
@@ -73,6 +77,7 @@ def record_of(solution: Solution, subjects: Subjects, proposals: JournalRows) ->
         table=tuple(table),
         search=_pictures(subjects.search),
         held_out=_pictures(subjects.held_out),
+        validation=None if subjects.validation is None else _pictures(subjects.validation),
         problem=solution.protocol["problem"] | {"text": problem.problem.text},
         **{name: solution.protocol[name] for name in ("settings", "fingerprints", "versions", "machine")},
         sanity=sanity.numbers,

@@ -224,8 +224,9 @@ class Run:
 
     def _known(self, heat: HeatMaps, metric: Metric) -> Scores:
         """What the journal knows of these maps, NaN for the rest."""
-        stored = self.journal.scores(heat.key, self.oracle.identity(metric), *limits(metric))
-        return stored if stored is not None else np.full(len(self.racer.order), np.nan, np.float32)
+        pictures = len(self.racer.order)
+        stored = self.journal.scores(heat.key, self.oracle.identity(metric), pictures, *limits(metric))
+        return stored if stored is not None else np.full(pictures, np.nan, np.float32)
 
     def _scored(self, entry: _Entry) -> Judged:
         scores = entry.scores

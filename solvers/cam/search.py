@@ -9,6 +9,7 @@ from typing import cast
 
 from solvers.cam.budget import Spending
 from solvers.cam.checked import started
+from solvers.cam.finalists import Finals, finalists_of
 from solvers.cam.journal import JOURNAL, Journal
 from solvers.cam.learner import Space
 from solvers.cam.learners import chosen_learner
@@ -27,6 +28,9 @@ from sygus.oracles.certificate import Certificate, certify
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.objective import CamProblem
 from sygus.oracles.safety import SafetyOracle
+
+_CHOSEN_AFTER = (Ending.CONCLUDED, Ending.BUDGET)
+"""The endings after which finalists are judged: whoever interrupts wants no further work."""
 
 SECOND_DRAW = 0x5EC0
 """Added to the seed for the second, independent draw of the probes."""
@@ -87,6 +91,7 @@ def search(
         OptionError: the learner fails, or proposes what it may not.
     """
     oracle = subjects.search
+    validation = subjects.validation
     space = space_of(problem, settings, oracle)
     given = tuple(start.term for start in starts if start.term.size <= space.size)
     space = replace(space, starts=given, prior=prior.weights)
@@ -103,6 +108,17 @@ def search(
             ending, conclusion = run.execute()
         except KeyboardInterrupt:
             ending, conclusion = Ending.INTERRUPTED, Ending.INTERRUPTED.value
+        choice = None
+        if validation is not None and problem.goals and run.archive.leader is not None and ending in _CHOSEN_AFTER:
+            finals = Finals(problem, oracle, validation, journal, settings.seed)
+            try:
+                choice = finals.choose(finalists_of(problem, run.archive))
+            except KeyboardInterrupt:
+                ending = Ending.INTERRUPTED
+                conclusion = f"{conclusion}; interrupted while the finalists were judged, so the search pictures chose"
+    leader, front = run.archive.leader, run.archive.front()
+    if choice is not None and choice.leader is not None:
+        leader, front = choice.leader, choice.front
     accounting = {
         "proposed": sum(run.fates.values()),
         **({"given at the start": len(given)} if given else {}),
@@ -110,10 +126,10 @@ def search(
         **({"constants tuned": run.tuner.evaluations} if run.tuner.evaluations else {}),
         **learner.status(),
         "forwards": spending.forwards,
+        **({"finalists": len(choice.finalists), "validation forwards": choice.passes} if choice is not None else {}),
         "seconds": round(spending.seconds, 2),
     }
-    racing = racer.statement(spending.forwards, run.full_passes)
-    leader = run.archive.leader
+    racing = racer.statement(spending.forwards, run.full_passes, problem.metrics.values())
     certificates = None
     if certify_aliases and leader is not None:
         aliases = (alias for alias in learner.aliases(leader.term) if alias is not leader.term)
@@ -123,5 +139,6 @@ def search(
                 certificates.append((alias, certify(leader.term, alias, space.safety.domains)))
         except KeyboardInterrupt:
             ending, conclusion = Ending.INTERRUPTED, f"{conclusion}; interrupted while Z3 compared the answer"
-    front = run.archive.front()
-    return Solution(problem, settings, leader, front, ending, conclusion, racing, accounting, protocol, certificates)
+    return Solution(
+        problem, settings, leader, front, ending, conclusion, racing, accounting, protocol, certificates, choice
+    )

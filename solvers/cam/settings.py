@@ -20,7 +20,7 @@ from sygus.saliency.networks import Target, read_layers, read_target
 AUTO = "auto"
 """As baselines: the quick methods, and expressions whose costly features the grammar reads, so measures anyway."""
 
-RACES = ("t", "bound", "off")
+RACES = ("t", "bound", "betting", "off")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -34,6 +34,8 @@ class Settings:
         layers: further layers that expressions may read, as ``early=features.4 late=features.8``.
         images: name of the image set.
         search_images, held_out_images: how many pictures to search on, and to hold out.
+        validation_images: how many to choose between finalists with; 0 for none, None for four times those of the
+            search, or as many as there are.
         strict: whether a picture that cannot be read is an error; otherwise it is skipped and named.
         target: what is explained: as :func:`sygus.saliency.networks.read_target` reads it, or a target.
         strategy: the learner that proposes; of the user's own ``package.module:Class``.
@@ -52,6 +54,7 @@ class Settings:
     images: str = "shapes"
     search_images: int = 96
     held_out_images: int = 192
+    validation_images: int | None = None
     strict: bool = False
     target: str | Target = "predicted"
     strategy: str = "enumerate"
@@ -76,9 +79,11 @@ class Settings:
             raise OptionError(f"--seed: {self.seed} is negative", "give a whole number of at least 0")
         if self.seed > LARGEST_SEED:
             raise OptionError("--seed: it has more than 63 bits", f"give a whole number from 0 to {LARGEST_SEED}")
-        for option, count in (("--search-images", self.search_images), ("--held-out-images", self.held_out_images)):
-            if count > MOST_PICTURES:
-                raise OptionError(f"{option}: so many pictures are never looked at", f"give at most {MOST_PICTURES}")
+        for part in ("search", "held-out", "validation"):
+            count = getattr(self, f"{part.replace('-', '_')}_images")
+            if count is not None and count > MOST_PICTURES:
+                message = f"--{part}-images: so many pictures are never looked at"
+                raise OptionError(message, f"give at most {MOST_PICTURES}")
         self.modules  # noqa: B018 - reads the layers now, likewise
         self.limits  # noqa: B018 - reads the budget now, likewise
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from solvers.cam.archive import Judged
+from solvers.cam.finalists import Choice
 from solvers.cam.run import Ending
 from solvers.cam.settings import Settings
 from sygus.language.terms import Term
@@ -22,14 +23,17 @@ class Solution:
     Attributes:
         problem: what was asked.
         settings: with which options.
-        best: the answer; None where nothing satisfied the constraints.
+        best: the answer; None where nothing satisfied the constraints. Its objectives are over all pictures seen: those
+            of the search and, of a finalist, those of the validation.
         front: the best of each size that no smaller one matches; without an order of the objectives, the Pareto set.
+            Of the finalists, where there was a choice between some.
         ending: why the search ended.
         conclusion: that in words: what the learner guarantees, or which limit was reached.
         racing: what racing saved, and the probability statement it stands on.
         accounting: proposals by fate, combinations, passes, seconds.
         protocol: versions, fingerprints and options.
         certificates: the terms that behave like the answer with what Z3 says of it; None where it was not asked.
+        choice: what the validation pictures decided; None where there was nothing to choose, or nothing to choose with.
     """
 
     problem: CamProblem
@@ -42,6 +46,7 @@ class Solution:
     accounting: Mapping[str, Any]
     protocol: Mapping[str, Any]
     certificates: list[tuple[Term, Certificate]] | None = None
+    choice: Choice | None = None
 
     @property
     def answer(self) -> str:

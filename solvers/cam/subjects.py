@@ -17,24 +17,37 @@ from sygus.saliency.remarks import remarks
 
 @dataclass(frozen=True, eq=False)
 class Subjects:
-    """The oracles on the pictures that the search sees, and on those held out."""
+    """The oracles on the pictures that the search sees, on those held out, and on those that finalists are judged on.
+
+    Attributes:
+        search, held_out: always.
+        validation: None where there are no such pictures.
+    """
 
     search: CamOracle
     held_out: CamOracle
+    validation: CamOracle | None = None
+
+    @property
+    def parts(self) -> tuple[CamOracle, ...]:
+        """All of them."""
+        return tuple(part for part in (self.search, self.held_out, self.validation) if part is not None)
 
     @cached_property
     def remarks(self) -> tuple[str, ...]:
         """What a reader of scores should know of the network on these pictures, in words."""
-        parts = (self.search, self.held_out)
-        return remarks([one.subject for one in parts], [one.measured["activation"] for one in parts])
+        return remarks([one.subject for one in self.parts], [one.measured["activation"] for one in self.parts])
 
 
-def load_subjects(settings: Settings, references: Mapping[str, Saliency] | None = None) -> Subjects:
+def load_subjects(
+    settings: Settings, references: Mapping[str, Saliency] | None = None, *, choosing: bool = False
+) -> Subjects:
     """Network, pictures and features.
 
     Args:
         settings: name them.
         references: what the metric ``win`` may compare with; every method by default.
+        choosing: whether there is to be a choice between finalists; without one, no pictures are loaded for it.
 
     Raises:
         OptionError: an unknown network, layer, target or image set.
@@ -44,24 +57,31 @@ def load_subjects(settings: Settings, references: Mapping[str, Saliency] | None 
         settings.images,
         search=settings.search_images,
         held_out=settings.held_out_images,
+        validation=settings.validation_images if choosing else 0,
         seed=settings.seed,
         preprocessing=network.preprocessing,
         strict=settings.strict,
     )
     named = {name: method.saliency for name, method in methods().items()} if references is None else references
     layers = split_at(network, settings.modules)
-    search, held_out = (
-        CamOracle(subject_of(network, part), named, layers=layers) for part in (split.search, split.held_out)
+    search, held_out, validation = (
+        None if part is None else CamOracle(subject_of(network, part), named, layers=layers)
+        for part in (split.search, split.held_out, split.validation)
     )
-    return Subjects(search, held_out)
+    assert search is not None
+    assert held_out is not None
+    return Subjects(search, held_out, validation)
 
 
 def subject_notes(subjects: Subjects) -> list[str]:
     """How the network was split, folded and fed, what it makes of the pictures, and which were skipped, in words."""
-    network, parts = subjects.search.subject.network, (subjects.search.subject.images, subjects.held_out.subject.images)
+    network, parts = subjects.search.subject.network, [one.subject.images for one in subjects.parts]
     notes = [f"{network.name}: {'; '.join(network.notes)}"]
     notes += [f"layer {name}: {split.notes[0]}" for name, split in subjects.search.layers.items()]
     skipped = [picture for part in parts for picture in part.skipped]
     if skipped:
         notes.append(f"{len(skipped)} pictures cannot be read and are skipped: {'; '.join(skipped)}")
+    copies = [picture for part in parts for picture in part.copies]
+    if copies:
+        notes.append(f"{len(copies)} pictures are copies of others and are left out: {'; '.join(copies)}")
     return [*notes, *dict.fromkeys(note for part in parts for note in part.notes), *subjects.remarks]

@@ -18,9 +18,12 @@ from solvers.cam.run import Progress
 from solvers.cam.solution import Solution
 from sygus.app.terminal import printable
 from sygus.errors import WARNING
+from sygus.export.finalists import SEEN
+from sygus.export.record import Record
 from sygus.export.tables import LEFT_OUT, PARTS, Row, Scale, arrow, is_best, value_text
 from sygus.language.text import term_text
 from sygus.saliency.progress import reported_to
+from sygus.statistics import Mean
 
 PLAIN_INTERVAL = 5.0
 """Seconds between lines where stderr is no terminal."""
@@ -283,6 +286,37 @@ def front_table(solution: Solution) -> Table:
         nodes = [str(judged.term.size)] if own_column else []
         table.add_row(*nodes, *values, _text(term_text(judged.term)))
     return table
+
+
+def finalists_table(record: Record) -> Table:
+    """The finalists, as many as a terminal has room for, by the first metric.
+
+    Args:
+        record: of a run that has finalists and metrics.
+
+    Returns:
+        The table.
+    """
+    measure, *_ = record.measures
+    shown = record.finalists[:ROOM]
+    counts = {} if record.validation is None else {"validation": len(record.validation.ids)}
+    more = len(record.finalists) - len(shown)
+    title = f"finalists by {_heading(measure)}" + (
+        f", the first {len(shown)} of {len(record.finalists)}" if more else ""
+    )
+    table = Table(title=title, title_justify="left")
+    for heading in ("nodes", *SEEN.values(), "P(best)"):
+        table.add_column(heading, justify="right")
+    table.add_column("expression", overflow="fold")
+    for one in shown:
+        means = [_cell(one.scores[part][measure.name], measure, counts.get(part)) for part in SEEN]
+        table.add_row(str(one.size), *means, f"{one.probability:.2f}", _text(one.term))
+    return table
+
+
+def _cell(mean: Mean, measure: Scale, pictures: int | None) -> str:
+    """A mean, with how many pictures it is over where those are not all."""
+    return value_text(mean, measure) + ("" if pictures in (None, mean.images) else f" of {mean.images}")
 
 
 def _text(shown: str, **options: Any) -> Text:

@@ -107,6 +107,13 @@ SUBJECTS = (
     ),
     Option(name="search_images", kind=WHOLE, side=Side.CAM, metavar="N", help="Pictures to search on."),
     Option(name="held_out_images", kind=WHOLE, side=Side.CAM, metavar="N", help="Other pictures to report on."),
+    Option(
+        name="validation_images",
+        kind=WHOLE,
+        side=Side.CAM,
+        metavar="N",
+        help="Further pictures, to choose among the finalists with; 0 for none; by default 4 for each of the search.",
+    ),
     Option(name="strict", kind=SWITCH, side=Side.CAM, help="A picture that cannot be read is an error."),
     Option(
         name="target",
@@ -144,7 +151,7 @@ OPTIONS = (
         kind=TEXT,
         side=Side.CAM,
         metavar="R",
-        help="t: drop candidates that lose to the leader; bound: exactly; off: never.",
+        help="t: drop candidates that lose to the leader; betting: with a guarantee; bound: exactly; off: never.",
     ),
     Option(
         name="equivalence",

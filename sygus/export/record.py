@@ -6,15 +6,17 @@ A record is read as untrusted input: every value is checked, nothing in it is ev
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import product
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-from sygus.errors import OptionError, SycamError
+from sygus.errors import OptionError
+from sygus.export.finalists import Finalist
+from sygus.export.nodes import Node, RecordError, mean_of
 from sygus.export.tables import PARTS, Direction, Part, Row, table_as_json
 from sygus.saliency.networks import read_layers
-from sygus.statistics import Mean
 from sygus.writing import write_file
 
 SOLUTION = "solution.json"
@@ -28,16 +30,6 @@ SCHEMA = 3
 
 ENDINGS = ("concluded", "satisfied", "budget", "interrupted")
 """Why a search ends: nothing more is proposed, the constraints are met, a limit is reached, or somebody stops it."""
-
-LARGEST_WHOLE = (1 << 63) - 1
-LARGEST_NUMBER = 1e100
-"""What numbers may be; of larger ones not even the squares are known."""
-
-Value = TypeVar("Value")
-
-
-class RecordError(SycamError):
-    """A record cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +94,10 @@ class Record:
         answer: as printed: values and definition, or ``fail``.
         found: the answer's expression; None where nothing satisfied the constraints.
         ordered: whether the objectives have an order; else ``front`` is a Pareto set.
-        front: the best of each size that no smaller one matches, or the Pareto set.
+        front: the best of each size that no smaller one matches, or the Pareto set; its objectives and those of
+            ``found`` are over all pictures that chose.
+        finalists: what the answer was chosen from, best first; none where nothing was chosen by validation pictures.
+        choice: how the answer was chosen, in words.
         candidates: every expression scored on all search pictures, in the order of the proposals.
         duplicates: how many proposals were recognised as alike an earlier one, by what showed it.
         ended: why the search ended, one of :data:`ENDINGS`.
@@ -111,7 +106,7 @@ class Record:
         certificates: what Z3 says of terms pruned as equal to the answer; None where it was not asked.
         objectives, measures: what was asked.
         table: every baseline, and the found expression last; with the score of each picture.
-        search, held_out: the pictures.
+        search, held_out, validation: the pictures; None where there are none of the last.
         sanity: what is measured of the answer's maps beside the metrics asked for, see :mod:`sygus.oracles.sanity`.
         problem: file, its text and its SHA-256.
         settings, fingerprints, versions, machine: what the result depends on.
@@ -122,6 +117,8 @@ class Record:
     found: Entry | None
     ordered: bool
     front: tuple[Entry, ...]
+    finalists: tuple[Finalist, ...]
+    choice: str
     candidates: tuple[Entry, ...]
     duplicates: Mapping[str, int]
     ended: str
@@ -134,6 +131,7 @@ class Record:
     table: tuple[Row, ...]
     search: Pictures
     held_out: Pictures
+    validation: Pictures | None
     sanity: Mapping[str, float]
     problem: Mapping[str, str]
     settings: Mapping[str, Any]
@@ -173,9 +171,11 @@ class Record:
             **plain,
             "found": None if self.found is None else asdict(self.found),
             **{name: [asdict(item) for item in plain[name]] for name in _LISTS},
+            "finalists": [one.as_json() for one in self.finalists],
             "table": table_as_json(self.table),
             "search": asdict(self.search),
             "held_out": asdict(self.held_out),
+            "validation": None if self.validation is None else asdict(self.validation),
         }
 
     def write(self, folder: Path) -> None:
@@ -210,37 +210,40 @@ class Record:
         Raises:
             RecordError: a value is missing or not what it should be; the message says which.
         """
-        top = _Node(value, file)
+        top = Node(value, file)
         schema = top.at("schema").integer()
         if schema != SCHEMA:
             raise RecordError(f"{file}: it has schema {schema}", f"this version reads schema {SCHEMA}")
-        found, certificates = top.at("found"), top.at("certificates")
+        found, certificates, validation = top.at("found"), top.at("certificates"), top.at("validation")
         record = cls(
             answer=top.at("answer").text(),
             found=None if found.value is None else _entry(found),
             ordered=top.at("ordered").boolean(),
             front=top.at("front").items(_entry),
+            finalists=top.at("finalists").items(Finalist.of_json),
+            choice=top.at("choice").text(),
             candidates=top.at("candidates").items(_entry),
-            duplicates=top.at("duplicates").mapping(_Node.integer),
+            duplicates=top.at("duplicates").mapping(Node.integer),
             ended=top.at("ended").among(ENDINGS),
             ending=top.at("ending").text(),
             racing=top.at("racing").text(),
-            accounting=top.at("accounting").mapping(_Node.number),
+            accounting=top.at("accounting").mapping(Node.number),
             certificates=None
             if certificates.value is None
-            else certificates.items(lambda node: node.mapping(_Node.plain)),
+            else certificates.items(lambda node: node.mapping(Node.plain)),
             objectives=top.at("objectives").items(_objective),
             measures=top.at("measures").items(_measure),
             table=top.at("table").items(_row),
             search=_pictures(top.at("search")),
             held_out=_pictures(top.at("held_out")),
-            sanity=top.at("sanity").mapping(_Node.number),
+            validation=None if validation.value is None else _pictures(validation),
+            sanity=top.at("sanity").mapping(Node.number),
             problem=_problem(top.at("problem")),
-            settings=top.at("settings").mapping(_Node.plain),
-            fingerprints=top.at("fingerprints").mapping(_Node.text),
-            versions=top.at("versions").mapping(_Node.text),
-            machine=top.at("machine").mapping(_Node.plain),
-            notes=top.at("notes").items(_Node.text),
+            settings=top.at("settings").mapping(Node.plain),
+            fingerprints=top.at("fingerprints").mapping(Node.text),
+            versions=top.at("versions").mapping(Node.text),
+            machine=top.at("machine").mapping(Node.plain),
+            notes=top.at("notes").items(Node.text),
         )
         _check(record, file)
         return record
@@ -274,10 +277,17 @@ def record_path(run: str) -> Path:
 
 def _check(record: Record, file: str) -> None:
     """What the parts say of each other."""
-    for name, entries in (("front", record.front), ("candidates", record.candidates)):
+    lists: Mapping[str, Sequence[Entry | Finalist]] = {
+        "front": record.front,
+        "candidates": record.candidates,
+        "finalists": record.finalists,
+    }
+    for name, entries in lists.items():
         for index, entry in enumerate(entries):
             if len(entry.objectives) != len(record.objectives):
                 raise RecordError(f"{file}: {name}[{index}] has {len(entry.objectives)} objectives, not as asked")
+    for index, finalist in enumerate(record.finalists):
+        _check_finalist(finalist, record, f"{file}: finalists[{index}]")
     if record.found is not None and not record.table:
         raise RecordError(f"{file}: the table lacks the found expression")
     for row in record.table:
@@ -291,119 +301,62 @@ def _check(record: Record, file: str) -> None:
                     )
 
 
-@dataclass(frozen=True)
-class _Node:
-    """A value of the JSON and where it stands."""
-
-    value: Any
-    where: str
-
-    def _wrong(self, expected: str) -> RecordError:
-        return RecordError(f"{self.where} is no {expected}", "the record is damaged or of another version; run again")
-
-    def at(self, name: str) -> _Node:
-        if not isinstance(self.value, dict):
-            raise self._wrong("mapping")
-        if name not in self.value:
-            raise RecordError(f"{self.where}: '{name}' is missing", "the record is of another version; run again")
-        return _Node(self.value[name], f"{self.where}: {name}")
-
-    def text(self) -> str:
-        if not isinstance(self.value, str):
-            raise self._wrong("text")
-        return self.value
-
-    def boolean(self) -> bool:
-        if not isinstance(self.value, bool):
-            raise self._wrong("true or false")
-        return self.value
-
-    def integer(self) -> int:
-        if not isinstance(self.value, int) or isinstance(self.value, bool) or abs(self.value) > LARGEST_WHOLE:
-            raise self._wrong("whole number of at most 63 bits")
-        return self.value
-
-    def number(self) -> float:
-        number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
-        if not number or not abs(self.value) <= LARGEST_NUMBER:  # of what is no number no comparison holds
-            raise self._wrong(f"finite number of at most {LARGEST_NUMBER:.0e}")
-        found: float = self.value
-        return found
-
-    def plain(self) -> str | float | bool | None:
-        """A text, a number, true, false or nothing."""
-        if isinstance(self.value, str | bool | None):
-            return self.value
-        return self.number()
-
-    def among(self, choices: Sequence[str]) -> str:
-        """One of these texts."""
-        found = self.text()
-        if found not in choices:
-            raise self._wrong(f"one of {', '.join(choices)}")
-        return found
-
-    def items(self, read: Callable[[_Node], Value]) -> tuple[Value, ...]:
-        if not isinstance(self.value, list):
-            raise self._wrong("list")
-        return tuple(read(_Node(item, f"{self.where}[{index}]")) for index, item in enumerate(self.value))
-
-    def mapping(self, read: Callable[[_Node], Value]) -> dict[str, Value]:
-        if not isinstance(self.value, dict):
-            raise self._wrong("mapping")
-        return {name: read(self.at(name)) for name in self.value}
+def _check_finalist(finalist: Finalist, record: Record, where: str) -> None:
+    counts = {part: len(record.pictures(part).ids) for part in PARTS}
+    for part, measure in product(PARTS, record.measures):
+        mean = finalist.scores[part].get(measure.name)
+        if mean is None or len(mean.scores) != counts[part]:
+            raise RecordError(f"{where} lacks {measure.name} of the {counts[part]} {PARTS[part]} pictures")
+    for measure in record.measures:
+        if measure.name not in finalist.scores["validation"]:
+            raise RecordError(f"{where} lacks {measure.name} of the validation pictures")
 
 
-def _problem(node: _Node) -> dict[str, str]:
+def _problem(node: Node) -> dict[str, str]:
     for name in ("file", "text", "sha256"):
         node.at(name)
-    return node.mapping(_Node.text)
+    return node.mapping(Node.text)
 
 
-def _direction(node: _Node) -> Direction:
+def _direction(node: Node) -> Direction:
     if node.value not in ("min", "max"):
         raise RecordError(f"{node.where} is neither min nor max")
     return cast("Direction", node.value)
 
 
-def _entry(node: _Node) -> Entry:
+def _entry(node: Node) -> Entry:
     return Entry(
         id=node.at("id").integer(),
         term=node.at("term").text(),
         size=node.at("size").integer(),
-        objectives=node.at("objectives").items(_Node.number),
+        objectives=node.at("objectives").items(Node.number),
         feasible=node.at("feasible").boolean(),
     )
 
 
-def _objective(node: _Node) -> Objective:
+def _objective(node: Node) -> Objective:
     metric = node.at("metric")
     name = None if metric.value is None else metric.text()
     return Objective(node.at("label").text(), _direction(node.at("direction")), name)
 
 
-def _measure(node: _Node) -> Measure:
+def _measure(node: Node) -> Measure:
     texts = (node.at(name).text() for name in ("name", "unit", "doc"))
     name, unit, doc = texts
     return Measure(name, _direction(node.at("direction")), unit, doc)
 
 
-def _pictures(node: _Node) -> Pictures:
-    ids, targets = (node.at(name).items(_Node.text) for name in ("ids", "targets"))
+def _pictures(node: Node) -> Pictures:
+    ids, targets = (node.at(name).items(Node.text) for name in ("ids", "targets"))
     return Pictures(node.at("name").text(), ids, targets)
 
 
-def _row(node: _Node) -> Row:
+def _row(node: Node) -> Row:
     black = node.at("black maps")
     return Row(
         title=node.at("method").text(),
-        search=node.at("search").mapping(_mean),
-        held_out=node.at("held out").mapping(_mean),
+        search=node.at("search").mapping(mean_of),
+        held_out=node.at("held out").mapping(mean_of),
         black=(black.at("search").integer(), black.at("held out").integer()),
         control=node.at("control").boolean(),
     )
-
-
-def _mean(node: _Node) -> Mean:
-    value, low, high = (node.at(name).number() for name in ("value", "low", "high"))
-    return Mean(value, low, high, node.at("images").integer(), node.at("scores").items(_Node.number))

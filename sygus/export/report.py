@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sygus.export.figures import COLOURS
+from sygus.export.finalists import differences
 from sygus.export.gallery import Gallery
 from sygus.export.latex import symbols, weight_equations
 from sygus.export.plots import figure_bytes, figures
@@ -35,6 +36,7 @@ _SECTIONS = {
     "answer": "Answer",
     "scores": "Scores",
     "significance": "Significance",
+    "finalists": "Finalists",
     "sanity": "Sanity",
     "gallery": "Gallery",
     "search": "Search",
@@ -44,8 +46,10 @@ _SECTIONS = {
 
 _CAPTIONS = {
     "curve": "Score of each candidate in the order of the proposals; the line is the best so far.",
-    "front": "Score by size; the line joins the best that no smaller expression matches.",
-    "pareto": "Every expression by the first two objectives; the line joins the Pareto set.",
+    "front": "Score by size on the search pictures; the line joins the best that no smaller expression matches, "
+    "over all pictures that chose.",
+    "pareto": "Every expression by the first two objectives on the search pictures; the line joins the Pareto set "
+    "over all pictures that chose.",
     "differences": "Found expression minus baseline, a dot for each held-out picture; the bar is the mean.",
 }
 
@@ -65,6 +69,8 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
     shown = set(_SECTIONS)
     shown -= set() if record.measures else {"scores"}
     shown -= set() if comparisons else {"significance"}
+    finalists = _finalists(record)
+    shown -= set() if finalists else {"finalists"}
     checks = _checks(record)
     shown -= set() if checks else {"sanity"}
     shown -= set() if plots["front"] or plots["curve"] else {"search"}
@@ -80,6 +86,7 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
         script_hash=_hash(script),
         parts=PARTS,
         comparisons=comparisons,
+        finalists=finalists,
         checks=checks,
         controls={row.title for row in record.table if row.control},
         plots=plots,
@@ -164,6 +171,21 @@ def _comparisons(record: Record) -> list[tuple[Measure, list[Any]]]:
     if found is None or not record.baselines:
         return []
     return [(measure, compared(found, record.baselines, measure)) for measure in record.measures]
+
+
+def _finalists(record: Record) -> list[tuple[Measure, list[dict[str, Any]]]]:
+    """The rows of the finalists, by metric."""
+    if len(record.finalists) < 2:
+        return []
+
+    def rows(measure: Measure) -> list[dict[str, Any]]:
+        corrected = [None, *(p for _, p in differences(record.finalists, measure))]
+        return [
+            {"finalist": one, "optimism": one.optimism(measure), "p": p}
+            for one, p in zip(record.finalists, corrected, strict=True)
+        ]
+
+    return [(measure, rows(measure)) for measure in record.measures]
 
 
 def _checks(record: Record) -> list[tuple[Check, float | None]]:
@@ -264,6 +286,7 @@ _COUNTS = {
     "unsafe divisions": "of them with an unsafe division",
     "not finite": "of them not finite",
     "forwards": "masked forward passes",
+    "validation forwards": "further ones for the finalists",
     "seconds": "seconds of search",
 }
 
@@ -293,4 +316,5 @@ def _protocol(record: Record) -> list[tuple[str, str]]:
     listed = [(name, str(value)) for name, value in (settings | prints | machine).items()]
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     pictures = [(f"{called} pictures", record.pictures(part).name) for part, called in PARTS.items()]
+    pictures += [] if record.validation is None else [("validation pictures", record.validation.name)]
     return [*listed, *pictures, ("versions", versions), ("SHA-256 of the problem", record.problem.get("sha256", ""))]

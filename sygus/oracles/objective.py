@@ -6,7 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sygus.errors import OptionError, TypeCheckError, known
@@ -34,6 +36,11 @@ from sygus.saliency.networks import read_layers
 
 Means = Mapping[OracleFunction, float]
 """The candidate's mean score by metric oracle."""
+
+Seen = NDArray[np.int64] | slice
+"""An index of pictures."""
+
+_EVERYTHING = slice(None)
 
 
 @dataclass(frozen=True)
@@ -257,22 +264,34 @@ def leaf_of(target: Target) -> Term:
 
 
 class Objectives:
-    """A CAM problem bound to a subject: computes objectives and constraints from mean scores."""
+    """A CAM problem bound to subjects: computes objectives and constraints from mean scores.
 
-    def __init__(self, problem: CamProblem, oracle: CamOracle) -> None:
+    Args:
+        problem: what is asked.
+        oracles: of the subjects, whose pictures are taken together, one set after the other.
+    """
+
+    def __init__(self, problem: CamProblem, *oracles: CamOracle) -> None:
         self.problem = problem
-        self.oracle = oracle
+        self.oracles = oracles
         self._fixed: dict[Term, Scores] = {}
 
-    def values(self, candidate: Term, means: Means) -> tuple[float, ...]:
-        """The objectives of a candidate, in the file's order and units."""
-        return tuple(float(self._number(goal.term, candidate, means)) for goal in self.problem.goals)
+    def values(self, candidate: Term, means: Means, seen: Seen = _EVERYTHING) -> tuple[float, ...]:
+        """The objectives of a candidate, in the file's order and units.
 
-    def feasible(self, candidate: Term, means: Means) -> bool:
-        """Whether the constraints hold."""
-        return all(bool(self._number(constraint, candidate, means)) for constraint in self.problem.problem.constraints)
+        Args:
+            candidate: the term.
+            means: its scores.
+            seen: the pictures that they are the means over, for what it is compared with.
+        """
+        return tuple(float(self._number(goal.term, candidate, means, seen)) for goal in self.problem.goals)
 
-    def _number(self, root: Term, candidate: Term, means: Means) -> Tensor:
+    def feasible(self, candidate: Term, means: Means, seen: Seen = _EVERYTHING) -> bool:
+        """Whether the constraints hold; arguments as of :meth:`values`."""
+        constraints = self.problem.problem.constraints
+        return all(bool(self._number(constraint, candidate, means, seen)) for constraint in constraints)
+
+    def _number(self, root: Term, candidate: Term, means: Means, seen: Seen) -> Tensor:
         def visit(node: Term, arguments: list[Tensor]) -> Tensor:
             head = node.head
             if isinstance(head, Function):
@@ -285,7 +304,7 @@ class Objectives:
             if isinstance(head, OracleFunction):
                 function = node.arguments[0].head
                 mine = isinstance(function, SynthFunction)
-                return _scalar(means[head] if mine else float(self._scores(node).mean(dtype="float64")))
+                return _scalar(means[head] if mine else float(self._scores(node)[seen].mean(dtype="float64")))
             return _scalar(0.0)  # a function named as an oracle's argument; the oracle's own visit reads it
 
         return fold(root, visit)
@@ -313,10 +332,16 @@ class Objectives:
         """The scores of a defined function, such as a baseline in a constraint."""
         if node not in self._fixed:
             metric = self.problem.metric(node.head)
-            everything = torch.arange(len(self.oracle.subject.targets))
-            heat = self.oracle.heat_maps([body_of(node.arguments[0].head)])
-            self._fixed[node] = self.oracle.score(heat, metric, everything)[0]
+            self._fixed[node] = np.concatenate([_scored(oracle, node, metric) for oracle in self.oracles])
         return self._fixed[node]
+
+
+def _scored(oracle: CamOracle, node: Term, metric: Metric) -> Scores:
+    """The scores of the function that an application of a metric names."""
+    heat = oracle.heat_maps([body_of(node.arguments[0].head)])
+    (scores,) = oracle.score(heat, metric, torch.arange(len(oracle.subject.targets)))
+    found: Scores = scores
+    return found
 
 
 def _scalar(value: float) -> Tensor:

@@ -24,7 +24,7 @@ MOST_OF_A_VALUE = 1 << 26
 _APPLICATION = 0x5359474A
 """What SQLite calls the application's number, at a fixed place in the file."""
 
-_VERSION = 2
+_VERSION = 3
 """Of the tables; others are not read."""
 
 _TABLES = """
@@ -48,6 +48,12 @@ CREATE TABLE scores (
     digest BLOB NOT NULL,
     PRIMARY KEY (key, metric)
 );
+CREATE TABLE finalists (
+    id INTEGER PRIMARY KEY,
+    images INTEGER NOT NULL,
+    probability REAL NOT NULL,
+    digest BLOB NOT NULL
+);
 """
 
 _LONGEST = (
@@ -55,6 +61,7 @@ _LONGEST = (
     "SELECT max(length(term)), max(length(fate)), max(length(key)), max(length(objectives)), max(length(digest)) "
     "FROM proposals",
     "SELECT max(length(key)), max(length(metric)), max(length(values_)), max(length(digest)) FROM scores",
+    "SELECT max(length(id)), max(length(images)), max(length(probability)), max(length(digest)) FROM finalists",
 )
 """How long the values are; SQLite fails on a text that is too long."""
 

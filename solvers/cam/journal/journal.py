@@ -39,7 +39,7 @@ class Journal:
 
     Args:
         path: the file; made where it does not exist.
-        pictures: how many a term is scored on.
+        pictures: how many a proposal is scored on.
         others: journals of other runs, whose scores are used too where they are of the same maps and metric.
 
     Raises:
@@ -106,19 +106,20 @@ class Journal:
             raise self._error("read", error) from None
         self._write(("INSERT OR REPLACE INTO meta VALUES (?,?,?)", rows_of(given)))
 
-    def scores(self, key: str, metric: str, low: float, high: float) -> Scores | None:
+    def scores(self, key: str, metric: str, pictures: int, low: float, high: float) -> Scores | None:
         """The score of each picture, where it is known; NaN where a picture was not scored.
 
         Args:
             key: of the heat maps.
             metric: its identity.
+            pictures: how many there are.
             low: the least score that it gives.
             high: the largest.
         """
         query = "SELECT values_, digest FROM scores WHERE key = ? AND metric = ?"
         for path, connection in ((self.path, self._connection), *self._others):
             for row in self._rows(query, (key, metric), connection):
-                found = stored_scores(key, metric, row, self.pictures, low, high)
+                found = stored_scores(key, metric, row, pictures, low, high)
                 if found is not None:
                     return found
                 self._note(path, "scores", "they are scored again")
@@ -136,6 +137,18 @@ class Journal:
                 "INSERT OR REPLACE INTO scores VALUES (?,?,?,?)",
                 [(key, metric, content, digest(key, metric, content=content)) for key, metric, content in contents],
             ),
+        )
+
+    def judge(self, finalists: Sequence[tuple[int, int, float]]) -> None:
+        """Write which proposals became finalists, in place of what was written of them before.
+
+        Args:
+            finalists: the number of the proposal, how many validation pictures it saw, and the probability that it is
+                the best.
+        """
+        self._write(
+            ("DELETE FROM finalists", [()]),
+            ("INSERT INTO finalists VALUES (?,?,?,?)", [(*row, digest(*row)) for row in finalists]),
         )
 
     def proposals(self, goals: int) -> JournalRows:

@@ -14,7 +14,7 @@ from solvers.cam.job import BrokenOffError, Finished
 from solvers.cam.solution import Solution
 from sygus.app.cam import run, status_of
 from sygus.app.dispatch import Asked
-from sygus.app.display import ProgressDisplay, accounting_line, front_table, marked, score_table
+from sygus.app.display import ProgressDisplay, accounting_line, finalists_table, front_table, marked, score_table
 from sygus.app.options import BY_NAME, OPTIONS
 from sygus.app.statuses import ExitStatus, Status
 from sygus.app.terminal import echo, printable
@@ -84,14 +84,12 @@ def resume_command(asked: Asked, folder: Path) -> str:
 def _show(finished: Finished, console: Console, say: Callable[[str], None], verbose: bool) -> None:
     """The tables and what is to be said of the search."""
     solution, record = finished.solution, finished.record
-    if solution.front:
-        console.print(front_table(solution))
-    if record.measures:
-        counts = f"{len(record.search.ids)} search pictures", f"{len(record.held_out.ids)} held-out pictures"
-        console.print(score_table(record.table, record.measures, *counts))
+    _show_tables(solution, record, console)
     if solution.best is not None:
         say(f"LaTeX: {weight_equation(solution.best.term)}")
     say(f"search ended: {solution.conclusion}")
+    if record.choice:
+        say(record.choice if record.choice.startswith(WARNING) else f"choice: {record.choice}")
     for note in record.notes:
         if note.startswith(WARNING) or note not in solution.protocol["notes"]:
             say(marked(note))
@@ -107,6 +105,16 @@ def _show(finished: Finished, console: Console, say: Callable[[str], None], verb
             say(f"{name}: {values}")
         say(", ".join(f"duplicates by {kind}: {count}" for kind, count in record.duplicates.items()))
     say(f"run: {finished.folder}")
+
+
+def _show_tables(solution: Solution, record: Record, console: Console) -> None:
+    if solution.front:
+        console.print(front_table(solution))
+    if len(record.finalists) > 1 and record.measures:
+        console.print(finalists_table(record))
+    if record.measures:
+        counts = f"{len(record.search.ids)} search pictures", f"{len(record.held_out.ids)} held-out pictures"
+        console.print(score_table(record.table, record.measures, *counts))
 
 
 def _output(record: Record, solution: Solution, form: str) -> str:

@@ -34,6 +34,7 @@ class ImageSet:
         numbers: of each of them the number that it is said to have among the network's; empty where none is said.
         unmatched: why the labels are not known as classes of the network, where they are not.
         skipped: the pictures that could not be read, each as ``name: reason``.
+        copies: the pictures that were left out since they are copies of others, each as ``name is other``.
         notes: what a reader of the results should know about the set.
     """
 
@@ -48,6 +49,7 @@ class ImageSet:
     notes: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
     unmatched: str = ""
+    copies: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -85,7 +87,14 @@ class ImageSet:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The pictures that the search sees, and others that it never sees."""
+    """Pictures that have none in common.
+
+    Attributes:
+        search: what is proposed is scored on them.
+        held_out: looked at once, for the report.
+        validation: the answer is chosen with them among the finalists; None where there are none.
+    """
 
     search: ImageSet
     held_out: ImageSet
+    validation: ImageSet | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,25 +27,35 @@ IMAGE_SETS: dict[str, str] = {
 
 SHAPES_PREPROCESSING = Preprocessing.square(generator.SIZE)
 
+VALIDATION_SHARE = 4
+"""So many validation pictures for each of the search, where their number is left open: for the few finalists they cost
+little beside what every proposal costs, and the noise between pictures falls with nothing but their number."""
+
+_COUNTS = "--search-images, --held-out-images and --validation-images"
+
 
 def load_images(
     name: str,
     *,
     search: int,
     held_out: int,
+    validation: int | None = 0,
     seed: int,
     preprocessing: Preprocessing = SHAPES_PREPROCESSING,
     strict: bool = False,
 ) -> Split:
-    """Pictures for searching and pictures held out, disjoint, chosen by ``seed``.
+    """Pictures for searching, pictures held out, and pictures for choosing between finalists, by ``seed``.
 
     The pictures of a folder are put into an order by a PCG64 generator with this seed; the first that can be read are
-    for the search, the next are held out.
+    for the search, the next are held out, and those after them are for validation. A picture whose pixels another has
+    too, as a copy of its file in a second folder, is left out, so that no picture is in two sets.
 
     Args:
         name: ``shapes``, a folder, or ``layout:folder``; see :data:`IMAGE_SETS`.
         search: how many pictures to search on.
         held_out: how many pictures to hold out.
+        validation: how many to choose between finalists with, 0 for none; None for :data:`VALIDATION_SHARE` times those
+            of the search, or as many as there are.
         seed: of the choice; for ``shapes``, of the pictures.
         preprocessing: the network's, applied alike to pictures, masks and boxes.
         strict: whether a picture that cannot be read is an error; otherwise it is skipped, and
@@ -57,23 +68,28 @@ def load_images(
     for option, count in (("--search-images", search), ("--held-out-images", held_out)):
         if count < 2:
             raise OptionError(f"{option}: {count} is too few", "give at least 2")
-    _check_memory(search + held_out, preprocessing)
+    if validation is not None and validation < 2 and validation != 0:
+        raise OptionError(f"--validation-images: {validation} is too few", "give at least 2, or 0 to do without")
+    needed = search + held_out + (validation or 0)
+    most = VALIDATION_SHARE * search if validation is None else validation
     if name == "shapes":
-        return _shapes_split(search, held_out, seed, preprocessing)
+        _check_memory(search + held_out + most, preprocessing)
+        return _shapes_split(search, held_out, most, seed, preprocessing)
     layout, folder = _find(name)
     collection = layout.collect(folder)
-    asked = f"--images: {search} pictures to search on and {held_out} held out are asked for"
+    also = f" and {validation} to choose with" if validation else ""
+    asked = f"--images: {search} pictures to search on and {held_out} held out{also} are asked for"
     there = len(collection.entries)
-    if search + held_out > there:
-        hint = f"give --search-images and --held-out-images that sum to at most {there}"
-        raise OptionError(f"{asked}, '{name}' has {there}", hint)
+    if needed > there:
+        raise OptionError(f"{asked}, '{name}' has {there}", f"give {_COUNTS} that sum to at most {there}")
+    _check_memory(min(there, search + held_out + most), preprocessing)
     reader = _Reader(name, collection, seed, preprocessing, strict)
-    try:
-        return Split(reader.take(search, "search"), reader.take(held_out, "held out"))
-    except StopIteration:
-        unread = reader.unread
-        hint = f"give --search-images and --held-out-images that sum to at most {there - unread}"
-        raise OptionError(f"{asked}, '{name}' has {there}, {unread} of which cannot be read", hint) from None
+    parts = [reader.take(search, "search"), reader.take(held_out, "held out"), reader.take(most, "validation")]
+    if sum(map(len, parts)) < needed:
+        hint = f"give {_COUNTS} that sum to at most {there - reader.left_out}"
+        reasons = f"{reader.left_out} of which cannot be read or are copies"
+        raise OptionError(f"{asked}, '{name}' has {there}, {reasons}", hint)
+    return Split(parts[0], parts[1], parts[2] if len(parts[2]) > 1 else None)
 
 
 def _check_memory(count: int, preprocessing: Preprocessing) -> None:
@@ -82,8 +98,7 @@ def _check_memory(count: int, preprocessing: Preprocessing) -> None:
     free, each = available_memory(), 2 * 3 * 4 * height * width
     if free is not None and count * each > free:
         message = f"{count} pictures of {height}x{width} take {count * each / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
-        hint = f"let them sum to at most {free // each}"
-        raise OptionError(f"--search-images and --held-out-images: {message}", hint)
+        raise OptionError(f"{_COUNTS}: {message}", f"let them sum to at most {free // each}")
 
 
 def _find(name: str) -> tuple[Layout, Path]:
@@ -116,22 +131,27 @@ class _Reader:
         self.collection = collection
         order = np.random.Generator(np.random.PCG64(seed)).permutation(len(collection.entries))
         self.remaining: Iterator[Entry] = iter([collection.entries[index] for index in order])
-        self.unread = 0
-        """Pictures that could not be read so far."""
+        self.left_out = 0
+        """Pictures that could not be read, or are copies, so far."""
+        self._names: dict[bytes, str] = {}
 
     def take(self, count: int, part: str) -> ImageSet:
-        """The next ``count`` pictures that can be read; raises StopIteration where there are too few."""
+        """The next ``count`` pictures that can be read, or all that are left."""
         pictures: list[Tensor] = []
         masks: list[Tensor | None] = []
         boxes: list[tuple[Box, ...]] = []
-        labels, ids, skipped = [], [], []
-        while len(pictures) < count:
-            entry = next(self.remaining)
+        labels, ids, skipped, copies = [], [], [], []
+        while len(pictures) < count and (entry := next(self.remaining, None)) is not None:
             try:
                 record = entry.record()
                 picture, mask, placed = read_record(record, self.preprocessing)
             except Unreadable as error:
                 skipped.append(self._skip(entry, error))
+                continue
+            first = self._names.setdefault(hashlib.sha256(picture.numpy().tobytes()).digest(), entry.id)
+            if first != entry.id:
+                copies.append(f"{_printable(entry.id)} is {_printable(first)}")
+                self.left_out += 1
                 continue
             pictures.append(picture)
             masks.append(mask)
@@ -140,18 +160,20 @@ class _Reader:
             ids.append(entry.id)
         there = [mask for mask in masks if mask is not None]
         notes = self.collection.notes
-        if 0 < len(there) < count:
-            notes += (f"{count - len(there)} of {count} pictures have no mask, so no mask is used",)
+        found = len(pictures)
+        if 0 < len(there) < found:
+            notes += (f"{found - len(there)} of {found} pictures have no mask, so no mask is used",)
         return ImageSet(
-            name=f"{self.name} {part} ({count} of {len(self.collection.entries)}) seed {self.seed}",
-            pictures=torch.stack(pictures),
+            name=f"{self.name} {part} ({found} of {len(self.collection.entries)}) seed {self.seed}",
+            pictures=torch.stack(pictures) if pictures else torch.empty(0, 3, *self.preprocessing.size),
             labels=torch.tensor(labels),
-            masks=torch.stack(there) if len(there) == count else None,
+            masks=torch.stack(there) if there and len(there) == found else None,
             boxes=tuple(boxes),
             ids=tuple(ids),
             classes=self.collection.classes,
             numbers=self.collection.numbers,
             skipped=tuple(skipped),
+            copies=tuple(copies),
             notes=notes,
         )
 
@@ -160,7 +182,7 @@ class _Reader:
         if self.strict:
             message = f"--images: the picture {name} of '{self.name}' cannot be read: {reason}"
             raise SycamError(message, "remove it, or leave --strict out to skip such pictures")
-        self.unread += 1
+        self.left_out += 1
         return f"{name}: {reason}"
 
 
@@ -169,14 +191,16 @@ def _printable(text: str) -> str:
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
-def _shapes_split(search: int, held_out: int, seed: int, preprocessing: Preprocessing) -> Split:
+def _shapes_split(search: int, held_out: int, validation: int, seed: int, preprocessing: Preprocessing) -> Split:
     if preprocessing.size != SHAPES_PREPROCESSING.size:
         height, width = preprocessing.size
         message = (
             f"--images: the pictures `shapes` are {generator.SIZE}x{generator.SIZE}, the network takes {height}x{width}"
         )
         raise OptionError(message, "give a folder of pictures, or the network shapes-vgg or shapes-resnet")
-    return Split(_shapes(range(search), seed), _shapes(range(search, search + held_out), seed))
+    seen = search + held_out
+    choosing = _shapes(range(seen, seen + validation), seed) if validation else None
+    return Split(_shapes(range(search), seed), _shapes(range(search, seen), seed), choosing)
 
 
 def _shapes(indices: range, seed: int) -> ImageSet:

@@ -70,7 +70,8 @@ def test_the_same_seed_gives_the_same_answer(solved: tuple[Path, str, str], tmp_
 
 def test_racing_finds_what_full_scoring_finds(solved: tuple[Path, str, str], tmp_path: Path) -> None:
     assert solve(tmp_path / "full", "--race", "off")[0] == solved[1]
-    assert solve(tmp_path / "bound", "--race", "bound")[0] == solved[1]
+    for race in ("bound", "betting"):
+        assert solve(tmp_path / race, "--race", race)[0] == solved[1]
 
 
 def test_the_answer_fed_back_scores_what_was_printed(solved: tuple[Path, str, str]) -> None:
@@ -117,19 +118,19 @@ def test_a_larger_budget_continues_a_run(solved: tuple[Path, str, str], tmp_path
     assert solve(out, "--resume", "--budget", "size=5,time=5m")[0] == answer
 
 
-def test_a_larger_size_continues_a_run_as_if_it_had_been_asked_for_at_once(
-    solved: tuple[Path, str, str], tmp_path: Path
-) -> None:
-    (whole, answer, _), out = solved, tmp_path / "run"
-    solve(out, "--budget", "size=4")
-    assert solve(out, "--resume")[0] == answer
+@pytest.mark.parametrize("race", ["t", "betting"])
+def test_a_larger_size_continues_a_run_as_if_it_had_been_asked_for_at_once(race: str, tmp_path: Path) -> None:
+    whole, out = tmp_path / "whole", tmp_path / "run"
+    answer, _ = solve(whole, "--race", race)
+    solve(out, "--race", race, "--budget", "size=4")
+    assert solve(out, "--race", race, "--resume")[0] == answer
 
     def proposals(folder: Path) -> list[tuple[str, ...]]:
         with sqlite3.connect(folder / "journal.sqlite") as connection:
             return connection.execute("SELECT * FROM proposals ORDER BY id").fetchall()
 
     assert proposals(out) == proposals(whole)
-    arguments = ["channel_weights", "--out", str(out), *SMALL, "--resume", "--budget", "size=4"]
+    arguments = ["channel_weights", "--out", str(out), *SMALL, "--race", race, "--resume", "--budget", "size=4"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
     assert "goes up to size=5, not size=4; give at least size=5" in result.stderr

@@ -88,7 +88,7 @@ def test_too_few_pictures(folder: Path, search: int, held_out: int) -> None:
     assert error.value.message == (
         f"--images: {search} pictures to search on and {held_out} held out are asked for, '{folder}' has 12"
     )
-    assert error.value.hint == "give --search-images and --held-out-images that sum to at most 12"
+    assert error.value.hint == "give --search-images, --held-out-images and --validation-images that sum to at most 12"
     assert len(choose(folder, 10, 2).search) == 10
 
 
@@ -119,14 +119,14 @@ def test_broken_pictures_are_skipped_and_named(partly_broken: Path) -> None:
     with pytest.raises(OptionError) as error:
         choose(partly_broken, 5, 4)
     assert "has 11, 3 of which cannot be read" in error.value.message
-    assert error.value.hint == "give --search-images and --held-out-images that sum to at most 8"
+    assert error.value.hint == "give --search-images, --held-out-images and --validation-images that sum to at most 8"
 
 
 def test_what_is_skipped_does_not_change_the_order_of_the_rest(partly_broken: Path) -> None:
     before = choose(partly_broken)
-    for name in ("class 1/cut.png", "class 2/text.jpg", "class 3/empty.png"):
+    for index, name in enumerate(("class 1/cut.png", "class 2/text.jpg", "class 3/empty.png")):
         (partly_broken / name).unlink()
-        picture(partly_broken / name, 20)
+        picture(partly_broken / name, 20 + index)
     after = choose(partly_broken, 6, 5)
     good = [one for part in (after.search, after.held_out) for one in part.ids if Path(one).name == "good.png"]
     assert [one for part in (before.search, before.held_out) for one in part.ids] == good

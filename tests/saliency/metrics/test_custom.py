@@ -39,6 +39,7 @@ plain = _declared("own-plain", lambda e: brightness(e).tolist())
 array = _declared("own-array", lambda e: brightness(e).numpy())
 nothing = _declared("own-nothing", lambda e: None)
 outside = _declared("own-outside", lambda e: -10 * brightness(e), low=0, high=1, passes=5)
+limitless = _declared("own-limitless", lambda e: brightness(e), high=1, passes=1)
 rounded = _declared("own-rounded", lambda e: 0 * brightness(e) - 5e-7, low=0, high=1)
 changing = _declared("own-changing", lambda e: e.saliency.zero_().mean((-2, -1)))
 '''
@@ -125,6 +126,15 @@ def test_metrics_that_do_not_measure(name: str, fragments: tuple[str, ...]) -> N
 def test_a_range_that_a_race_would_trust() -> None:
     result = run("gradcam", "--metric", "own:outside", "--budget", "size=4", "--race", "bound", "--out", "run")
     rejected(result, "'own-outside' gives a score outside [0, 1]")
+
+
+@pytest.mark.parametrize(("name", "in_full"), [("limitless", True), ("good", False)])
+def test_a_race_by_betting_says_which_metric_has_no_best_score(name: str, in_full: bool) -> None:
+    found = run("gradcam", "--metric", f"own:{name}", "--budget", "size=4", "--race", "betting", "--out", "run")
+    assert found.exit_code == 0, found.output
+    said = " ".join(found.stderr.split())
+    assert "racing by betting and the exact bound" in said
+    assert (f"without a best score, so scored in full: own-{name}" in said) == in_full
 
 
 def test_a_range_that_is_none() -> None:

@@ -16,10 +16,10 @@ def test_what_is_recorded_is_read_back(tmp_path: Path) -> None:
     with Journal(tmp_path / "journal.sqlite", 4) as journal:
         journal.keep([ROW], [("key", "average-drop", SCORES)])
     with Journal(tmp_path / "journal.sqlite", 4) as journal:
-        stored = journal.scores("key", "average-drop", 0, 100)
+        stored = journal.scores("key", "average-drop", 4, 0, 100)
         assert stored is not None
         np.testing.assert_array_equal(stored, SCORES)
-        assert journal.scores("key", "other", 0, 100) is None
+        assert journal.scores("key", "other", 4, 0, 100) is None
         (row,) = journal.proposals(1)
     assert (row["term"], row["fate"], row["objectives"], row["feasible"]) == ("(gap gradient)", "scored", [1.5], 1)
 
@@ -28,7 +28,7 @@ def test_scores_of_another_run_are_found(tmp_path: Path) -> None:
     with Journal(tmp_path / "one.sqlite", 4) as journal:
         journal.keep([], [("key", "average-drop", SCORES)])
     with Journal(tmp_path / "two.sqlite", 4, [tmp_path / "one.sqlite"]) as journal:
-        assert journal.scores("key", "average-drop", 0, 100) is not None
+        assert journal.scores("key", "average-drop", 4, 0, 100) is not None
         assert journal.proposals(1) == []
 
 
@@ -56,7 +56,7 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
             journal.keep([(1, *ROW[1:])], [("more", "average-drop", large)])
         assert len(journal.proposals(1)) == 1
     with Journal(tmp_path / "journal.sqlite", 4) as journal:
-        assert journal.scores("key", "average-drop", 0, 100) is not None
+        assert journal.scores("key", "average-drop", 4, 0, 100) is not None
 
 
 def test_two_runs_cannot_write_to_one_journal(tmp_path: Path) -> None:

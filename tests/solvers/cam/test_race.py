@@ -26,11 +26,20 @@ class Metric:
     low: float = 0
     high: float = 100
     joint: bool = False
+    name: str = "own"
+
+
+class Row(int):
+    """The heat maps of a candidate: the number of its row."""
+
+    @property
+    def key(self) -> str:
+        return str(int(self))
 
 
 @dataclass
 class Oracle:
-    """Reads scores off a table; a heat map is the number of its row."""
+    """Reads scores off a table."""
 
     table: Table
     asked: list[tuple[int, int]] = field(default_factory=list)
@@ -43,15 +52,22 @@ class Oracle:
 def run(racer: Racer, oracle: Oracle, rows: list[int], leader: Table | None, metric: Metric | None = None,
         known: Table | None = None) -> Table:  # fmt: skip
     nothing = np.full((len(rows), len(racer.order)), np.nan, np.float32)
-    found = cast("Any", racer).run(oracle, rows, metric or Metric(), nothing if known is None else known, leader)
+    heat = [Row(row) for row in rows]
+    found = cast("Any", racer).run(oracle, heat, metric or Metric(), nothing if known is None else known, leader)
     return cast("Table", found)
 
 
-def prefix(racer: Racer, scores: Table) -> int:
-    """How many pictures a row saw; they must be the first of the order."""
+def order_of(racer: Racer, rows: list[int], metric: Metric | None = None) -> np.ndarray[Any, np.dtype[np.int64]]:
+    order = cast("Any", racer).order_of([Row(row) for row in rows], metric or Metric())
+    return cast("np.ndarray[Any, np.dtype[np.int64]]", order)
+
+
+def prefix(racer: Racer, scores: Table, rows: list[int] | None = None) -> int:
+    """How many pictures a row saw; they must be the first of the order of a race between these rows."""
     seen = ~np.isnan(scores)
     count = int(seen.sum())
-    assert seen[racer.order[:count]].all()
+    order = racer.order if rows is None else order_of(racer, rows)
+    assert seen[order[:count]].all()
     assert count in racer.looks
     return count
 
@@ -79,6 +95,11 @@ def test_looks_double(images: int, looks: list[int]) -> None:
     assert Racer.of("off", images, 0).looks == [images]
 
 
+def test_betting_may_look_at_every_eight_pictures() -> None:
+    looks = [Racer.of("betting", images, 0).looks for images in (1, 8, 9, 30)]
+    assert looks == [[1], [8], [8, 9], [8, 16, 24, 30]]
+
+
 def test_the_order_is_a_permutation_drawn_from_the_seed() -> None:
     racer = Racer.of("t", IMAGES, 3)
     assert sorted(racer.order) == list(range(IMAGES))
@@ -89,7 +110,7 @@ def test_the_order_is_a_permutation_drawn_from_the_seed() -> None:
 # What is scored
 
 
-@pytest.mark.parametrize("mode", ["off", "t", "bound"])
+@pytest.mark.parametrize("mode", ["off", "t", "bound", "betting"])
 def test_without_a_leader_all_are_scored(mode: Mode) -> None:
     oracle = Oracle(tables(0, 4))
     assert np.array_equal(run(Racer.of(mode, IMAGES, 0), oracle, [0, 1, 2, 3], None), oracle.table)
@@ -100,24 +121,26 @@ def test_off_scores_everything() -> None:
     assert np.array_equal(run(Racer.of("off", IMAGES, 0), oracle, [1, 2, 3], oracle.table[0]), oracle.table[1:])
 
 
-def test_a_joint_metric_is_scored_in_full() -> None:
+@pytest.mark.parametrize("mode", ["t", "bound", "betting"])
+def test_a_joint_metric_is_scored_in_full(mode: Mode) -> None:
     oracle = Oracle(np.stack([np.zeros(IMAGES), np.full(IMAGES, 100)]).astype(np.float32))
-    racer = Racer.of("t", IMAGES, 0)
+    racer = Racer.of(mode, IMAGES, 0)
     assert not np.isnan(run(racer, oracle, [1], oracle.table[0], Metric(joint=True))).any()
 
 
+@pytest.mark.parametrize("mode", ["t", "betting"])
 @pytest.mark.parametrize("direction", ["min", "max"])
-def test_a_clearly_worse_candidate_is_dropped_at_the_first_look(direction: str) -> None:
-    table = tables(1, 3)
+def test_clearly_worse_candidates_are_dropped_at_the_first_look(mode: Mode, direction: str) -> None:
+    table = tables(1, 5)
     table[0] = 10 if direction == "min" else 90
     table[1:] = 100 - table[0] + np.arange(IMAGES) % 3
-    racer, oracle = Racer.of("t", IMAGES, 0), Oracle(table)
-    scores = run(racer, oracle, [1, 2], table[0], Metric(direction))
-    assert [prefix(racer, row) for row in scores] == [8, 8]
-    assert len(oracle.asked) == 16
+    racer, oracle, rows = Racer.of(mode, IMAGES, 0), Oracle(table), [1, 2, 3, 4]
+    scores = run(racer, oracle, rows, table[0], Metric(direction))
+    assert [prefix(racer, row, rows) for row in scores] == [8] * 4
+    assert len(oracle.asked) == 32
 
 
-@pytest.mark.parametrize("mode", ["t", "bound"])
+@pytest.mark.parametrize("mode", ["t", "bound", "betting"])
 @pytest.mark.parametrize("direction", ["min", "max"])
 def test_better_and_equal_candidates_are_scored_in_full(mode: Mode, direction: str) -> None:
     table = tables(2, 3)
@@ -128,12 +151,18 @@ def test_better_and_equal_candidates_are_scored_in_full(mode: Mode, direction: s
 
 
 @PROPERTY
-@given(st.integers(0, 10**6), st.sampled_from(["t", "bound"]), st.integers(1, 40), st.sampled_from(["min", "max"]))
+@given(
+    st.integers(0, 10**6),
+    st.sampled_from(["t", "bound", "betting"]),
+    st.integers(1, 40),
+    st.sampled_from(["min", "max"]),
+)
 def test_every_row_shows_a_prefix_of_the_order(seed: int, mode: Mode, images: int, direction: str) -> None:
     oracle = Oracle(tables(seed, 8, images))
     racer = Racer.of(mode, images, seed)
-    scores = run(racer, oracle, list(range(1, 8)), oracle.table[0], Metric(direction))
-    seen = [prefix(racer, row) for row in scores]
+    rows = list(range(1, 8))
+    scores = run(racer, oracle, rows, oracle.table[0], Metric(direction))
+    seen = [prefix(racer, row, rows) for row in scores]
     assert np.array_equal(scores[~np.isnan(scores)], oracle.table[1:][~np.isnan(scores)])
     assert len(oracle.asked) == len(set(oracle.asked)) == sum(seen)
 
@@ -186,11 +215,12 @@ def test_the_t_test_keeps_its_level() -> None:
     assert 0 < dropped <= 0.0125
 
 
-def test_the_best_of_many_is_kept_in_nearly_every_order_and_much_is_saved() -> None:
+@pytest.mark.parametrize(("mode", "share"), [("t", 0.4), ("betting", 0.6)])
+def test_the_best_of_many_is_kept_in_nearly_every_order_and_much_is_saved(mode: Mode, share: float) -> None:
     kept, spent = 0, 0
     for order in range(20):
         oracle = Oracle(tables(order, 150))
-        racer = Racer.of("t", IMAGES, order)
+        racer = Racer.of(mode, IMAGES, order)
         leader = oracle.table[0]
         for candidate in range(1, 150):
             (scores,) = run(racer, oracle, [candidate], leader)
@@ -199,7 +229,96 @@ def test_the_best_of_many_is_kept_in_nearly_every_order_and_much_is_saved() -> N
         kept += np.array_equal(leader, oracle.table[oracle.table.mean(1, dtype=float).argmin()])
         spent += len(oracle.asked)
     assert kept >= 19
-    assert spent < 0.4 * 20 * 149 * IMAGES
+    assert spent < share * 20 * 149 * IMAGES
+
+
+# Betting
+
+
+def test_betting_looks_again_once_a_pass_is_filled() -> None:
+    table = np.full((40, IMAGES), 50, np.float32)
+    table[0] = 10
+    racer = Racer.of("betting", IMAGES, 0)
+    seen = {len(rows): prefix(racer, run(racer, Oracle(table), rows, table[0])[0], rows) for rows in
+            (list(range(1, 1 + count)) for count in (1, 2, 3, 4, 32))}  # fmt: skip
+    assert seen == {1: 32, 2: 16, 3: 16, 4: 8, 32: 8}
+
+
+def test_by_betting_every_race_has_an_order_of_its_own_and_always_the_same() -> None:
+    racer = Racer.of("betting", IMAGES, 3)
+    orders = [order_of(racer, [1, 2]), order_of(racer, [1, 3]), order_of(racer, [1, 2], Metric(name="other")),
+              order_of(Racer.of("betting", IMAGES, 4), [1, 2])]  # fmt: skip
+    assert all(sorted(order) == list(range(IMAGES)) for order in orders)
+    assert len({tuple(order) for order in orders}) == 4
+    assert np.array_equal(orders[0], order_of(Racer.of("betting", IMAGES, 3), [1, 2]))
+    assert np.array_equal(order_of(Racer.of("t", IMAGES, 3), [1, 2]), Racer.of("t", IMAGES, 3).order)
+
+
+def test_by_betting_a_race_ends_alike_whatever_is_known_before() -> None:
+    oracle = Oracle(tables(6, 9))
+    racer, rows = Racer.of("betting", IMAGES, 0), list(range(1, 9))
+    known = np.full((8, IMAGES), np.nan, np.float32)
+    known[:5] = oracle.table[1:6]
+    known[5:, ::2] = oracle.table[6:, ::2]
+    leader = oracle.table[oracle.table.mean(1).argmin()]
+    scores = run(racer, oracle, rows, leader)
+    assert np.isnan(scores).any(1).sum() > 3
+    assert np.array_equal(run(racer, oracle, rows, leader, known=known), scores, equal_nan=True)
+
+
+@pytest.mark.parametrize("direction", ["min", "max"])
+def test_betting_needs_a_best_score_and_no_worst_one(direction: str) -> None:
+    table = np.stack([np.full(IMAGES, 45), np.full(IMAGES, 55)]).astype(np.float32)
+    table = table if direction == "min" else 100 - table
+    limited = {"low": 0.0, "high": np.inf} if direction == "min" else {"low": -np.inf, "high": 100.0}
+    limitless = {"low": -np.inf, "high": 100.0} if direction == "min" else {"low": 0.0, "high": np.inf}
+    racer = Racer.of("betting", IMAGES, 0)
+    assert np.isnan(run(racer, Oracle(table), [1], table[0], Metric(direction, **limited))).any()
+    assert not np.isnan(run(racer, Oracle(table), [1], table[0], Metric(direction, **limitless))).any()
+
+
+def test_the_statement_names_what_is_scored_in_full() -> None:
+    metrics = cast(
+        "Any", [Metric(name="limited"), Metric(name="limitless", low=-np.inf), Metric(name="all", joint=True)]
+    )
+    said = Racer.of("betting", IMAGES, 0, alpha=0.05).statement(3, 7, metrics)
+    assert "3 of the 7 passes" in said
+    assert "at most 0.05, whatever the scores" in said
+    assert said.endswith("scored in full: limitless, all")
+    assert "in full:" not in Racer.of("betting", IMAGES, 0).statement(3, 7, metrics[:1])
+
+
+@pytest.mark.parametrize("direction", ["min", "max"])
+def test_betting_keeps_its_level(direction: str) -> None:
+    """Of 2000 candidates as good as the leader, each racing alone, at most 5 % are dropped, and some are."""
+    generator = np.random.default_rng(0)
+    noise = generator.choice([-20, -20, -20, 60], (2000, IMAGES))
+    table = np.clip(50 + noise - noise.mean(1, keepdims=True), 0, None).astype(np.float32)
+    leader = np.full(IMAGES, 50, np.float32)
+    sign = 1 if direction == "min" else -1
+    oracle, racer = Oracle(sign * table), Racer.of("betting", IMAGES, 0, alpha=0.05)
+    metric = Metric(direction, low=0, high=0 if direction == "max" else np.inf)
+    lost = [np.isnan(run(racer, oracle, [row], sign * leader, metric)).any() for row in range(2000)]
+    assert 0.01 < np.mean(lost) <= 0.05
+
+
+def test_betting_keeps_its_level_against_one_who_knows_what_earlier_races_saw() -> None:
+    """Candidates as good as the leader, but worse on the pictures that the race before saw first.
+
+    In an order that races share, as the t test's, all of them are dropped.
+    """
+    leader = np.full(IMAGES, 50, np.float32)
+
+    def lost(racer: Racer, row: int, first: np.ndarray[Any, np.dtype[np.int64]]) -> bool:
+        table = np.full((row + 1, IMAGES), 20, np.float32)
+        table[row, first] = 110 + np.arange(32) % 2 - 0.5
+        assert table[row].sum() == leader.sum()
+        return bool(np.isnan(run(racer, Oracle(table), [row], leader, Metric(high=np.inf))).any())
+
+    racer, shared = Racer.of("betting", IMAGES, 0, alpha=0.05), Racer.of("t", IMAGES, 0, alpha=0.05)
+    dropped = [lost(racer, row, order_of(racer, [row - 1])[:32]) for row in range(1, 401)]
+    assert np.mean(dropped) <= 0.05
+    assert all(lost(shared, row, shared.order[:32]) for row in (1, 2, 3))
 
 
 def test_the_mean_is_over_the_pictures_seen() -> None:

@@ -1,0 +1,337 @@
+"""Answers on new pictures: the choice among finalists against the winner of a search that spends the same passes.
+
+Run ``python benchmarks/generalisation.py``; it takes hours, can be stopped at any time and goes on where it was
+(``--work DIR`` keeps what was scored). ``--quick`` takes less than ten minutes and writes nothing into ``results``.
+``--only shapes-vgg:deletion`` runs one of the eight parts; several processes may each run some, with one ``--work``.
+
+Every term of a shipped grammar up to a size is a candidate. In each of 20 splits, of pictures of its own, the
+candidates race on the search pictures, as in a run; the finalists race on through the validation pictures; and a search
+without validation races all candidates on as many pictures as cost at least the same. All candidates are scored on
+2,000 fresh pictures, the same for all splits, from which the regret of each choice follows: by how much the best
+candidate there is better, as a share of the distance from Grad-CAM to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise, product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from harness import RESULTS, report
+from numpy.typing import NDArray
+
+from solvers.cam.archive import Archive, Judged
+from solvers.cam.finalists import Choice, Finals, finalists_of
+from solvers.cam.journal import JOURNAL, Journal
+from solvers.cam.learner import Fate, Outcome
+from solvers.cam.learners.enumerate import Enumerate
+from solvers.cam.race import Racer
+from solvers.cam.run import BATCH
+from solvers.cam.search import space_of
+from solvers.cam.settings import Settings
+from solvers.cam.subjects import load_subjects
+from sygus.language.elaborate import load_problem
+from sygus.language.terms import Term
+from sygus.oracles.cam import CamOracle, HeatMaps, Scores
+from sygus.oracles.methods import methods
+from sygus.oracles.objective import CamProblem
+from sygus.resources import read_problem
+from sygus.saliency.metrics import Metric
+from sygus.statistics import Mean
+
+NETWORKS = ("shapes-vgg", "shapes-resnet")
+GRAMMARS = {"deletion": 6, "gradcam_plus": 7, "insertion": 5, "ground_truth": 7}
+"""The shipped file and the size of the largest candidate."""
+
+SEARCH, VALIDATION, HELD_OUT, FRESH = 96, 384, 192, 2000
+SPLITS = 20
+FRESH_SEED = 10_000
+CHUNK = 500
+"""Fresh pictures at a time: bounds the memory."""
+
+STEP = 16
+"""Pictures by which the search without validation grows until it costs as much."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One network and one grammar."""
+
+    network: str
+    grammar: str
+
+    @property
+    def name(self) -> str:
+        """As ``--only`` takes it."""
+        return f"{self.network}:{self.grammar}"
+
+    def problem(self) -> CamProblem:
+        """The file without its constraints: what is measured is the choice by the metric."""
+        return CamProblem(replace(load_problem(*reversed(read_problem(self.grammar))), constraints=()))
+
+    def settings(self, seed: int, pictures: int) -> Settings:
+        """Of one set of pictures."""
+        budget = f"size={GRAMMARS[self.grammar]}"
+        return Settings(network=self.network, budget=budget, seed=seed, search_images=pictures, held_out_images=2)
+
+    def oracle(self, seed: int, pictures: int) -> CamOracle:
+        """On one set of pictures."""
+        return load_subjects(self.settings(seed, pictures)).search
+
+    def candidates(self) -> list[Term]:
+        """Every term up to the size, equal values once, in the order of a run."""
+        settings = self.settings(0, 8)
+        learner = Enumerate(space_of(self.problem(), settings, load_subjects(settings).search))
+        found: list[Term] = []
+        while proposals := learner.ask(BATCH):
+            found += [proposal.term for proposal in proposals]
+        return found
+
+
+class Replay(CamOracle):
+    """Some of an oracle's pictures; scores are remembered, and counted whenever they are asked for.
+
+    A candidate's heat maps are stood for by a key, its row.
+    """
+
+    def __init__(self, oracle: CamOracle, heat: list[HeatMaps], terms: list[Term], known: Scores, pictures: slice):
+        self.oracle = oracle
+        self.heat = heat
+        self.rows = {term: row for row, term in enumerate(terms)}
+        self.known = known
+        self.index = np.arange(known.shape[1])[pictures]
+        self.subject: Any = SimpleNamespace(images=range(len(self.index)))
+        self.forwards = 0
+
+    def heat_maps(self, terms: Sequence[Term]) -> list[HeatMaps]:
+        """Stand-ins."""
+        return [HeatMaps(torch.empty(0), str(self.rows[term]), 0, True) for term in terms]
+
+    def identity(self, metric: Metric) -> str:
+        """The metric's name."""
+        return metric.name
+
+    def score(self, heat: Sequence[HeatMaps], metric: Metric, index: torch.Tensor) -> Scores:
+        """The scores of the rows."""
+        rows, pictures = [int(one.key) for one in heat], self.index[index.numpy()]
+        self.forwards += len(rows) * len(pictures)
+        lacking = [row for row in rows if np.isnan(self.known[row, pictures]).any()]
+        if lacking:
+            found = self.oracle.score([self.heat[row] for row in lacking], metric, torch.from_numpy(pictures))
+            self.known[np.ix_(lacking, pictures)] = found
+        return self.known[np.ix_(rows, pictures)]
+
+
+def race(problem: CamProblem, oracle: Replay, terms: list[Term], seed: int) -> Archive:
+    """Race every candidate as a run does; the archive of what was scored in full."""
+    (symbol, metric), *_ = problem.metrics.items()
+    racer = Racer.of("t", len(oracle.index), seed)
+    heat, archive = oracle.heat_maps(terms), Archive(problem)
+    for start in range(0, len(terms), BATCH):
+        batch = heat[start : start + BATCH]
+        unknown = np.full((len(batch), len(oracle.index)), np.nan, np.float32)
+        leader = None if archive.leader is None else archive.leader.outcome.scores[symbol]
+        for row, scores in enumerate(racer.run(oracle, batch, metric, unknown, leader), start):
+            if not np.isnan(scores).any():
+                objectives = (float(scores.mean(dtype=np.float64)), float(terms[row].size))
+                outcome = Outcome(Fate.SCORED, objectives, len(scores), True, {symbol: scores})
+                archive.consider(Judged(row, terms[row], outcome))
+    return archive
+
+
+def split(part: Part, terms: list[Term], seed: int, work: Path) -> dict[str, Any]:
+    """One split: which candidate each way chooses, and what it costs."""
+    problem = part.problem()
+    pictures = SEARCH + VALIDATION
+    oracle = part.oracle(seed, pictures)
+    heat = oracle.heat_maps(terms)
+    stem = f"{part.network}-{part.grammar}-{seed}"
+    paid = work / f"{stem}-scores.npy"
+    known = np.load(paid) if paid.exists() else np.full((len(terms), pictures), np.nan, np.float32)
+
+    def some(pictures: slice) -> Replay:
+        return Replay(oracle, heat, terms, known, pictures)
+
+    search, validation = some(slice(SEARCH)), some(slice(SEARCH, None))
+    archive = race(problem, search, terms, seed)
+    with TemporaryDirectory() as folder, Journal(Path(folder) / JOURNAL, SEARCH) as journal:
+        choice = Finals(problem, search, validation, journal, seed).choose(finalists_of(problem, archive))
+    for count in range(SEARCH, pictures + 1, STEP):
+        alone = some(slice(count))
+        rival = race(problem, alone, terms, seed)
+        if alone.forwards >= search.forwards + validation.forwards:
+            break
+    np.save(paid, known)
+    assert archive.leader is not None
+    assert choice.leader is not None
+    assert rival.leader is not None
+    return {
+        "seed": seed,
+        "finalists": _rows(choice),
+        "chosen": choice.leader.id,
+        "search winner": archive.leader.id,
+        "winner at equal passes": rival.leader.id,
+        "passes": search.forwards + validation.forwards,
+        "passes of the search": search.forwards,
+        "passes at equal passes": alone.forwards,
+        "pictures at equal passes": count,
+        "looked": choice.looked,
+    }
+
+
+def _rows(choice: Choice) -> list[tuple[int, float, bool]]:
+    """Row, probability of being the best, and whether it was in the race to its end, of each finalist."""
+    return [(one.judged.id, one.probability, one.complete) for one in choice.finalists]
+
+
+def fresh_scores(part: Part, terms: list[Term], pictures: int) -> Scores:
+    """The scores (candidates and Grad-CAM, pictures) on the fresh pictures."""
+    (metric, *_) = part.problem().metrics.values()
+    blocks = []
+    for start in range(0, pictures, CHUNK):
+        count = min(CHUNK, pictures - start)
+        oracle = part.oracle(FRESH_SEED + start, count)
+        everything = torch.arange(count)
+        heat = oracle.heat_maps(terms)
+        scores = [oracle.score(heat[at : at + BATCH], metric, everything) for at in range(0, len(heat), BATCH)]
+        gradcam = methods()["gradcam"].evaluation(oracle)
+        blocks.append(np.concatenate([*scores, oracle.judge(gradcam, metric)[None]]))
+    return np.concatenate(blocks, axis=1)
+
+
+def measured(part: Part, splits: int, fresh: int, work: Path) -> tuple[list[dict[str, Any]], Scores]:
+    """The splits of a part and its scores on the fresh pictures, as far as they are not there yet."""
+    terms = part.candidates()
+    there = work / f"{part.network}-{part.grammar}-{fresh}.npy"
+    if not there.exists():
+        np.save(there, fresh_scores(part, terms, fresh))
+    found = []
+    for seed in range(1, splits + 1):
+        path = work / f"{part.network}-{part.grammar}-{seed}.json"
+        if not path.exists():
+            path.write_text(json.dumps(split(part, terms, seed, work)), encoding="utf-8")
+        found.append(json.loads(path.read_text(encoding="utf-8")))
+    return found, np.load(there)
+
+
+def summary(part: Part, splits: list[dict[str, Any]], scores: Scores) -> dict[str, Any]:
+    """A line of the table."""
+    sign = 1 if part.problem().goals[0].direction == "min" else -1
+    *means, gradcam = sign * scores.mean(1, dtype=np.float64)
+    scale = gradcam - min(means)
+
+    def regret(name: str) -> float:
+        return statistics.mean((means[one[name]] - min(means)) / scale for one in splits)
+
+    def beaten(name: str) -> float:
+        return statistics.mean(float(np.mean(np.array(means) < means[one[name]])) for one in splits)
+
+    covered = list(_covered(splits, scores))
+    chosen, rival, winner = "chosen", "winner at equal passes", "search winner"
+    return {
+        "network": part.network,
+        "grammar": part.grammar,
+        "candidates": len(means),
+        "regret of the choice": regret(chosen),
+        "at equal passes": regret(rival),
+        "ratio": regret(chosen) / regret(rival) if regret(rival) else float("nan"),
+        "of the search winner": regret(winner),
+        "behind, choice": beaten(chosen),
+        "behind, equal passes": beaten(rival),
+        "passes over search": statistics.mean(one["passes"] / one["passes of the search"] for one in splits),
+        "pictures at equal passes": statistics.mean(one["pictures at equal passes"] for one in splits),
+        "covered": sum(covered) / len(covered),
+        "intervals": len(covered),
+    }
+
+
+def _covered(splits: list[dict[str, Any]], scores: Scores) -> Iterator[bool]:
+    """Whether the interval over held-out pictures holds the mean over all others, for each set of held-out pictures."""
+    for one in splits:
+        mine = scores[one["chosen"]]
+        for start in range(0, len(mine) - HELD_OUT + 1, HELD_OUT):
+            held_out = np.zeros(len(mine), bool)
+            held_out[start : start + HELD_OUT] = True
+            interval, truth = Mean.of(mine[held_out]), float(mine[~held_out].mean(dtype=np.float64))
+            # The truth is a mean too: the interval is widened by its share of the error.
+            wider = (1 + HELD_OUT / (len(mine) - HELD_OUT)) ** 0.5
+            low, high = (interval.value + (end - interval.value) * wider for end in (interval.low, interval.high))
+            yield low <= truth <= high
+
+
+def reliability(parts: list[tuple[Part, list[dict[str, Any]], Scores]]) -> list[dict[str, Any]]:
+    """How often finalists that are said to be the best with some probability are."""
+    said: list[float] = []
+    true: list[bool] = []
+    for part, splits, scores in parts:
+        sign = 1 if part.problem().goals[0].direction == "min" else -1
+        means: NDArray[np.float64] = sign * scores.mean(1, dtype=np.float64)
+        for one in splits:
+            rows = [row for row, _, complete in one["finalists"] if complete]
+            best = min(rows, key=lambda row: means[row])
+            said += [probability for _, probability, complete in one["finalists"] if complete]
+            true += [bool(means[row] == means[best]) for row in rows]
+    edges = [0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0001]
+    table = []
+    for low, high in pairwise(edges):
+        within = [index for index, probability in enumerate(said) if low <= probability < high]
+        if within:
+            table.append(
+                {
+                    "from": float(low),
+                    "to": min(1.0, high),
+                    "finalists": len(within),
+                    "said": statistics.mean(said[index] for index in within),
+                    "were the best": statistics.mean(float(true[index]) for index in within),
+                }
+            )
+    return table
+
+
+def main() -> None:
+    """Measure, and report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="two parts, 4 splits, 500 fresh pictures")
+    parser.add_argument("--only", action="append", metavar="NETWORK:GRAMMAR", help="measure this part, report nothing")
+    parser.add_argument("--work", default=".generalisation", help="folder of what was scored")
+    options = parser.parse_args()
+    work = Path(options.work)
+    work.mkdir(parents=True, exist_ok=True)
+    parts = [Part(network, grammar) for network, grammar in product(NETWORKS, GRAMMARS)]
+    splits, fresh = (4, 500) if options.quick else (SPLITS, FRESH)
+    if options.quick:
+        parts = [Part("shapes-vgg", "deletion"), Part("shapes-vgg", "ground_truth")]
+    if options.only:
+        for part in parts:
+            if part.name in options.only:
+                measured(part, splits, fresh, work)
+        return
+    found = [(part, *measured(part, splits, fresh, work)) for part in parts]
+    rows = [summary(*one) for one in found]
+    if options.quick:
+        print(json.dumps(rows, indent=1))
+        return
+    table = reliability(found)
+    facts = {"mean ratio": statistics.mean(row["ratio"] for row in rows), "reliability": table}
+    report("generalisation", "regret on fresh pictures: the choice among finalists, and a search alone", rows, **facts)
+    with (RESULTS / "generalisation.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["network", "grammar", "seed", "chosen", "winner at equal passes", "search winner", "passes"])
+        for part, ones, _ in found:
+            for one in ones:
+                chosen = (one[name] for name in ("chosen", "winner at equal passes", "search winner", "passes"))
+                writer.writerow([part.network, part.grammar, one["seed"], *chosen])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""What a run's record says of the choice of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from solvers.cam.finalists import Finalist as Judged
+from solvers.cam.solution import Solution
+from solvers.cam.subjects import Subjects
+from sygus.errors import WARNING
+from sygus.export.finalists import Finalist, median_optimism
+from sygus.export.tables import score_text
+from sygus.language.terms import OracleFunction
+from sygus.language.text import term_text
+from sygus.oracles.cam import Scores
+from sygus.saliency.metrics import Metric
+from sygus.saliency.progress import track
+from sygus.statistics import Mean
+
+
+def recorded_finalists(solution: Solution, subjects: Subjects) -> tuple[Finalist, ...]:
+    """The finalists with their scores on all three sets of pictures, best first; none where nothing was chosen."""
+    if solution.choice is None:
+        return ()
+    oracle, judged = subjects.held_out, solution.choice.finalists
+    everything = torch.arange(len(oracle.subject.images))
+    heat = oracle.heat_maps([one.judged.term for one in judged])
+    metrics = solution.problem.metrics
+    held_out = [
+        {symbol: oracle.score([map_], metric, everything)[0] for symbol, metric in metrics.items()}
+        for map_ in track(heat, len(heat), "finalists scored on held-out pictures")
+    ]
+    return tuple(_finalist(one, scores, solution) for one, scores in zip(judged, held_out, strict=True))
+
+
+def _finalist(one: Judged, held_out: dict[OracleFunction, Scores], solution: Solution) -> Finalist:
+    def means(scores: dict[OracleFunction, Scores]) -> dict[str, Mean]:
+        seen = {symbol: values[~np.isnan(values)] for symbol, values in scores.items()}
+        return {solution.problem.metric(symbol).name: Mean.of(values) for symbol, values in seen.items()}
+
+    return Finalist(
+        id=one.judged.id,
+        term=term_text(one.judged.term),
+        size=one.judged.term.size,
+        objectives=one.objectives,
+        feasible=one.feasible,
+        probability=one.probability,
+        scores={
+            "search": means(dict(one.judged.outcome.scores)),
+            "validation": means(dict(one.scores)),
+            "held_out": means(held_out),
+        },
+    )
+
+
+def stated_choice(solution: Solution, finalists: Sequence[Finalist], metrics: Sequence[Metric]) -> str:
+    """How the answer was chosen, in words; "" where there was nothing to choose."""
+    if solution.best is None or not solution.problem.goals:
+        return ""
+    if solution.choice is None:
+        return "the search pictures alone chose the answer, so its score on them is partly luck"
+    choice, validation = solution.choice, solution.choice.pictures
+    count = len(finalists)
+    raced = f"{count} finalist{'' if count == 1 else 's'} on {validation} validation pictures"
+    if choice.leader is None:
+        return f"{WARNING}{raced}: none satisfies the constraints over all pictures, so the search pictures alone chose"
+    dropped = sum(not one.complete for one in choice.finalists)
+    ended = f", {dropped} dropped on the way" if dropped else ""
+    if choice.looked < validation:
+        ended += f", one left after {choice.looked}"
+    said = f"{raced}{ended}; the answer is the best over these and the search pictures"
+    if len(finalists) > 1:
+        what = "best of them" if solution.problem.is_ordered else "matched by none of them in everything"
+        said += f", with probability {finalists[0].probability:.2f} the {what}"
+    if not metrics:
+        return said
+    winner, median = finalists[0].optimism(metrics[0]), median_optimism(finalists, metrics[0])
+    texts = " and ".join(score_text(value, metrics[0]) for value in (winner, median))
+    return (
+        f"{said}; {metrics[0].name} was better on the search than on the held-out pictures by {texts} (answer, median)"
+    )
