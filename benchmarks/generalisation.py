@@ -31,7 +31,7 @@ from harness import RESULTS, report
 from numpy.typing import NDArray
 
 from solvers.cam.archive import Archive, Judged
-from solvers.cam.finalists import Choice, Finals, finalists_of
+from solvers.cam.finalists import Choice, Finals
 from solvers.cam.journal import JOURNAL, Journal
 from solvers.cam.learner import Fate, Outcome
 from solvers.cam.learners.enumerate import Enumerate
@@ -166,7 +166,7 @@ def split(part: Part, terms: list[Term], seed: int, work: Path) -> dict[str, Any
     search, validation = some(order[:SEARCH]), some(order[SEARCH:])
     archive = race(problem, search, terms)
     with TemporaryDirectory() as folder, Journal(Path(folder) / JOURNAL, SEARCH) as journal:
-        choice = Finals(problem, search, validation, journal, seed).choose(finalists_of(problem, archive))
+        choice = Finals(problem, search, validation, journal, seed).choose(archive)
     count, most = SEARCH, pictures
     while count < most:  # the fewest pictures on which the search alone costs as much
         middle = (count + most) // 2

@@ -33,6 +33,9 @@ MOST = 24
 APART = 2.5
 """Standard errors of the paired difference by which a term is told from the leader on the search pictures."""
 
+MORE, ROUNDS = 8, 12
+"""So many come in at a time, and so often, where those before break constraints."""
+
 FIRST_LOOK = 16
 ALPHA = 0.01
 """The probability, for each finalist and approximately, that it is dropped though it is no worse than the leader."""
@@ -80,7 +83,7 @@ class Choice:
         front: the best of each size that no smaller one matches, or the Pareto set, over all pictures seen.
         finalists: best first; those that were dropped last.
         pictures: how many validation pictures there are.
-        looked: how many of them the race went through before at most one finalist was left.
+        looked: how many of them the last race went through before at most one finalist was left.
         passes: masked passes spent.
     """
 
@@ -158,13 +161,43 @@ class Finals:
         self.order = np.random.Generator(np.random.PCG64(seed)).permutation(self.pictures)
         self.objectives = Objectives(problem, search, validation)
 
-    def choose(self, finalists: Sequence[Judged]) -> Choice:
-        """Race them, and choose.
+    def choose(self, archive: Archive) -> Choice:
+        """Race the finalists, and choose.
+
+        What barely satisfies a constraint on the search pictures often breaks it over more of them. So where those that
+        did best on the search pictures break one, the next best come in, some at a time.
 
         Args:
-            finalists: from :func:`finalists_of`, at least one.
+            archive: what the search judged in full, at least one of them feasible.
         """
         before = self.oracle.forwards
+        entries, looked = self._raced(finalists_of(self.problem, archive))
+        judged = [self._judged(entry) for entry in entries]
+        for _ in range(ROUNDS):
+            further = self._further(archive, judged)
+            if not further:
+                break
+            entries, looked = self._raced(further)
+            judged += [self._judged(entry) for entry in entries]
+        shared = self._shared(judged)
+        self.journal.judge([(one.judged.id, one.images, one.probability) for one in shared])
+        final = Archive(self.problem)
+        for one in shared:
+            if one.complete:
+                final.consider(one.over_all)
+        return Choice(final.leader, final.front(), shared, self.pictures, looked, self.oracle.forwards - before)
+
+    def _further(self, archive: Archive, judged: list[Finalist]) -> list[Judged]:
+        """The next that did better on the search pictures than every finalist that satisfies the constraints."""
+        fit = [archive.rank(one.judged) for one in judged if one.complete and one.feasible]
+        if fit and not self.problem.is_ordered:
+            return []
+        known = {one.judged.id for one in judged}
+        waiting = sorted((one for one in archive.entrants() if one.id not in known), key=archive.rank)
+        return [one for one in waiting if not fit or archive.rank(one) < min(fit)][:MORE]
+
+    def _raced(self, finalists: Sequence[Judged]) -> tuple[list[_Entry], int]:
+        """Race some; how many pictures it took until one was left."""
         entries = [_Entry(judged, heat) for judged, heat in zip(finalists, self._drawn(finalists), strict=True)]
         alive, looked = entries, self.pictures
         looks = self._looks()
@@ -173,13 +206,7 @@ class Finals:
             if len(alive) > 1 and look < self.pictures:
                 alive = self._without_losers(alive, look, len(looks) - 1)
                 looked = look if len(alive) == 1 else looked
-        judged = self._shared([self._judged(entry) for entry in entries])
-        self.journal.judge([(one.judged.id, one.images, one.probability) for one in judged])
-        final = Archive(self.problem)
-        for one in judged:
-            if one.complete:
-                final.consider(one.over_all)
-        return Choice(final.leader, final.front(), judged, self.pictures, looked, self.oracle.forwards - before)
+        return entries, looked
 
     def _drawn(self, finalists: Sequence[Judged]) -> list[HeatMaps]:
         drawn = self.oracle.heat_maps([judged.term for judged in finalists])

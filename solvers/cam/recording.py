@@ -25,6 +25,7 @@ from sygus.language.text import term_text
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import Method, expression_method
+from sygus.oracles.sanity import sanity_of
 from sygus.saliency.metrics import Evaluation
 
 
@@ -43,6 +44,7 @@ def record_of(solution: Solution, subjects: Subjects, proposals: JournalRows) ->
 
     table = compare(subjects, rows, metrics, lambda m, metric: m.title != FOUND and chosen.skips(m, metric), keep)
     finalists = recorded_finalists(solution, subjects)
+    sanity = sanity_of(subjects.search, None if solution.best is None else solution.best.term)
     record = Record(
         answer=solution.answer,
         found=None if solution.best is None else _entry(solution.best),
@@ -78,7 +80,8 @@ def record_of(solution: Solution, subjects: Subjects, proposals: JournalRows) ->
         validation=None if subjects.validation is None else _pictures(subjects.validation),
         problem=solution.protocol["problem"] | {"text": problem.problem.text},
         **{name: solution.protocol[name] for name in ("settings", "fingerprints", "versions", "machine")},
-        notes=(*solution.protocol["notes"], *chosen.notes, *_ties(solution, proposals)),
+        sanity=sanity.numbers,
+        notes=(*solution.protocol["notes"], *chosen.notes, *_ties(solution, proposals), *sanity.notes),
     )
     return record, Gallery.of(subjects.held_out.subject.images.pictures, maps)
 

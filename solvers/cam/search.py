@@ -9,7 +9,7 @@ from typing import cast
 
 from solvers.cam.budget import Spending
 from solvers.cam.checked import started
-from solvers.cam.finalists import Choice, Finals, finalists_of
+from solvers.cam.finalists import Choice, Finals
 from solvers.cam.journal import JOURNAL, Journal
 from solvers.cam.learner import Space
 from solvers.cam.learners import chosen_learner
@@ -112,7 +112,7 @@ def search(
         if validation is not None and problem.goals and run.archive.leader is not None and ending in _CHOSEN_AFTER:
             finals = Finals(problem, oracle, validation, journal, settings.seed)
             try:
-                choice = finals.choose(finalists_of(problem, run.archive))
+                choice = finals.choose(run.archive)
             except KeyboardInterrupt:
                 ending = Ending.INTERRUPTED
                 conclusion = f"{conclusion}; interrupted while the finalists were judged, so the search pictures chose"

@@ -76,6 +76,9 @@ def _solve_cam(chosen: Asked, *, progress: bool) -> Result:
     from sygus.app.display import shown_progress, silent
 
     finished = run(chosen, _said, shown_progress if progress else silent)
+    for note in finished.record.notes:
+        if note not in finished.solution.protocol["notes"]:  # those were said before the search
+            _said(note)
     return Result(finished.folder, finished.record, finished.gallery)
 
 

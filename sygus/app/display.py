@@ -329,7 +329,8 @@ def finalists_table(record: Record) -> Table:
     table.add_column("expression", overflow="fold")
     for one in shown:
         means = [_cell(one.scores[part][measure.name], measure, counts.get(part)) for part in SEEN]
-        table.add_row(str(one.size), *means, f"{one.probability:.2f}", _text(one.term))
+        share = f"{one.probability:.2f}" if one.feasible else "unfit"
+        table.add_row(str(one.size), *means, share, _text(one.term))
     return table
 
 

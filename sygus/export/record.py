@@ -107,6 +107,7 @@ class Record:
         objectives, measures: what was asked.
         table: every baseline, and the found expression last; with the score of each picture.
         search, held_out, validation: the pictures; None where there are none of the last.
+        sanity: what is measured of the answer's maps beside the metrics asked for, see :mod:`sygus.oracles.sanity`.
         problem: file, its text and its SHA-256.
         settings, fingerprints, versions, machine: what the result depends on.
         notes: how the network was split and fed, which pictures were skipped.
@@ -131,6 +132,7 @@ class Record:
     search: Pictures
     held_out: Pictures
     validation: Pictures | None
+    sanity: Mapping[str, float]
     problem: Mapping[str, str]
     settings: Mapping[str, Any]
     fingerprints: Mapping[str, str]
@@ -235,6 +237,7 @@ class Record:
             search=_pictures(top.at("search")),
             held_out=_pictures(top.at("held_out")),
             validation=None if validation.value is None else _pictures(validation),
+            sanity=top.at("sanity").mapping(Node.number),
             problem=_problem(top.at("problem")),
             settings=top.at("settings").mapping(Node.plain),
             fingerprints=top.at("fingerprints").mapping(Node.text),

@@ -29,6 +29,7 @@ from sygus.export.record import Measure, Record
 from sygus.export.tables import PARTS, TESTS, Row, Scale, arrow, is_best, value_text
 from sygus.language.theories.ranks import is_whole
 from sygus.oracles.expressions import parse_expression
+from sygus.oracles.sanity import CHECKS, Check
 
 _PAGE = Path(__file__).parent / "page"
 
@@ -37,6 +38,7 @@ _SECTIONS = {
     "scores": "Scores",
     "significance": "Significance",
     "finalists": "Finalists",
+    "sanity": "Sanity",
     "gallery": "Gallery",
     "search": "Search",
     "accounting": "Accounting",
@@ -70,6 +72,8 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
     shown -= set() if comparisons else {"significance"}
     finalists = _finalists(record)
     shown -= set() if finalists else {"finalists"}
+    checks = _checks(record)
+    shown -= set() if checks else {"sanity"}
     shown -= set() if plots["front"] or plots["curve"] else {"search"}
     style, script = (_asset(name) for name in ("report.css", "report.js"))
     page: str = template("report.html").render(
@@ -86,6 +90,7 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
         comparisons=comparisons,
         tests=TESTS,
         finalists=finalists,
+        checks=checks,
         plots=plots,
         gallery=_gallery(record, gallery),
         titles=list(gallery.maps) if gallery is not None else [],
@@ -176,6 +181,11 @@ def _finalists(record: Record) -> list[tuple[Measure, list[dict[str, Any]]]]:
         ]
 
     return [(measure, rows(measure)) for measure in record.measures]
+
+
+def _checks(record: Record) -> list[tuple[Check, float | None]]:
+    """What is said of the answer's maps, with the number of each check that was made; none where there is no answer."""
+    return [(check, record.sanity.get(check.metric)) for check in CHECKS] if record.sanity else []
 
 
 def _plots(record: Record) -> dict[str, Any]:

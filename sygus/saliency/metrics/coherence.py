@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 
 from sygus.saliency.metrics.causal import road
@@ -56,6 +57,16 @@ def coverage(evaluation: Evaluation) -> Tensor:
     return evaluation.saliency.double().mean((-2, -1))
 
 
+@metric("spread", direction="max", low=0, high=0.5, invariances=("mirror",))
+def spread(evaluation: Evaluation) -> Tensor:
+    """Standard deviation of S over its pixels: 0 for black maps, 1/√n for Fake-CAM's of n pixels.
+
+    Meant as a constraint against maps that are nearly constant, whatever the constant. For values in [0, 1] of mean c
+    it is at most √(c (1 - c)) (Bhatia and Davis 2000), so less than 0.1 wherever coverage is above 0.99 or below 0.01.
+    """
+    return evaluation.saliency.double().flatten(1).std(1, correction=0)
+
+
 @metric("contrast", direction="max", low=0, high=1, needs=("explain", "probability"))
 def contrast(evaluation: Evaluation) -> Tensor:
     """Mean |S_c - S_d| over the pixels, d the most probable other class: 0 where the map does not ask for which class.
@@ -63,14 +74,38 @@ def contrast(evaluation: Evaluation) -> Tensor:
     Meant as a constraint against maps that show the same whatever is explained, as class-discriminative maps must not
     (Selvaraju et al. 2017, section 4).
     """
-    change = Change("the most probable other class", _of_the_next_class)
-    return (evaluation.saliency.double() - evaluation.explained(change).double()).abs().mean((-2, -1))
+    return (evaluation.saliency.double() - evaluation.explained(NEXT_CLASS).double()).abs().mean((-2, -1))
+
+
+@metric("class-agreement", direction="min", low=-1, high=1, needs=("explain", "probability"))
+def class_agreement(evaluation: Evaluation) -> Tensor:
+    """Spearman's correlation of S_c and S_d, d the most probable other class: 1 where the map is the same for both.
+
+    ``contrast`` without the size of the maps, which for small ones is small whatever they show; the correlation is
+    that of ``model-randomization``. 1 for black maps, in which no difference shows; 0 where only S_d is constant.
+    """
+    return rank_agreement(evaluation, NEXT_CLASS)
+
+
+def rank_agreement(evaluation: Evaluation, change: Change) -> Tensor:
+    """Spearman's correlation of S before and after a change, (n,) float64; tied pixels share their mean rank.
+
+    1 for black maps, in which no change shows; 0 where only the second is constant.
+    """
+    before, after = evaluation.saliency, evaluation.explained(change)
+    rank = [torch.from_numpy(rankdata(m.flatten(1).cpu().numpy(), axis=1)).to(before.device) for m in (before, after)]
+    one, other = (r.view(before.shape) for r in rank)
+    return torch.where(evaluation.empty, 1, pearson(one, other))
 
 
 def _of_the_next_class(subject: Subject) -> Subject:
     logits = subject.logits.float()
     targets = logits.scatter(1, subject.targets[:, None], -torch.inf).argmax(1)
     return replace(subject, targets=targets, known_probability=target_probability(logits, targets))
+
+
+NEXT_CLASS = Change("the most probable other class", _of_the_next_class)
+"""The most probable class beside the one explained is explained in its place."""
 
 
 @metric("sparseness", direction="max", low=0, high=1, invariances=("gain", "mirror"))

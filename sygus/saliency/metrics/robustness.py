@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, grid_sample
 
 from sygus.errors import OptionError
-from sygus.saliency.metrics.coherence import pearson
+from sygus.saliency.metrics.coherence import pearson, rank_agreement
 from sygus.saliency.metrics.evaluation import Change, Evaluation, Subject
 from sygus.saliency.metrics.metric import metric
 from sygus.saliency.networks import Classifier, Network
@@ -132,11 +131,7 @@ def model_randomization(evaluation: Evaluation, *, seed: int) -> Tensor:
     distribution of its mean and deviation. An explanation of the network must change: lower is better. Tied pixels
     share their mean rank. 1 for black maps, in which no change shows; 0 where only the second is constant.
     """
-    before = evaluation.saliency
-    after = evaluation.explained(_randomized(seed))
-    rank = [torch.from_numpy(rankdata(m.flatten(1).cpu().numpy(), axis=1)).to(before.device) for m in (before, after)]
-    one, other = (r.view(before.shape) for r in rank)
-    return torch.where(evaluation.empty, 1, pearson(one, other))
+    return rank_agreement(evaluation, _randomized(seed))
 
 
 def _randomized(seed: int) -> Change:
@@ -152,7 +147,7 @@ def randomized(network: Network, seed: int) -> Network:
     What is not drawn is shared with the network.
 
     Raises:
-        OptionError: there are none.
+        OptionError: there are none, or they cannot be copied.
     """
     tail = network.tail
     parameters = list(tail.parameters()) if isinstance(tail, nn.Module) else []
@@ -168,10 +163,24 @@ def randomized(network: Network, seed: int) -> Network:
             fresh[id(parameter)] = redrawn.copy_(parameter.mean() + parameter.std(correction=0) * drawn)
     return replace(
         network,
-        tail=_with(tail, fresh),
+        tail=_redrawn(network, fresh),
         fingerprint=f"{network.fingerprint}-randomized-{seed}",
         classifier=_reclassified(network.classifier, fresh),
     )
+
+
+def _redrawn(network: Network, fresh: dict[int, Tensor]) -> Any:
+    """A copy of the network's tail with the parameters drawn anew.
+
+    Raises:
+        OptionError: it cannot be copied.
+    """
+    try:
+        return _with(network.tail, fresh)
+    except Exception as error:  # foreign objects hang on modules, and each refuses in its own way
+        where = f"what '{network.name}' has after the layer '{network.layer}'"
+        reason = f"{type(error).__name__}: {error}"
+        raise OptionError(f"model-randomization: {where} cannot be copied ({reason})", "use another metric") from error
 
 
 def _with(module: Any, fresh: dict[int, Tensor]) -> Any:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.sparse import lil_matrix
 from scipy.sparse.linalg import spsolve
+from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -16,6 +17,7 @@ from sygus.errors import OptionError
 from sygus.saliency.images import Preprocessing
 from sygus.saliency.metrics import Change, Evaluation, find_metric
 from sygus.saliency.metrics.causal import NOISE, blur, ranks
+from sygus.saliency.metrics.evaluation import Explain
 from sygus.saliency.metrics.imputation import impute
 from sygus.saliency.metrics.localization import crops
 from sygus.saliency.metrics.robustness import randomized, transforms
@@ -366,6 +368,38 @@ def test_arcc_asks_road() -> None:
 
 def test_coverage() -> None:
     assert [score("coverage", evaluated(m)) for m in (ALL, HALF, NONE)] == [1, 0.5, 0]
+
+
+def test_spread_is_the_standard_deviation_over_the_pixels() -> None:
+    fake = ALL.clone()
+    fake[0, 0] = 0
+    assert [score("spread", evaluated(m)) for m in (ALL, HALF, NONE)] == [0, 0.5, 0]
+    assert score("spread", evaluated(fake)) == pytest.approx(math.sqrt(63) / 64)
+    assert score("spread", evaluated(box_map(2, 2, 6, 6))) == pytest.approx(math.sqrt(0.25 * 0.75))
+
+
+def test_class_agreement_is_spearmans_correlation_with_the_map_of_the_most_probable_other_class() -> None:
+    ramp = torch.arange(PIXELS).view(SIZE, SIZE) / PIXELS
+    subject = red_subject()
+    asked: list[int] = []
+
+    def explain(other: Tensor) -> Explain:
+        def again(change: Change, index: Tensor) -> Tensor:
+            asked.extend(change.apply(subject).targets[index].tolist())
+            return other[None].float()
+
+        return again
+
+    for first, second, expected in (
+        (ramp, ramp**3, 1),
+        (ramp, 1 - ramp, -1),
+        (ramp, ALL, 0),
+        (NONE, ramp, 1),
+        (ramp, HALF, spearmanr(ramp.flatten(), HALF.flatten()).statistic),
+    ):
+        evaluation = replace(evaluated(first, subject), explain=explain(second))
+        assert score("class-agreement", evaluation) == pytest.approx(expected)
+    assert set(asked) == {1 - int(subject.targets[0])}
 
 
 def test_contrast_compares_with_the_most_probable_other_class() -> None:

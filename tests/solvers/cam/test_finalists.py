@@ -89,7 +89,7 @@ def scored(
 
 def chosen(folder: Path, archive: Archive, search: Given, validation: Given, problem: CamProblem = PROBLEM) -> Choice:
     with Journal(folder / JOURNAL, SEARCH) as journal:
-        return Finals(problem, search, validation, journal, 0).choose(finalists_of(problem, archive))
+        return Finals(problem, search, validation, journal, 0).choose(archive)
 
 
 def test_finalists_are_the_front_and_all_that_a_paired_test_cannot_tell_from_the_leader() -> None:
@@ -187,16 +187,33 @@ def test_without_an_order_every_member_sees_everything_and_the_set_is_formed_ane
     assert all(one.probability > 0 for one in choice.finalists if one.judged.id in expected)
 
 
-def test_what_breaks_a_constraint_over_all_pictures_is_no_answer(tmp_path: Path) -> None:
+def bounded() -> CamProblem:
+    """The average drop must be at most 50."""
     text = read_problem("gradcam_plus")[1].replace("(<= (coverage h) 0.5)", "(<= (average-drop h) 50.0)")
-    bounded = load_problem(text, "bounded.sy")
-    problem = CamProblem(replace(bounded, constraints=bounded.constraints[2:3]))
+    problem = load_problem(text, "bounded.sy")
+    return CamProblem(replace(problem, constraints=problem.constraints[2:3]))
+
+
+def test_what_breaks_a_constraint_over_all_pictures_is_no_answer(tmp_path: Path) -> None:
+    problem = bounded()
     archive, search, validation, _ = scored([3, 4], [-5, -6], noise=1)
     with Journal(tmp_path / JOURNAL, SEARCH) as journal:
-        choice = Finals(problem, search, validation, journal, 0).choose(finalists_of(problem, archive))
+        choice = Finals(problem, search, validation, journal, 0).choose(archive)
     assert choice.leader is None
     assert not any(one.feasible for one in choice.finalists)
     assert [one.probability for one in choice.finalists] == [0, 0]
+
+
+def test_the_next_best_come_in_where_the_best_break_a_constraint(tmp_path: Path) -> None:
+    """The first ten lead on the search pictures by luck and break the bound; the last two are far behind and keep it."""
+    problem = bounded()
+    archive, search, validation, _ = scored([8] * 10 + [-2, -3], [-36] * 10 + [1, 1], noise=1)
+    assert not {10, 11} & {one.id for one in finalists_of(problem, archive) if one not in archive.front()}
+    choice = chosen(tmp_path, archive, search, validation, problem)
+    assert choice.leader is not None
+    assert choice.leader.id == 11
+    assert [one.judged.id for one in choice.finalists if one.feasible] == [11, 10]
+    assert choice.finalists[0].objectives[0] == pytest.approx(47.2, abs=0.1)
 
 
 def test_scores_are_read_from_the_journal_and_give_the_same_choice(tmp_path: Path) -> None:
