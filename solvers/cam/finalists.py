@@ -240,7 +240,7 @@ class Finals:
 
     def _pooled(self, entry: _Entry, look: int) -> dict[OracleFunction, Scores]:
         """The scores of all pictures that were seen at a look, by metric: of the search, then of the validation."""
-        index = self.order[:look]
+        index = np.sort(self.order[:look])
         return {
             symbol: np.concatenate([entry.judged.outcome.scores[symbol], values[index]])
             for symbol, values in entry.scores.items()
@@ -249,7 +249,7 @@ class Finals:
     def _values(self, entry: _Entry, look: int) -> tuple[tuple[float, ...], bool]:
         """The objectives over all pictures seen at a look, and whether the constraints hold."""
         means = {symbol: float(v.mean(dtype=np.float64)) for symbol, v in self._pooled(entry, look).items()}
-        seen = np.concatenate([np.arange(self.searched), self.searched + self.order[:look]])
+        seen = np.concatenate([np.arange(self.searched), self.searched + np.sort(self.order[:look])])
         term = entry.judged.term
         return self.objectives.values(term, means, seen), self.objectives.feasible(term, means, seen)
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from solvers.cam.comparison import compare, is_slow
@@ -41,7 +42,7 @@ def run_evaluate(names: str, metric_names: str, expression: str | None, form: st
     find_methods(names)  # an unknown one is an error before anything is loaded
     wanted = None if metric_names.strip() == "all" else _chosen(metric_names)
     own = [] if expression is None else [expression_method("expression", "expression", read_expression(expression))]
-    subjects = load_subjects(settings)
+    subjects = load_subjects(settings, choosing=expression is not None)
     for note in subject_notes(subjects):
         echo(marked(note), err=True)
     chosen = applicable_methods(names, subjects.search, lambda text: echo(f"note: {text}", err=True)) + own
@@ -67,9 +68,20 @@ def run_evaluate(names: str, metric_names: str, expression: str | None, form: st
         case _:
             _print_table(rows, metrics, subjects)
             if expression is not None:
-                for metric in metrics:
-                    value = number_text(rows[-1].search[metric.name].value)
-                    echo(f"{metric.name} on the search pictures: {value}")
+                _print_exactly(own[0], metrics, subjects)
+
+
+def _print_exactly(method: Method, metrics: list[Metric], subjects: Subjects) -> None:
+    """The means as a run prints them: over the pictures of the search, and over all that choose an answer."""
+    search = method.evaluation(subjects.search)
+    validation = None if subjects.validation is None else method.evaluation(subjects.validation)
+    for metric in metrics:
+        scores = subjects.search.judge(search, metric)
+        echo(f"{metric.name} on the search pictures: {number_text(float(scores.mean(dtype=np.float64)))}")
+        if validation is not None and subjects.validation is not None:
+            scores = np.concatenate([scores, subjects.validation.judge(validation, metric)])
+            value = number_text(float(scores.mean(dtype=np.float64)))
+            echo(f"{metric.name} on the search and validation pictures: {value}")
 
 
 def _report_skipped(chosen: list[Method], metrics: list[Metric], skip: Callable[[Method, Metric], bool]) -> None:
@@ -117,7 +129,7 @@ def _require(metric: Metric, subjects: Subjects) -> None:
     Raises:
         OptionError: the pictures lack what the metric needs, or it compares with an unknown method.
     """
-    for oracle in (subjects.search, subjects.held_out):
+    for oracle in subjects.parts:
         try:
             metric.require(oracle.subject)
         except OptionError as error:

@@ -205,7 +205,7 @@ def test_what_breaks_a_constraint_over_all_pictures_is_no_answer(tmp_path: Path)
 
 
 def test_the_next_best_come_in_where_the_best_break_a_constraint(tmp_path: Path) -> None:
-    """The first ten lead on the search pictures by luck and break the bound; the last two are far behind and keep it."""
+    """The first ten lead on the search pictures by luck and break the bound; the last two, far behind, keep it."""
     problem = bounded()
     archive, search, validation, _ = scored([8] * 10 + [-2, -3], [-36] * 10 + [1, 1], noise=1)
     assert not {10, 11} & {one.id for one in finalists_of(problem, archive) if one not in archive.front()}
