@@ -76,10 +76,10 @@ def test_names_of_files_and_folders(tmp_path: Path) -> None:
 
 
 def test_names_of_pictures(tmp_path: Path) -> None:
-    for name in ("circle", "square"):
+    for first, name in enumerate(("circle", "square")):
         (tmp_path / name).mkdir()
         for index in range(3):
-            picture(tmp_path / name / f"{index}.png", index)
+            picture(tmp_path / name / f"{index}.png", 3 * first + index)
         (tmp_path / name / f"broken{EVIL}.png").write_bytes(b"no picture")
     said = run("evaluate", "--images", str(tmp_path), "--methods", "gradcam", "--metrics", "sparseness", *FEW)
     assert "broken" in said
