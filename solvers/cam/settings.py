@@ -54,7 +54,7 @@ class Settings:
     layers: str | None = None
     images: str = "shapes"
     search_images: int = 96
-    held_out_images: int = 192
+    held_out_images: int = 384
     validation_images: int | None = None
     strict: bool = False
     target: str | Target = "predicted"
