@@ -189,7 +189,6 @@ def split(part: Part, terms: list[Term], seed: int, work: Path) -> dict[str, Any
         "passes of the search": search.forwards,
         "passes at equal passes": alone.forwards,
         "pictures at equal passes": count,
-        "looked": choice.looked,
     }
 
 

@@ -16,7 +16,6 @@ from sygus.export.tables import score_text
 from sygus.language.terms import OracleFunction
 from sygus.language.text import term_text
 from sygus.oracles.cam import Scores
-from sygus.saliency.metrics import Metric
 from sygus.saliency.progress import track
 from sygus.statistics import Mean
 
@@ -29,11 +28,12 @@ def recorded_finalists(solution: Solution, subjects: Subjects) -> tuple[Finalist
     everything = torch.arange(len(oracle.subject.images))
     heat = oracle.heat_maps([one.judged.term for one in judged])
     metrics = solution.problem.metrics
-    held_out = [
-        {symbol: oracle.score([map_], metric, everything)[0] for symbol, metric in metrics.items()}
-        for map_ in track(heat, len(heat), "finalists scored on held-out pictures")
-    ]
-    return tuple(_finalist(one, scores, solution) for one, scores in zip(judged, held_out, strict=True))
+    found = []
+    for one, maps in track(list(zip(judged, heat, strict=True)), len(heat), "finalists scored on held-out pictures"):
+        if maps.finite:
+            scores = {symbol: oracle.score([maps], metric, everything)[0] for symbol, metric in metrics.items()}
+            found.append(_finalist(one, scores, solution))
+    return tuple(found)
 
 
 def _finalist(one: Judged, held_out: dict[OracleFunction, Scores], solution: Solution) -> Finalist:
@@ -56,7 +56,7 @@ def _finalist(one: Judged, held_out: dict[OracleFunction, Scores], solution: Sol
     )
 
 
-def stated_choice(solution: Solution, finalists: Sequence[Finalist], metrics: Sequence[Metric]) -> str:
+def stated_choice(solution: Solution, finalists: Sequence[Finalist]) -> str:
     """How the answer was chosen, in words; "" where there was nothing to choose."""
     if solution.best is None or not solution.problem.goals:
         return ""
@@ -69,16 +69,20 @@ def stated_choice(solution: Solution, finalists: Sequence[Finalist], metrics: Se
         return f"{WARNING}{raced}: none satisfies the constraints over all pictures, so the search pictures alone chose"
     dropped = sum(not one.complete for one in choice.finalists)
     ended = f", {dropped} dropped on the way" if dropped else ""
-    if choice.looked < validation:
-        ended += f", one left after {choice.looked}"
+    if choice.broken:
+        ended += f", {choice.broken} left out whose maps are not finite there"
     said = f"{raced}{ended}; the answer is the best over these and the search pictures"
     if len(finalists) > 1:
-        what = "best of them" if solution.problem.is_ordered else "matched by none of them in everything"
-        said += f", with probability {finalists[0].probability:.2f} the {what}"
-    if not metrics:
+        probability = f"with probability {finalists[0].probability:.2f}"
+        said += (
+            f", {probability} the best of them"
+            if solution.problem.is_ordered
+            else f"; {probability} no other is better in all objectives"
+        )
+    first = solution.problem.goals[0].metric
+    if first is None:
         return said
-    winner, median = finalists[0].optimism(metrics[0]), median_optimism(finalists, metrics[0])
-    texts = " and ".join(score_text(value, metrics[0]) for value in (winner, median))
-    return (
-        f"{said}; {metrics[0].name} was better on the search than on the held-out pictures by {texts} (answer, median)"
-    )
+    metric = solution.problem.metric(first)
+    answer, median = finalists[0].optimism(metric), median_optimism(finalists, metric)
+    of = f"optimism, by how much better {metric.name} is on the search pictures than held out"
+    return f"{said}; {of}: {score_text(answer, metric)}, median finalist {score_text(median, metric)}"

@@ -38,7 +38,7 @@ MORE, ROUNDS = 8, 12
 
 FIRST_LOOK = 16
 ALPHA = 0.01
-"""The probability, for each finalist and approximately, that it is dropped though it is no worse than the leader."""
+"""The level of each finalist's tests against the leader. That is the best of many, so more are dropped wrongly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ class Choice:
         front: the best of each size that no smaller one matches, or the Pareto set, over all pictures seen.
         finalists: best first; those that were dropped last.
         pictures: how many validation pictures there are.
-        looked: how many of them the last race went through before at most one finalist was left.
+        broken: how many terms were no finalists, since their maps of these pictures are not finite.
         passes: masked passes spent.
     """
 
@@ -91,7 +91,7 @@ class Choice:
     front: list[Judged]
     finalists: tuple[Finalist, ...]
     pictures: int
-    looked: int
+    broken: int
     passes: int
 
 
@@ -130,6 +130,8 @@ def _alike(problem: CamProblem, one: Judged, leader: Judged) -> bool:
 
 
 def _may_match(goal: Goal, index: int, one: Judged, leader: Judged) -> bool:
+    if goal.metric is None and any(isinstance(node.head, OracleFunction) for node in subterms(goal.term)):
+        return True  # scores of pictures do not make up its value: the best by rank come in
     if goal.metric is None:
         value, best = (goal.rank(judged.outcome.objectives[index]) for judged in (one, leader))
         return value <= best
@@ -171,42 +173,51 @@ class Finals:
             archive: what the search judged in full, at least one of them feasible.
         """
         before = self.oracle.forwards
-        entries, looked = self._raced(finalists_of(self.problem, archive))
-        judged = [self._judged(entry) for entry in entries]
+        judged: list[Finalist] = []
+        known: set[int] = set()
+        waiting = finalists_of(self.problem, archive)
         for _ in range(ROUNDS):
-            further = self._further(archive, judged)
-            if not further:
+            judged += [self._judged(entry) for entry in self._raced(waiting)]
+            known |= {one.id for one in waiting}
+            waiting = self._further(archive, judged, known)
+            if not waiting:
                 break
-            entries, looked = self._raced(further)
-            judged += [self._judged(entry) for entry in entries]
+        broken = len(known) - len(judged)
         shared = self._shared(judged)
         self.journal.judge([(one.judged.id, one.images, one.probability) for one in shared])
         final = Archive(self.problem)
         for one in shared:
             if one.complete:
                 final.consider(one.over_all)
-        return Choice(final.leader, final.front(), shared, self.pictures, looked, self.oracle.forwards - before)
+        return Choice(final.leader, final.front(), shared, self.pictures, broken, self.oracle.forwards - before)
 
-    def _further(self, archive: Archive, judged: list[Finalist]) -> list[Judged]:
+    def _further(self, archive: Archive, judged: list[Finalist], known: set[int]) -> list[Judged]:
         """The next that did better on the search pictures than every finalist that satisfies the constraints."""
         fit = [archive.rank(one.judged) for one in judged if one.complete and one.feasible]
         if fit and not self.problem.is_ordered:
             return []
-        known = {one.judged.id for one in judged}
         waiting = sorted((one for one in archive.entrants() if one.id not in known), key=archive.rank)
         return [one for one in waiting if not fit or archive.rank(one) < min(fit)][:MORE]
 
-    def _raced(self, finalists: Sequence[Judged]) -> tuple[list[_Entry], int]:
-        """Race some; how many pictures it took until one was left."""
-        entries = [_Entry(judged, heat) for judged, heat in zip(finalists, self._drawn(finalists), strict=True)]
-        alive, looked = entries, self.pictures
-        looks = self._looks()
+    def _raced(self, finalists: Sequence[Judged]) -> list[_Entry]:
+        """Race some; those whose maps are not finite are left out."""
+        drawn = zip(finalists, self._drawn(finalists), strict=True)
+        entries = [_Entry(judged, heat) for judged, heat in drawn if heat.finite]
+        alive, looks = entries, self._looks()
         for seen, look in track(list(pairwise([0, *looks])), len(looks), "finalists judged"):
             self._score(alive, self.order[seen:look])
             if len(alive) > 1 and look < self.pictures:
                 alive = self._without_losers(alive, look, len(looks) - 1)
-                looked = look if len(alive) == 1 else looked
-        return entries, looked
+        # Who was dropped against one that breaks a constraint in the end has not lost.
+        while back := [one for one in entries if one.rival is not None and not self._fits(one.rival)]:
+            for entry in back:
+                entry.rival = None
+                self._score([entry], self.order[entry.images :])
+        return entries
+
+    def _fits(self, entry: _Entry) -> bool:
+        """Whether the constraints hold over all pictures that it saw."""
+        return self._values(entry, entry.images)[1]
 
     def _drawn(self, finalists: Sequence[Judged]) -> list[HeatMaps]:
         drawn = self.oracle.heat_maps([judged.term for judged in finalists])
@@ -269,7 +280,10 @@ class Finals:
             worse = sign * (self._pooled(entry, look)[metric].astype(float) - theirs)
             return bool(worse.mean() > critical * worse.std(ddof=1))
 
-        return [entry for entry in alive if entry is leader or not lost(entry)]
+        for entry in alive:
+            if entry is not leader and lost(entry):
+                entry.rival = leader
+        return [entry for entry in alive if entry.rival is None]
 
     def _judged(self, entry: _Entry) -> Finalist:
         values, feasible = self._values(entry, entry.images)
@@ -337,3 +351,4 @@ class _Entry:
     heat: HeatMaps
     scores: dict[OracleFunction, Scores] = field(default_factory=dict)
     images: int = 0
+    rival: _Entry | None = None

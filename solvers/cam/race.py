@@ -137,8 +137,8 @@ class Racer:
             seen += len(block)
             if rival is not None and seen < len(order):
                 lost = self._lost(scores[alive][:, order[:seen]], rival[order], metric)
-                if self.mode == "betting":  # a race of another order may have seen others; it must not show
-                    scores[np.ix_(alive[lost], order[seen:])] = np.nan
+                # What is known beyond, of another race or run, must not show: a result depends on its own race alone.
+                scores[np.ix_(alive[lost], order[seen:])] = np.nan
                 alive = alive[~lost]
         return scores
 

@@ -51,7 +51,7 @@ def record_of(solution: Solution, subjects: Subjects, proposals: JournalRows) ->
         ordered=problem.is_ordered,
         front=tuple(map(_entry, solution.front)),
         finalists=finalists,
-        choice=stated_choice(solution, finalists, metrics),
+        choice=stated_choice(solution, finalists),
         candidates=tuple(
             Entry(row["id"], row["term"], row["size"], tuple(row["objectives"]), bool(row["feasible"]))
             for row in proposals

@@ -64,16 +64,32 @@ class Finalist:
             size=node.at("size").integer(),
             objectives=node.at("objectives").items(Node.number),
             feasible=node.at("feasible").boolean(),
-            probability=node.at("probability").number(),
+            probability=_share(node.at("probability")),
             scores={part: scores.at(part).mapping(mean_of) for part in SEEN},
         )
 
 
-def differences(finalists: Sequence[Finalist], metric: Scale) -> list[tuple[Difference, float]]:
-    """How each finalist but the first differs from it on the held-out pictures, with p after Holm's correction."""
-    winner, *others = (one.scores["held_out"][metric.name].scores for one in finalists)
-    tests = [Difference.of(scores, winner) for scores in others]
-    return list(zip(tests, holm([test.p for test in tests]), strict=True))
+def _share(node: Node) -> float:
+    share = node.number()
+    if not 0 <= share <= 1:
+        raise node.wrong("share between 0 and 1")
+    return share
+
+
+def differences(finalists: Sequence[Finalist], answer: int, metric: Scale) -> dict[int, tuple[Difference, float]]:
+    """How each finalist but the answer differs from it on the held-out pictures, with p after Holm's correction.
+
+    Args:
+        finalists: one of them with the number ``answer``.
+        answer: the number of the answer.
+        metric: which scores to compare.
+
+    Returns:
+        By number.
+    """
+    held_out = {one.id: one.scores["held_out"][metric.name].scores for one in finalists}
+    tests = {id_: Difference.of(scores, held_out[answer]) for id_, scores in held_out.items() if id_ != answer}
+    return dict(zip(tests, zip(tests.values(), holm([test.p for test in tests.values()]), strict=True), strict=True))
 
 
 def median_optimism(finalists: Sequence[Finalist], metric: Scale) -> float:

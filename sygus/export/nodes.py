@@ -27,13 +27,14 @@ class Node:
     value: Any
     where: str
 
-    def _wrong(self, expected: str) -> RecordError:
+    def wrong(self, expected: str) -> RecordError:
+        """The error that it is not what it should be."""
         return RecordError(f"{self.where} is no {expected}", "the record is damaged or of another version; run again")
 
     def at(self, name: str) -> Node:
         """The value of a key."""
         if not isinstance(self.value, dict):
-            raise self._wrong("mapping")
+            raise self.wrong("mapping")
         if name not in self.value:
             raise RecordError(f"{self.where}: '{name}' is missing", "the record is of another version; run again")
         return Node(self.value[name], f"{self.where}: {name}")
@@ -41,26 +42,26 @@ class Node:
     def text(self) -> str:
         """A text."""
         if not isinstance(self.value, str):
-            raise self._wrong("text")
+            raise self.wrong("text")
         return self.value
 
     def boolean(self) -> bool:
         """True or false."""
         if not isinstance(self.value, bool):
-            raise self._wrong("true or false")
+            raise self.wrong("true or false")
         return self.value
 
     def integer(self) -> int:
         """A whole number of at most 63 bits."""
         if not isinstance(self.value, int) or isinstance(self.value, bool) or abs(self.value) > LARGEST_WHOLE:
-            raise self._wrong("whole number of at most 63 bits")
+            raise self.wrong("whole number of at most 63 bits")
         return self.value
 
     def number(self) -> float:
         """A finite number."""
         number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
         if not number or not abs(self.value) <= LARGEST_NUMBER:  # of what is no number no comparison holds
-            raise self._wrong(f"finite number of at most {LARGEST_NUMBER:.0e}")
+            raise self.wrong(f"finite number of at most {LARGEST_NUMBER:.0e}")
         found: float = self.value
         return found
 
@@ -74,19 +75,19 @@ class Node:
         """One of these texts."""
         found = self.text()
         if found not in choices:
-            raise self._wrong(f"one of {', '.join(choices)}")
+            raise self.wrong(f"one of {', '.join(choices)}")
         return found
 
     def items(self, read: Callable[[Node], Value]) -> tuple[Value, ...]:
         """A list, each item read."""
         if not isinstance(self.value, list):
-            raise self._wrong("list")
+            raise self.wrong("list")
         return tuple(read(Node(item, f"{self.where}[{index}]")) for index, item in enumerate(self.value))
 
     def mapping(self, read: Callable[[Node], Value]) -> dict[str, Value]:
         """A mapping, each value read."""
         if not isinstance(self.value, dict):
-            raise self._wrong("mapping")
+            raise self.wrong("mapping")
         return {name: read(self.at(name)) for name in self.value}
 
 

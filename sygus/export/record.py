@@ -286,8 +286,7 @@ def _check(record: Record, file: str) -> None:
         for index, entry in enumerate(entries):
             if len(entry.objectives) != len(record.objectives):
                 raise RecordError(f"{file}: {name}[{index}] has {len(entry.objectives)} objectives, not as asked")
-    for index, finalist in enumerate(record.finalists):
-        _check_finalist(finalist, record, f"{file}: finalists[{index}]")
+    _check_finalists(record, file)
     if record.found is not None and not record.table:
         raise RecordError(f"{file}: the table lacks the found expression")
     for row in record.table:
@@ -306,15 +305,24 @@ def _scored(record: Record, row: Row, measure: Measure) -> Mapping[Part, str]:
     return {} if left_out else PARTS
 
 
+def _check_finalists(record: Record, file: str) -> None:
+    if record.finalists and (record.found is None or record.found.id not in {one.id for one in record.finalists}):
+        raise RecordError(f"{file}: the answer is none of the finalists")
+    for index, finalist in enumerate(record.finalists):
+        _check_finalist(finalist, record, f"{file}: finalists[{index}]")
+
+
 def _check_finalist(finalist: Finalist, record: Record, where: str) -> None:
     counts = {part: len(record.pictures(part).ids) for part in PARTS}
     for part, measure in product(PARTS, record.measures):
         mean = finalist.scores[part].get(measure.name)
         if mean is None or len(mean.scores) != counts[part]:
             raise RecordError(f"{where} lacks {measure.name} of the {counts[part]} {PARTS[part]} pictures")
+    count = 0 if record.validation is None else len(record.validation.ids)
     for measure in record.measures:
-        if measure.name not in finalist.scores["validation"]:
-            raise RecordError(f"{where} lacks {measure.name} of the validation pictures")
+        mean = finalist.scores["validation"].get(measure.name)
+        if mean is None or not 0 < len(mean.scores) == mean.images <= count:
+            raise RecordError(f"{where} lacks {measure.name} of some of the {count} validation pictures")
 
 
 def _problem(node: Node) -> dict[str, str]:

@@ -174,10 +174,11 @@ def _finalists(record: Record) -> list[tuple[Measure, list[dict[str, Any]]]]:
         return []
 
     def rows(measure: Measure) -> list[dict[str, Any]]:
-        corrected = [None, *(p for _, p in differences(record.finalists, measure))]
+        found = record.found
+        tested = {} if found is None else differences(record.finalists, found.id, measure)
         return [
-            {"finalist": one, "optimism": one.optimism(measure), "p": p}
-            for one, p in zip(record.finalists, corrected, strict=True)
+            {"finalist": one, "optimism": one.optimism(measure), "p": tested[one.id][1] if one.id in tested else None}
+            for one in record.finalists
         ]
 
     return [(measure, rows(measure)) for measure in record.measures]

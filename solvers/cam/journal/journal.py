@@ -104,7 +104,10 @@ class Journal:
                 raise UnfitJournalError("it does not say of which run it is")
         except (UnfitJournalError, RecursionError) as error:
             raise self._error("read", error) from None
-        self._write(("INSERT OR REPLACE INTO meta VALUES (?,?,?)", rows_of(given)))
+        self._write(
+            ("DELETE FROM finalists", [()]),  # of an earlier search: this one chooses anew
+            ("INSERT OR REPLACE INTO meta VALUES (?,?,?)", rows_of(given)),
+        )
 
     def scores(self, key: str, metric: str, pictures: int, low: float, high: float) -> Scores | None:
         """The score of each picture, where it is known; NaN where a picture was not scored.

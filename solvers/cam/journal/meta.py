@@ -13,6 +13,8 @@ from solvers.cam.journal.rows import digest
 from sygus.errors import OptionError
 
 _BUDGET = "--budget"
+_HELD_OUT = "--held-out-images"
+_VALIDATION = "--validation-images"
 
 _FREE = {"--baselines", "--held-out-images", "fingerprints held-out images", "--strict", "--device"}
 """What no proposal, no score and no choice depends on: the rows of the table and the pictures that are for the table
@@ -65,7 +67,10 @@ def check_same(path: Path, stated: Mapping[str, Any], given: Mapping[str, Any]) 
             f"{name}: {_shown(there.get(name))} there, {_shown(here.get(name))} here" for name in different
         )
         message = f"the journal {path} is of another run: it differs in {said}"
-        raise JournalError(message, "give another --out, or the options and the device of that run")
+        hint = "give another --out, or the options and the device of that run"
+        if _HELD_OUT in different and here.get(_VALIDATION) != 0:
+            hint += "; the validation pictures are those after the held-out ones, so another number gives others"
+        raise JournalError(message, hint)
     before, after = map(_budget, budgets)
     if before.size is not None and after.size is not None and after.size < before.size:
         message = f"{_BUDGET}: the journal {path} goes up to size={before.size}, not size={after.size}"

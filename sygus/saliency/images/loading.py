@@ -120,7 +120,8 @@ def load_some(
         strict: whether a picture that cannot be read is an error.
 
     Returns:
-        Them, and how many there are in all, read or not; None where there is no end of them.
+        Them, and how many there are in all, without those found to be copies or not to be read; None where there is no
+        end of them.
 
     Raises:
         OptionError: unknown image set, or a folder that does not have its layout.
@@ -134,7 +135,9 @@ def load_some(
     collection = layout.collect(folder)
     there = len(collection.entries)
     _check_memory(min(there, count), preprocessing, PILOT_COUNT)
-    return _Reader(name, collection, seed, preprocessing, strict).take(count, "pilot"), there
+    reader = _Reader(name, collection, seed, preprocessing, strict)
+    found = reader.take(count, "pilot")
+    return found, there - reader.left_out
 
 
 def _check_memory(count: int, preprocessing: Preprocessing, options: str = _COUNTS) -> None:
@@ -195,11 +198,12 @@ class _Reader:
             except Unreadable as error:
                 skipped.append(self._skip(entry, error))
                 continue
-            first = self._names.setdefault(hashlib.sha256(picture.numpy().tobytes()).digest(), entry.id)
-            if first != entry.id:
-                copies.append(f"{_printable(entry.id)} is {_printable(first)}")
+            content = hashlib.sha256(picture.numpy().tobytes()).digest()
+            if content in self._names:
+                copies.append(f"{_printable(entry.id)} is {_printable(self._names[content])}")
                 self.left_out += 1
                 continue
+            self._names[content] = entry.id
             pictures.append(picture)
             masks.append(mask)
             boxes.append(placed)

@@ -144,10 +144,9 @@ def test_a_lucky_winner_loses_to_the_better_of_the_finalists(tmp_path: Path) -> 
     assert sum(one.probability for one in choice.finalists) == pytest.approx(1)
 
 
-def test_the_race_ends_when_one_is_left_which_alone_sees_every_picture(tmp_path: Path) -> None:
+def test_who_is_left_alone_sees_every_picture(tmp_path: Path) -> None:
     archive, search, validation, _ = scored([0, 4, 4, 4], [0, -4, -4, -4], noise=6)
     choice = chosen(tmp_path, archive, search, validation)
-    assert choice.looked < VALIDATION
     assert [one.complete for one in choice.finalists] == [True, *[False] * (len(choice.finalists) - 1)]
     for one in choice.finalists[1:]:
         assert int((~np.isnan(one.scores[SYMBOL])).sum()) == one.images < VALIDATION
@@ -280,7 +279,7 @@ def test_the_terminal_says_how_the_answer_was_chosen(run: tuple[Path, Result]) -
     assert f"with probability {probability:.2f} the best of them" in said
     gap = record["finalists"][0]["scores"]
     search, held_out = (gap[part]["deletion(top=30)"]["value"] for part in ("search", "held_out"))
-    optimism = re.search(r"held-out pictures by (\S+) and (\S+) \(answer, median\)", said)
+    optimism = re.search(r"than held out: (\S+), median finalist (\S+)", said)
     assert optimism is not None
     assert float(optimism[1]) == pytest.approx(held_out - search, abs=6e-4)
 
@@ -328,3 +327,81 @@ def test_copies_are_in_no_two_sets(tmp_path: Path) -> None:
     copies = [one for part in parts for one in part.copies]
     assert len(copies) == 6
     assert all(re.fullmatch(r"[ab]/(\d)\.png is [ab]/\1\.png", one) for one in copies)
+
+
+def test_who_lost_to_one_that_breaks_a_constraint_in_the_end_has_not_lost(tmp_path: Path) -> None:
+    """The first is far ahead on the pictures that are looked at first, and over the bound once all are seen."""
+    problem = bounded()
+    archive, search, validation, _ = scored([0, -1], [-12, -11], noise=0.5)
+    order = np.random.Generator(np.random.PCG64(0)).permutation(VALIDATION)
+    validation.scores[0, order[:64]] -= 20
+    validation.scores[0, order[64:]] += 25
+    choice = chosen(tmp_path, archive, search, validation, problem)
+    assert choice.leader is not None
+    assert choice.leader.id == 1
+    assert all(one.complete for one in choice.finalists)
+    assert [one.judged.id for one in choice.finalists if one.feasible] == [1]
+
+
+def test_maps_that_are_not_finite_make_no_finalist(tmp_path: Path) -> None:
+    archive, search, validation, _ = scored([0, 0.1, 0.2], [0, 0, 0])
+    leader = archive.leader
+    assert leader is not None
+    drawn = validation.heat_maps
+
+    def broken(terms: Sequence[Term]) -> list[HeatMaps]:
+        return [replace(heat, finite=term != leader.term) for term, heat in zip(terms, drawn(terms), strict=True)]
+
+    validation.heat_maps = broken  # type: ignore[method-assign]
+    choice = chosen(tmp_path, archive, search, validation)
+    assert choice.broken == 1
+    assert leader.id not in {one.judged.id for one in choice.finalists}
+    assert choice.leader is not None
+
+
+def test_of_an_objective_that_no_picture_has_alone_the_best_by_rank_come_in() -> None:
+    """A sum of metrics: no paired comparison, so the next best are finalists too."""
+    text = read_problem("gradcam_plus")[1].replace(
+        "(! (average-drop h) :min)", "(! (+ (average-drop h) (* 10.0 (coverage h))) :min)"
+    )
+    problem = CamProblem(replace(load_problem(text, "sum.sy"), constraints=()))
+    archive, *_ = scored([0, 1, 2, 3, 4], [0] * 5, problem=problem)
+    assert len(finalists_of(problem, archive)) == 5
+
+
+def test_a_picture_that_a_manifest_names_twice_is_in_one_set(tmp_path: Path) -> None:
+    for index in range(5):
+        picture(tmp_path / f"{index}.png", index)
+    lines = ["file,class_name", *(f"{index % 5}.png,circle" for index in range(10))]
+    (tmp_path / "manifest.csv").write_text("\n".join(lines) + "\n")
+    split = load_images(
+        str(tmp_path), search=2, held_out=2, validation=None, seed=1, preprocessing=Preprocessing.square(4)
+    )
+    parts = [one for one in (split.search, split.held_out, split.validation) if one is not None]
+    ids = [name for part in parts for name in part.ids]
+    assert len(ids) == len(set(ids))
+    assert sum(len(part.copies) for part in parts) > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"validation": None}, "validation pictures"),
+        ({"found": None}, "none of the finalists"),
+        ({"probability": 1.5}, "share between 0 and 1"),
+        ({"images": -5}, "validation pictures"),
+    ],
+)
+def test_damaged_finalists_are_named(run: tuple[Path, Result], tmp_path: Path, change: Any, message: str) -> None:
+    record = record_in(run[0])
+    first = record["finalists"][1]
+    if "probability" in change:
+        first |= change
+    elif "images" in change:
+        first["scores"]["validation"]["deletion(top=30)"] |= change
+    else:
+        record |= change
+    (tmp_path / "solution.json").write_text(json.dumps(record))
+    result = CliRunner().invoke(main, ["report", str(tmp_path)])
+    assert result.exit_code == 2
+    assert message in result.stderr
