@@ -370,9 +370,9 @@ def test_of_an_objective_that_no_picture_has_alone_the_best_by_rank_come_in() ->
 
 
 def test_a_picture_that_a_manifest_names_twice_is_in_one_set(tmp_path: Path) -> None:
-    for index in range(5):
+    for index in range(8):
         picture(tmp_path / f"{index}.png", index)
-    lines = ["file,class_name", *(f"{index % 5}.png,circle" for index in range(10))]
+    lines = ["file,class_name", *(f"{index % 8}.png,circle" for index in range(16))]
     (tmp_path / "manifest.csv").write_text("\n".join(lines) + "\n")
     split = load_images(
         str(tmp_path), search=2, held_out=2, validation=None, seed=1, preprocessing=Preprocessing.square(4)
