@@ -171,7 +171,39 @@ def marked(note: str) -> str:
     return note if note.startswith(WARNING) else f"note: {note}"
 
 
-NO_TESTS: Mapping[str, Sequence[Compared]] = MappingProxyType({})
+Tests = Mapping[str, Sequence[Compared]]
+"""By the name of a metric the found expression against the other rows."""
+
+NO_TESTS: Tests = MappingProxyType({})
+
+NARROW = 2
+"""So many metrics are shown with their intervals; of more, the means alone."""
+
+
+def show_scores(
+    console: Console,
+    rows: Sequence[Row],
+    metrics: Sequence[Scale],
+    counts: tuple[int, int],
+    tests: Tests = NO_TESTS,
+) -> None:
+    """Print the table of scores, with intervals where the metrics are few.
+
+    Args:
+        console: where to.
+        rows: the methods.
+        metrics: the columns.
+        counts: how many search pictures and how many held-out pictures there are.
+        tests: a row's scores get a mark where it is tested.
+    """
+    search, held_out = counts
+    if len(metrics) <= NARROW:
+        titles = f"{search} search pictures", f"{held_out} held-out pictures"
+        console.print(score_table(rows, metrics, *titles, tests))
+        return
+    console.print(f"mean score on {search} search pictures / on {held_out} held-out pictures, there the best in bold")
+    for table in wide_table(rows, metrics, console.width, tests):
+        console.print(table)
 
 
 def score_table(
@@ -179,7 +211,7 @@ def score_table(
     metrics: Sequence[Scale],
     search: str,
     held_out: str,
-    tests: Mapping[str, Sequence[Compared]] = NO_TESTS,
+    tests: Tests = NO_TESTS,
 ) -> Table:
     """The methods by the metrics, on both sets of pictures, with the best of each column marked.
 
@@ -188,12 +220,11 @@ def score_table(
         metrics: the columns.
         search: what the search pictures are called.
         held_out: what the held-out pictures are called.
-        tests: by the name of a metric the found expression against the other rows; their scores get a mark each.
+        tests: a row's scores get a mark where it is tested.
 
     Returns:
         The table.
     """
-    marks = {name: {test.title: MARKS[test.verdict] for test in found} for name, found in tests.items()}
     table = Table(title="mean score with bootstrap 95 % interval", title_justify="left")
     table.add_column("method")
     for metric in metrics:
@@ -202,12 +233,19 @@ def score_table(
     for row in rows:
         cells = []
         for metric in metrics:
-            mark = f" {marks[metric.name].get(row.title, ' ')}" if metric.name in marks else ""
             for part in PARTS:
-                text = _interval(row.mean(part, metric)) + (mark if part == "held_out" else "")
+                mark = _mark(row, metric, tests) if part == "held_out" else ""
+                text = _interval(row.mean(part, metric)) + mark
                 cells.append(_text(text, style="bold" if is_best(row, rows, part, metric) else ""))
         table.add_row(_text(_title(row)), *cells)
     return table
+
+
+def _mark(row: Row, metric: Scale, tests: Tests) -> str:
+    """What stands behind a score: a blank and a mark, two blanks where the row is not tested, nothing without tests."""
+    if metric.name not in tests:
+        return ""
+    return next((f" {MARKS[test.verdict]}" for test in tests[metric.name] if test.title == row.title), "  ")
 
 
 def _interval(mean: Mean | None) -> str:
@@ -222,19 +260,20 @@ def _heading(metric: Scale) -> str:
     return " ".join(filter(None, [metric.name, metric.unit, arrow(metric)]))
 
 
-def wide_table(rows: Sequence[Row], metrics: Sequence[Scale], width: int) -> list[Table]:
+def wide_table(rows: Sequence[Row], metrics: Sequence[Scale], width: int, tests: Tests = NO_TESTS) -> list[Table]:
     """The methods by many metrics, in blocks that fit; a cell holds the means on both sets of pictures.
 
     Args:
         rows: the methods.
         metrics: the columns.
         width: of the terminal, in characters.
+        tests: a row's scores get a mark where it is tested.
 
     Returns:
         The blocks, one below the other.
     """
     frame = 3
-    columns = [_wide_column(rows, metric) for metric in metrics]
+    columns = [_wide_column(rows, metric, tests) for metric in metrics]
     room = width - max(len("method"), *(len(_title(row)) for row in rows)) - frame - 1
     blocks: list[list[int]] = [[]]
     left = room
@@ -248,9 +287,10 @@ def wide_table(rows: Sequence[Row], metrics: Sequence[Scale], width: int) -> lis
     return [_block(rows, metrics, columns, block) for block in blocks]
 
 
-def _wide_column(rows: Sequence[Row], metric: Scale) -> tuple[str, list[str]]:
+def _wide_column(rows: Sequence[Row], metric: Scale, tests: Tests) -> tuple[str, list[str]]:
     """The heading, a line for each word, and the cells."""
-    cells = [" / ".join(value_text(row.mean(part, metric), metric) for part in PARTS) for row in rows]
+    values = (" / ".join(value_text(row.mean(part, metric), metric) for part in PARTS) for row in rows)
+    cells = [value + _mark(row, metric, tests) for value, row in zip(values, rows, strict=True)]
     return _heading(metric).replace("-", "-\n"), cells
 
 

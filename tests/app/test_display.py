@@ -14,7 +14,7 @@ from solvers.cam.archive import Judged
 from solvers.cam.budget import Budget, Spending
 from solvers.cam.learner import Fate, Learner, Outcome, Proposal
 from solvers.cam.run import Progress
-from sygus.app.display import ROOM, Display, ProgressDisplay, score_table
+from sygus.app.display import ROOM, Display, ProgressDisplay, score_table, show_scores
 from sygus.export.record import Measure
 from sygus.export.tables import Row, compared
 from sygus.saliency.progress import track
@@ -150,3 +150,30 @@ def test_a_table_marks_what_the_found_expression_is_better_than() -> None:
 
 def test_a_table_without_a_found_expression_has_no_marks() -> None:
     assert all(cell.endswith("]") or cell == "-" for cell in table_lines().values())
+
+
+def test_of_many_metrics_the_means_are_shown_with_their_marks_and_whole_titles() -> None:
+    names = ("iou", "dice", "pearson", "contrast")
+    metrics = [Measure(name, "max", "", name) for name in names]
+    rows = [
+        Row(
+            r.title,
+            {n: m for n in names for m in r.search.values()},
+            {n: m for n in names for m in r.held_out.values()},
+            control=r.control,
+        )
+        for r in ROWS
+    ]
+    console = Console(file=io.StringIO(), width=80, color_system=None, legacy_windows=False)
+    tests = {metric.name: compared(rows[-1], rows[:-1], metric) for metric in metrics}
+    show_scores(console, rows, metrics, (30, 30), tests)
+    text = console.file.getvalue()
+    assert text.startswith("mean score on 30 search pictures / on 30 held-out pictures")
+    assert max(map(len, text.splitlines())) <= 80
+    lines = {row.title: [line for line in text.splitlines() if row.title in line] for row in rows}
+    counted = {title: [sum(line.count(mark) for line in found) for mark in "+~"] for title, found in lines.items()}
+    assert counted["Worse"] == [len(names), 0]
+    assert counted["Alike"] == [0, len(names)]
+    assert all("(control)" in line and line.count("-") == line.count("/") for line in lines["Everything"])
+    assert sum(line.count("- / -") for line in lines["Not scored"]) == len(names)
+    assert counted["found expression"] == counted["Not scored"] == [0, 0]

@@ -14,7 +14,7 @@ from solvers.cam.job import BrokenOffError, Finished
 from solvers.cam.solution import Solution
 from sygus.app.cam import run, status_of
 from sygus.app.dispatch import Asked
-from sygus.app.display import ProgressDisplay, accounting_line, finalists_table, front_table, marked, score_table
+from sygus.app.display import ProgressDisplay, accounting_line, finalists_table, front_table, marked, show_scores
 from sygus.app.options import BY_NAME, OPTIONS
 from sygus.app.statuses import ExitStatus, Status
 from sygus.app.terminal import echo, printable
@@ -115,10 +115,10 @@ def _show_tables(solution: Solution, record: Record, console: Console, say: Call
     if len(record.finalists) > 1 and record.measures:
         console.print(finalists_table(record))
     if record.measures:
-        counts = f"{len(record.search.ids)} search pictures", f"{len(record.held_out.ids)} held-out pictures"
         comparisons = comparisons_of(record)
         tests = {measure.name: found for measure, found in comparisons}
-        console.print(score_table(record.table, record.measures, *counts, tests))
+        counts = len(record.search.ids), len(record.held_out.ids)
+        show_scores(console, record.table, record.measures, counts, tests)
         if comparisons:
             say(MARKS_NOTE)
             say(verdict_line(comparisons))

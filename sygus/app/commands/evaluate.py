@@ -12,7 +12,7 @@ from rich.console import Console
 from solvers.cam.comparison import compare, is_slow
 from solvers.cam.settings import Settings
 from solvers.cam.subjects import Subjects, load_subjects, subject_notes
-from sygus.app.display import Display, marked, score_table, wide_table
+from sygus.app.display import Display, marked, show_scores
 from sygus.app.terminal import echo
 from sygus.errors import OptionError, known
 from sygus.export.tables import PARTS, Row, table_as_csv, table_as_json, table_as_latex
@@ -20,9 +20,6 @@ from sygus.language.text import number_text
 from sygus.oracles.expressions import read_expression
 from sygus.oracles.methods import ALL, QUICK, Method, applicable_methods, expression_method, find_methods
 from sygus.saliency.metrics import Metric, chosen_metrics, known_metrics
-
-NARROW = 2
-"""So many metrics are shown with their intervals; of more, the means alone."""
 
 
 def run_evaluate(names: str, metric_names: str, expression: str | None, form: str, given: Mapping[str, Any]) -> None:
@@ -93,14 +90,8 @@ def _report_skipped(chosen: list[Method], metrics: list[Metric], skip: Callable[
 
 
 def _print_table(rows: list[Row], metrics: list[Metric], subjects: Subjects) -> None:
-    search, held_out = len(subjects.search.subject.images), len(subjects.held_out.subject.images)
-    console = Console()
-    if len(metrics) <= NARROW:
-        console.print(score_table(rows, metrics, f"{search} search pictures", f"{held_out} held-out pictures"))
-        return
-    console.print(f"mean score on {search} search pictures / on {held_out} held-out pictures, there the best in bold")
-    for table in wide_table(rows, metrics, console.width):
-        console.print(table)
+    counts = len(subjects.search.subject.images), len(subjects.held_out.subject.images)
+    show_scores(Console(), rows, metrics, counts)
 
 
 def _chosen(names: str) -> list[Metric]:
