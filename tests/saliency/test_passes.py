@@ -80,6 +80,7 @@ def check(name: str, found: int, stated: int) -> None:
         assert found >= 0.4 * stated * PICTURES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FEATURES)
 def test_features_cost_what_they_say(name: str, subject: Subject) -> None:
     network = subject.network
@@ -92,6 +93,7 @@ def test_features_cost_what_they_say(name: str, subject: Subject) -> None:
     check(name, passes(), passes_of([name], measured["activation"].shape[1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*(SHORT.get(name, name) for name in methods()), *VARIANTS])
 def test_methods_cost_what_they_say(name: str, subject: Subject) -> None:
     if name.startswith("layercam(") and subject.network.layer != "features":

@@ -197,7 +197,7 @@ def test_unknown_kind_of_list() -> None:
     "message", ["CUDA out of memory. Tried to allocate 2.00 GiB.\nMore.", "CUBLAS_STATUS_ALLOC_FAILED"]
 )
 def test_memory_of_the_device_that_nothing_mends(message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError(message)
 
     monkeypatch.setattr("sygus.app.commands.evaluate.load_subjects", fail)
@@ -207,7 +207,7 @@ def test_memory_of_the_device_that_nothing_mends(message: str, monkeypatch: pyte
 
 
 def test_other_errors_of_torch_are_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("an illegal memory access")
 
     monkeypatch.setattr("sygus.app.commands.evaluate.load_subjects", fail)

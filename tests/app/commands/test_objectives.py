@@ -12,6 +12,7 @@ from sygus.app.cli import main
 from sygus.saliency.metrics import METRICS
 
 FEW = ("--search-images", "4", "--held-out-images", "2", "--device", "cpu")
+SMALL = ("--budget", "size=3", "--validation-images", "0")
 SHORT = {
     "deletion": ":steps 4",
     "insertion": ":steps 4",
@@ -39,7 +40,7 @@ PROBLEM = """
 def test_a_synthesis_by(name: str, tmp_path: Path) -> None:
     metric, file, run = METRICS[name], tmp_path / "problem.sy", tmp_path / "run"
     file.write_text(PROBLEM.format(metric=name, options=SHORT.get(name, ""), direction=metric.direction))
-    result = CliRunner().invoke(main, [str(file), *FEW, "--race", "off", "--budget", "size=3", "--out", str(run)])
+    result = CliRunner().invoke(main, [str(file), *FEW, "--race", "off", *SMALL, "--out", str(run)])
     assert result.exit_code == 0, result.output
     found = json.loads((run / "solution.json").read_text(encoding="utf-8"))["found"]
     (value,) = found["objectives"]

@@ -69,6 +69,7 @@ LONG = {"metric": "deletion :steps 200", "direction": "min"}
 """A metric of so many passes that the search costs more than Score-CAM does, and less than Opti-CAM."""
 
 
+@pytest.mark.slow
 def test_what_costs_no_more_than_the_search_is_in_the_table(tmp_path: Path) -> None:
     line = left_out(solved(tmp_path, **GRADIENT, **LONG))
     assert {"Score-CAM", "Fusion-CAM", "SmoothGrad", "Grad-CAM"} <= set(rows(tmp_path))
@@ -83,6 +84,7 @@ def test_what_costs_no_more_than_the_search_is_in_the_table(tmp_path: Path) -> N
     assert not set(costs) & set(rows(tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("validation", [0, 4])
 def test_a_resumed_run_has_the_same_table(validation: int, tmp_path: Path) -> None:
     given = ("--validation-images", str(validation), "--budget", "size=3")
@@ -124,6 +126,7 @@ def test_metrics_that_explain_many_times_are_left_out_of_slow_rows(tmp_path: Pat
     }
 
 
+@pytest.mark.slow
 def test_they_are_not_where_the_search_measures_the_same_or_spent_as_much(tmp_path: Path) -> None:
     solved(tmp_path, "--baselines", "scorecam", metric="contrast", **SCORE)
     assert scored(tmp_path)["Score-CAM"] == ["contrast"]
@@ -143,6 +146,7 @@ def test_they_are_not_where_the_search_measures_the_same_or_spent_as_much(tmp_pa
     }
 
 
+@pytest.mark.slow
 def test_a_run_with_a_gap_is_read_and_shown_in_every_form(tmp_path: Path) -> None:
     said = solved(tmp_path, "--baselines", "gradcam,opticam", **SENSITIVITY, **GRADIENT)
     assert "not told apart from Grad-CAM (no Holm-corrected p < 0.05)" in said
