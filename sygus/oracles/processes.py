@@ -139,7 +139,8 @@ class _Asked:
                 if self._status in closed and self.outcome.status is None:
                     self.outcome.ending = Ending.UNGUARDED
                     return
-            self.outcome.ending = Ending.ANSWERED
+            if not self.outcome.reason:  # what could not be started may have been heard to end in the same breath
+                self.outcome.ending = Ending.ANSWERED
 
     def _take(self, pipe: _Pipe) -> bool:
         """Read what there is in a pipe; whether more may come."""

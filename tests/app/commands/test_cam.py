@@ -139,6 +139,7 @@ def test_a_larger_budget_continues_a_run(solved: tuple[Path, str, str], tmp_path
     assert solve(out, "--resume", "--budget", "size=5,time=5m")[0] == answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("race", ["t", "betting"])
 def test_a_larger_size_continues_a_run_as_if_it_had_been_asked_for_at_once(race: str, tmp_path: Path) -> None:
     whole, out = tmp_path / "whole", tmp_path / "run"
