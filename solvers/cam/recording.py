@@ -18,8 +18,9 @@ from solvers.cam.learner import Fate
 from solvers.cam.solution import Solution
 from solvers.cam.subjects import Subjects
 from sygus.errors import WARNING
+from sygus.export.finalists import Entry
 from sygus.export.gallery import Gallery
-from sygus.export.record import FOUND, Entry, Measure, Objective, Pictures, Record
+from sygus.export.record import FOUND, Measure, Objective, Pictures, Record
 from sygus.export.tables import Direction
 from sygus.language.text import term_text
 from sygus.oracles.cam import CamOracle

@@ -18,18 +18,15 @@ SEEN: Mapping[Seen, str] = {"search": "search", "validation": "validation", "hel
 
 
 @dataclass(frozen=True)
-class Finalist:
-    """An expression that the answer was chosen from.
+class Entry:
+    """An expression that was scored on every search picture.
 
     Attributes:
         id: its number among the proposals.
         term: in SyGuS-IF.
         size: in nodes.
-        objectives: over all pictures that chose, those of the search and of the validation.
-        feasible: whether the constraints hold over them.
-        probability: that it is the best of the finalists, by the bootstrap over these pictures; 0 of one that was
-            dropped before it had seen all of them, or does not satisfy the constraints.
-        scores: by set of pictures, then by metric. Of one that was dropped the validation counts the pictures it saw.
+        objectives: in the order of the record's objectives.
+        feasible: whether the constraints hold.
     """
 
     id: int
@@ -37,6 +34,36 @@ class Finalist:
     size: int
     objectives: tuple[float, ...]
     feasible: bool
+
+    @classmethod
+    def of_json(cls, node: Node) -> Entry:
+        """The entry of plain values.
+
+        Raises:
+            RecordError: a value is missing or not what it should be.
+        """
+        return cls(
+            id=node.at("id").integer(),
+            term=node.at("term").text(),
+            size=node.at("size").integer(),
+            objectives=node.at("objectives").items(Node.number),
+            feasible=node.at("feasible").boolean(),
+        )
+
+
+@dataclass(frozen=True)
+class Finalist(Entry):
+    """An expression that the answer was chosen from.
+
+    Its objectives, and whether the constraints hold, are over all pictures that chose, those of the search and of the
+    validation.
+
+    Attributes:
+        probability: that it is the best of the finalists, by the bootstrap over these pictures; 0 of one that was
+            dropped before it had seen all of them, or does not satisfy the constraints.
+        scores: by set of pictures, then by metric. Of one that was dropped the validation counts the pictures it saw.
+    """
+
     probability: float
     scores: Mapping[Seen, Mapping[str, Mean]]
 
@@ -59,11 +86,7 @@ class Finalist:
         """
         scores = node.at("scores")
         return cls(
-            id=node.at("id").integer(),
-            term=node.at("term").text(),
-            size=node.at("size").integer(),
-            objectives=node.at("objectives").items(Node.number),
-            feasible=node.at("feasible").boolean(),
+            **vars(Entry.of_json(node)),
             probability=_share(node.at("probability")),
             scores={part: scores.at(part).mapping(mean_of) for part in SEEN},
         )

@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from sygus.errors import OptionError
-from sygus.export.record import Entry, Measure, Record
+from sygus.export.finalists import Entry
+from sygus.export.record import Measure, Record
 from sygus.export.tables import arrow
 
 BLUE, ORANGE, GREY, BLACK = "#0072B2", "#D55E00", "#999999", "#222222"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from sygus.errors import OptionError
-from sygus.export.finalists import Finalist
+from sygus.export.finalists import Entry, Finalist
 from sygus.export.nodes import Node, RecordError, mean_of
 from sygus.export.tables import PARTS, Direction, Part, Row, table_as_json
 from sygus.saliency.networks import read_layers
@@ -56,25 +56,6 @@ class Objective:
     label: str
     direction: Direction
     metric: str | None
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An expression that was scored on every search picture.
-
-    Attributes:
-        id: its number among the proposals.
-        term: in SyGuS-IF.
-        size: in nodes.
-        objectives: in the order of the record's objectives.
-        feasible: whether the constraints hold.
-    """
-
-    id: int
-    term: str
-    size: int
-    objectives: tuple[float, ...]
-    feasible: bool
 
 
 @dataclass(frozen=True)
@@ -217,12 +198,12 @@ class Record:
         found, certificates, validation = top.at("found"), top.at("certificates"), top.at("validation")
         record = cls(
             answer=top.at("answer").text(),
-            found=None if found.value is None else _entry(found),
+            found=None if found.value is None else Entry.of_json(found),
             ordered=top.at("ordered").boolean(),
-            front=top.at("front").items(_entry),
+            front=top.at("front").items(Entry.of_json),
             finalists=top.at("finalists").items(Finalist.of_json),
             choice=top.at("choice").text(),
-            candidates=top.at("candidates").items(_entry),
+            candidates=top.at("candidates").items(Entry.of_json),
             duplicates=top.at("duplicates").mapping(Node.integer),
             ended=top.at("ended").among(ENDINGS),
             ending=top.at("ending").text(),
@@ -277,7 +258,7 @@ def record_path(run: str) -> Path:
 
 def _check(record: Record, file: str) -> None:
     """What the parts say of each other."""
-    lists: Mapping[str, Sequence[Entry | Finalist]] = {
+    lists: Mapping[str, Sequence[Entry]] = {
         "front": record.front,
         "candidates": record.candidates,
         "finalists": record.finalists,
@@ -335,16 +316,6 @@ def _direction(node: Node) -> Direction:
     if node.value not in ("min", "max"):
         raise RecordError(f"{node.where} is neither min nor max")
     return cast("Direction", node.value)
-
-
-def _entry(node: Node) -> Entry:
-    return Entry(
-        id=node.at("id").integer(),
-        term=node.at("term").text(),
-        size=node.at("size").integer(),
-        objectives=node.at("objectives").items(Node.number),
-        feasible=node.at("feasible").boolean(),
-    )
 
 
 def _objective(node: Node) -> Objective:
