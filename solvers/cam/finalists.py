@@ -20,6 +20,7 @@ from scipy.stats import t as student
 
 from solvers.cam.archive import Archive, Judged
 from solvers.cam.journal import Journal
+from solvers.cam.race import doubling
 from sygus.language.terms import REAL, Literal, OracleFunction, Term, WeightSymbol, leaf, substitute, subterms
 from sygus.oracles.cam import CamOracle, HeatMaps, Scores
 from sygus.oracles.objective import CamProblem, Goal, Objectives, ranks
@@ -229,8 +230,7 @@ class Finals:
         races = self.problem.is_ordered and goal.metric is not None
         if not races or any(metric.joint for metric in self.problem.metrics.values()):
             return [self.pictures]
-        doubling = (FIRST_LOOK << k for k in range(self.pictures.bit_length()))
-        return [*(look for look in doubling if look < self.pictures), self.pictures]
+        return doubling(FIRST_LOOK, self.pictures)
 
     def _score(self, entries: list[_Entry], block: NDArray[np.int64]) -> None:
         """Score on a block of pictures by every metric, and write it down."""

@@ -20,6 +20,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import count, takewhile
 from typing import Literal
 
 import numpy as np
@@ -37,6 +38,11 @@ FIRST_LOOK = 8
 
 ROWS = 32
 """What betting scores at least, over all candidates left, before it looks again: fewer would not fill a pass."""
+
+
+def doubling(first: int, images: int) -> list[int]:
+    """Looks at twice as many pictures each time, the last at all of them."""
+    return [*takewhile(lambda look: look < images, (first << k for k in count())), images]
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,7 @@ class Racer:
             return [images]
         if self.mode == "betting":
             return [*range(FIRST_LOOK, images, FIRST_LOOK), images]
-        doubling = [FIRST_LOOK << k for k in range(max(0, math.ceil(math.log2(max(1, images / FIRST_LOOK)))))]
-        return [*(n for n in doubling if n < images), images]
+        return doubling(FIRST_LOOK, images)
 
     def order_of(self, heat: list[HeatMaps], metric: Metric) -> NDArray[np.int64]:
         """In which order the candidates of a race see the pictures."""
