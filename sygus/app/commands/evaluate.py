@@ -39,7 +39,8 @@ def run_evaluate(names: str, metric_names: str, expression: str | None, form: st
     find_methods(names)  # an unknown one is an error before anything is loaded
     wanted = None if metric_names.strip() == "all" else _chosen(metric_names)
     own = [] if expression is None else [expression_method("expression", "expression", read_expression(expression))]
-    subjects = load_subjects(settings, choosing=expression is not None)
+    exactly = expression is not None and form == "table"
+    subjects = load_subjects(settings, choosing=exactly)
     for note in subject_notes(subjects):
         echo(marked(note), err=True)
     chosen = applicable_methods(names, subjects.search, lambda text: echo(f"note: {text}", err=True)) + own
@@ -64,19 +65,19 @@ def run_evaluate(names: str, metric_names: str, expression: str | None, form: st
             echo(table_as_latex(rows, metrics), nl=False)
         case _:
             _print_table(rows, metrics, subjects)
-            if expression is not None:
-                _print_exactly(own[0], metrics, subjects)
+            if exactly:
+                _print_exactly(own[0], rows[-1], metrics, subjects)
 
 
-def _print_exactly(method: Method, metrics: list[Metric], subjects: Subjects) -> None:
+def _print_exactly(method: Method, row: Row, metrics: list[Metric], subjects: Subjects) -> None:
     """The means as a run prints them: over the pictures of the search, and over all that choose an answer."""
-    search = method.evaluation(subjects.search)
-    validation = None if subjects.validation is None else method.evaluation(subjects.validation)
+    oracle = subjects.validation
+    validation = None if oracle is None else method.evaluation(oracle)
     for metric in metrics:
-        scores = subjects.search.judge(search, metric)
-        echo(f"{metric.name} on the search pictures: {number_text(float(scores.mean(dtype=np.float64)))}")
-        if validation is not None and subjects.validation is not None:
-            scores = np.concatenate([scores, subjects.validation.judge(validation, metric)])
+        search = row.search[metric.name]
+        echo(f"{metric.name} on the search pictures: {number_text(search.value)}")
+        if oracle is not None and validation is not None:
+            scores = np.concatenate([np.array(search.scores, np.float32), oracle.judge(validation, metric)])
             value = number_text(float(scores.mean(dtype=np.float64)))
             echo(f"{metric.name} on the search and validation pictures: {value}")
 
