@@ -228,13 +228,11 @@ def measured(part: Part, splits: int, fresh: int, work: Path) -> tuple[list[dict
     there = work / f"{part.network}-{part.grammar}-{fresh}.npy"
     if not there.exists():
         np.save(there, fresh_scores(part, terms, fresh))
-    found = []
     for seed in range(1, splits + 1):
         path = work / f"{part.network}-{part.grammar}-{seed}.json"
         if not path.exists():
             path.write_text(json.dumps(split(part, terms, seed, work)), encoding="utf-8")
-        found.append(json.loads(path.read_text(encoding="utf-8")))
-    return found, np.load(there)
+    return there_already(part, splits, fresh, work)
 
 
 def summary(part: Part, splits: list[dict[str, Any]], scores: Scores) -> dict[str, Any]:
