@@ -17,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sygus.maps import unit_range
 from sygus.saliency.features import alpha
-from sygus.saliency.heatmap import combine, saliency, unit_range, whole
+from sygus.saliency.heatmap import combine, saliency, whole
 
 Self = TypeVar("Self")
 

@@ -33,11 +33,12 @@ from sygus.language.theories.ranks import (
     rank_of,
     sorts_at,
 )
+from sygus.maps import unit_range
 from sygus.oracles.equivalence import Probes
 from sygus.oracles.safety import Domain
 from sygus.saliency.features import FEATURES, Feature, Measurements, derive, draw
 from sygus.saliency.features.cache import Cache
-from sygus.saliency.heatmap import combine, degenerate, saliency, unit_range, whole
+from sygus.saliency.heatmap import combine, degenerate, saliency, whole
 from sygus.saliency.metrics import Change, Evaluation, Metric, Subject
 from sygus.saliency.networks import Network, split_at
 

@@ -160,3 +160,12 @@ def test_compiled_and_parallel_models_are_explained_as_what_they_were_made_from(
     for made in (torch.compile(model, backend="eager"), nn.DataParallel(model)):
         found = cam_of(text, made, tmp_path, model.second)(pictures, [0, 1, 2])
         np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", ["0.0000000000001", "1000000000000.0"])
+def test_a_factor_changes_no_map(factor: str, pictures: Tensor, tmp_path: Path) -> None:
+    model = Net().eval()
+    expected = cam_of("(gap gradient)", model, tmp_path, model.second)(pictures, [0, 1, 2])
+    found = cam_of(f"(* {factor} (gap gradient))", model, tmp_path, model.second)(pictures, [0, 1, 2])
+    assert expected.max() == 1
+    np.testing.assert_allclose(found, expected, atol=1e-5)

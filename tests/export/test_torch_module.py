@@ -26,10 +26,11 @@ from sygus.language.terms import Term
 from sygus.language.theories.cam import CAM
 from sygus.language.theories.evaluate import evaluate
 from sygus.language.theories.ranks import MAP, WEIGHT, is_whole
+from sygus.maps import unit_range
 from sygus.oracles.cam import CamOracle, feature_variables, features_of
 from sygus.oracles.expressions import parse_expression
 from sygus.saliency.features import FEATURES, Measurements, derive, draw
-from sygus.saliency.heatmap import saliency, unit_range
+from sygus.saliency.heatmap import saliency
 from sygus.saliency.images import load_images
 from sygus.saliency.metrics import find_metric, subject_of
 from sygus.saliency.networks import embedded, load_network

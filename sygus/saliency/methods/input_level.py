@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from sygus.errors import OptionError
+from sygus.maps import unit_range
 from sygus.saliency.features import GRADIENT, Measurements
 from sygus.saliency.features.picture import COPIES, smooth_input_gradient
-from sygus.saliency.heatmap import unit_range
 from sygus.saliency.methods.method import method
 from sygus.saliency.networks import Network
 from sygus.saliency.options import number, whole
