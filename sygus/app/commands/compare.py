@@ -1,0 +1,161 @@
+"""``sycam-sygus compare``: strategies beside one another, on the same tasks with the same seeds and budget."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from solvers.cam.contest.contest import CACHES, Contest, ContestOptions, Progressed, Shard
+from solvers.cam.contest.folder import Folder, complete, gathered
+from solvers.cam.learners import learner_names
+from solvers.cam.settings import Settings
+from sygus.app.dispatch import file_notes, read, side_of
+from sygus.app.display import Display, marked
+from sygus.app.options import Side
+from sygus.app.statuses import ExitStatus
+from sygus.app.terminal import echo
+from sygus.errors import OptionError
+from sygus.export.contest.report import PAGE, write_report
+from sygus.export.contest.trials import Trial
+from sygus.export.contest.words import paragraph, score
+
+DEFAULT_BUDGET = "size=11,forwards=20000"
+DEFAULT_SEEDS = 20
+OWN = ("random",)
+"""What a comparison should have: without it, nothing says how much is the doing of the budget and the cache."""
+
+
+def run_compare(files: Sequence[str], given: Mapping[str, Any]) -> ExitStatus:
+    """Compare, or report comparisons that are there.
+
+    Args:
+        files: problems, or with ``merge`` or ``pilot`` folders.
+        given: options by name, None or False where one is not given.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        SycamError: bad input; it says which.
+    """
+    if given["merge"] or given["pilot"]:
+        return _run_folders(files, given)
+    return _run_cam(files, given)
+
+
+def _run_folders(files: Sequence[str], given: Mapping[str, Any]) -> ExitStatus:
+    """Report what is in folders, together."""
+    option = "--merge" if given["merge"] else "--pilot"
+    if given["merge"] and given["pilot"]:
+        raise OptionError("--merge and --pilot: each says what to do with the folders", "give one of them")
+    told = [name for name in _ABOUT_TRIALS if given.get(name) is not None]
+    if told:
+        message = f"{option}: the trials are there, so --{told[0].replace('_', '-')} means nothing"
+        raise OptionError(message, "leave it out")
+    folders = [Folder.open(Path(name)) for name in files]
+    if given["pilot"]:
+        from sygus.app.commands.compare_pilot import show_pilot
+
+        contest, _ = gathered(folders)
+        show_pilot(contest, given["effect"])
+        return ExitStatus.DONE
+    if given["out"] is None and len(folders) > 1:
+        raise OptionError("--merge: where to?", "name a folder with --out")
+    contest = complete(folders)
+    _report(contest, folders[0].path if given["out"] is None else Path(given["out"]))
+    return ExitStatus.DONE
+
+
+_ABOUT_TRIALS = (
+    *(field.name for field in fields(Settings)),
+    "strategies",
+    "seeds",
+    "cache",
+    "exhaustive",
+    "shard",
+)
+
+
+def _run_cam(files: Sequence[str], given: Mapping[str, Any]) -> ExitStatus:
+    problems = [read(file) for file in files]
+    for stated in problems:
+        if side_of(stated) is not Side.CAM:
+            message = f"compare: '{stated.file}' asks for no heat maps (logic {stated.logic})"
+            raise OptionError(message, "give files of the logic CAM; sycam-sygus list grammars says which are shipped")
+    quiet = bool(given["quiet"])
+    notes = [note for stated in problems for note in file_notes(stated)]
+    shard = Shard.parse(given["shard"]) if given["shard"] is not None else Shard()
+    options = _options(given)
+    settings = {field.name: given[field.name] for field in fields(Settings) if given.get(field.name) is not None}
+    settings["budget"] = given["budget"] or DEFAULT_BUDGET
+    with Display(Console(stderr=True), quiet):
+        contest = Contest(problems, settings, options, notes.append)
+    if not set(OWN) & set(options.strategies):
+        notes.append("random is not among the strategies: nothing says what the budget alone would find")
+    path = Path(given["out"] or _new_folder())
+    folder = Folder.begin(path, contest.protocol)
+
+    def say(text: str) -> None:
+        if not quiet:
+            echo(text, err=True)
+
+    for note in notes:
+        say(marked(note))
+    say(f"protocol: {contest.protocol.digest[:16]}, {contest.protocol.limit:,} {contest.protocol.unit} a trial")
+    say(f"cache {options.cache}: {CACHES[options.cache]}")
+    try:
+        contest.run(folder, shard, lambda progressed: say(_line(progressed)))
+    except KeyboardInterrupt:
+        echo(f"interrupted; what was finished is kept in '{path}', and the same command with --out goes on", err=True)
+        return ExitStatus.INTERRUPTED
+    finished, missing = gathered([folder])
+    if missing:
+        echo(f"{path}: part {shard.index} of {shard.count} is done; then sycam-sygus compare --merge all parts")
+        return ExitStatus.DONE
+    _report(finished, path)
+    return ExitStatus.DONE
+
+
+def _options(given: Mapping[str, Any]) -> ContestOptions:
+    strategies = given["strategies"]
+    return ContestOptions(
+        strategies=_words(strategies) if strategies is not None else tuple(learner_names()),
+        seeds=given["seeds"] or DEFAULT_SEEDS,
+        networks=_words(given["network"]) if given["network"] is not None else (),
+        cache=given["cache"] or "shared",
+        exhaustive=given["exhaustive"] or 0,
+        allow_file_options=bool(given["allow_file_options"]),
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (word.strip() for word in text.split(","))))
+
+
+def _new_folder() -> str:
+    now = datetime.datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    return str(Path("runs") / f"compare-{now}")
+
+
+def _line(progressed: Progressed) -> str:
+    """A result in a line."""
+    arena, result = progressed.arena, progressed.result
+    head = f"{progressed.done}/{progressed.total} {arena.name}, "
+    if not isinstance(result, Trial):
+        said = f"exhaustive table: {len(result.scores):,} classes up to size {result.size}"
+    else:
+        passes = result.accounting["passes"]
+        last = score(result.trace[-1].score, arena.facts.unit) if result.trace else "nothing"
+        said = f"{result.strategy}, seed {result.seed}: {last} after {passes:,} passes"
+    return f"{head}{said}{' (there already)' if progressed.known else ''}"
+
+
+def _report(contest: Any, path: Path) -> None:
+    found = write_report(contest, path)
+    echo(paragraph(found))
+    echo(f"report: {path / PAGE}")
