@@ -10,8 +10,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from sygus.app.further_options import COMPARED, PILOT
 from sygus.app.kinds import COUNT, PLACES, SECONDS, SWITCH, WHOLE, Kind
-from sygus.app.options import BY_NAME, COMPARED, OPTIONS, PILOT, SUBJECTS, Option, Side, by_flag
+from sygus.app.options import BY_NAME, OPTIONS, SUBJECTS, Option, Side, by_flag
 from sygus.app.signals import ended
 from sygus.app.statuses import ExitStatus
 from sygus.app.terminal import echo

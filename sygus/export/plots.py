@@ -145,9 +145,9 @@ def _label(record: Record, index: int) -> str:
     return " ".join(filter(None, [plain(objective.label), unit, arrow(objective)]))
 
 
-def plain(text: str) -> str:
-    """Text without matplotlib's mathematics, cut to what an axis has room for."""
-    shown = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+def plain(text: str, longest: int = LONGEST) -> str:
+    """Text without matplotlib's mathematics, cut to what there is room for, beside an axis by default."""
+    shown = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return shown.replace("$", r"\$")
 
 

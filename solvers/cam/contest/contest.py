@@ -105,7 +105,7 @@ class Progressed:
     known: bool
 
 
-class Contest:
+class Comparison:
     """A comparison before its trials.
 
     Args:

@@ -13,7 +13,7 @@ from typing import Any
 from sygus.errors import OptionError, listed
 from sygus.export.contest.trials import PROTOCOL, Contest, Exhaustive, Protocol, Trial, digest, read_json
 from sygus.export.nodes import Node, RecordError
-from sygus.writing import make_folder, write_file
+from sygus.writing import PARTIAL, make_folder, write_file
 
 TRIALS, TABLES, SCORES = "trials", "exhaustive", "scores"
 """Folders within it."""
@@ -51,13 +51,13 @@ class Folder:
                 said = "; ".join(_differences(there.as_json(), protocol.as_json()))
                 message = f"--out: '{path}' holds a comparison under another protocol: {said}"
                 raise OptionError(message, "give another folder; trials under different protocols are not pooled")
-        elif path.is_dir() and any(path.iterdir()):
+        elif path.is_dir() and any(not PARTIAL.fullmatch(entry.name) for entry in path.iterdir()):
             raise OptionError(f"--out: '{path}' is not empty, and holds no comparison", "give another folder")
         make_folder(path, "--out")
-        for name in (TRIALS, TABLES, SCORES):
-            make_folder(path / name, "--out")
         if not (path / PROTOCOL).exists():
             write_file(path / PROTOCOL, json.dumps(protocol.as_json(), indent=1))
+        for name in (TRIALS, TABLES, SCORES):
+            make_folder(path / name, "--out")
         return cls(path, protocol)
 
     @classmethod
@@ -127,11 +127,7 @@ class Folder:
         if node.at("stands on").text() != stands_on:
             raise RecordError(f"{path}: it is of another protocol", _AGAIN)
         result = node.at("result")
-        try:
-            fits = digest(result.value) == node.at("digest").text()
-        except (ValueError, TypeError, RecursionError):
-            fits = False
-        if not fits:
+        if digest(result.value) != node.at("digest").text():
             raise RecordError(f"{path}: it is not what was written", _AGAIN)
         return result
 

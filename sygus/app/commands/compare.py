@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from solvers.cam.contest.contest import CACHES, Contest, ContestOptions, Progressed, Shard
+from solvers.cam.contest.contest import CACHES, Comparison, ContestOptions, Progressed, Shard
 from solvers.cam.contest.folder import Folder, complete, gathered
 from solvers.cam.learners import learner_names
 from solvers.cam.settings import Settings
@@ -21,7 +21,7 @@ from sygus.app.statuses import ExitStatus
 from sygus.app.terminal import echo
 from sygus.errors import OptionError
 from sygus.export.contest.report import PAGE, write_report
-from sygus.export.contest.trials import Trial
+from sygus.export.contest.trials import Contest, Trial
 from sygus.export.contest.words import paragraph, score
 
 DEFAULT_BUDGET = "size=11,forwards=20000"
@@ -94,11 +94,11 @@ def _run_cam(files: Sequence[str], given: Mapping[str, Any]) -> ExitStatus:
     settings = {field.name: given[field.name] for field in fields(Settings) if given.get(field.name) is not None}
     settings["budget"] = given["budget"] or DEFAULT_BUDGET
     with Display(Console(stderr=True), quiet):
-        contest = Contest(problems, settings, options, notes.append)
+        comparison = Comparison(problems, settings, options, notes.append)
     if not set(OWN) & set(options.strategies):
         notes.append("random is not among the strategies: nothing says what the budget alone would find")
     path = Path(given["out"] or _new_folder())
-    folder = Folder.begin(path, contest.protocol)
+    folder = Folder.begin(path, comparison.protocol)
 
     def say(text: str) -> None:
         if not quiet:
@@ -106,10 +106,12 @@ def _run_cam(files: Sequence[str], given: Mapping[str, Any]) -> ExitStatus:
 
     for note in notes:
         say(marked(note))
-    say(f"protocol: {contest.protocol.digest[:16]}, {contest.protocol.limit:,} {contest.protocol.unit} a trial")
+    say(
+        f"protocol: {comparison.protocol.digest[:16]}, {comparison.protocol.limit:,} {comparison.protocol.unit} a trial"
+    )
     say(f"cache {options.cache}: {CACHES[options.cache]}")
     try:
-        contest.run(folder, shard, lambda progressed: say(_line(progressed)))
+        comparison.run(folder, shard, lambda progressed: say(_line(progressed)))
     except KeyboardInterrupt:
         echo(f"interrupted; what was finished is kept in '{path}', and the same command with --out goes on", err=True)
         return ExitStatus.INTERRUPTED
@@ -155,7 +157,7 @@ def _line(progressed: Progressed) -> str:
     return f"{head}{said}{' (there already)' if progressed.known else ''}"
 
 
-def _report(contest: Any, path: Path) -> None:
+def _report(contest: Contest, path: Path) -> None:
     found = write_report(contest, path)
     echo(paragraph(found))
     echo(f"report: {path / PAGE}")

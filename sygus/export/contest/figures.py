@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from sygus.export.contest.findings import Findings
 from sygus.export.contest.measures import Measures
@@ -22,6 +23,8 @@ POINTS = 200
 """Of a curve."""
 
 CURVE = (4.6, 3.2)
+TITLE = 50
+"""Letters over a figure."""
 
 
 def figures(found: Findings) -> Mapping[str, Figure]:
@@ -39,8 +42,7 @@ def best_so_far(measures: Measures, task: int) -> Figure:
     """The median over the seeds with the interquartile band, every seed thin."""
     about, grid = measures.tasks[task], _grid(measures)
     figure, axes = plain_figure(CURVE)
-    axes.set_xscale("log")
-    axes.set_xlim(grid[0], grid[-1])
+    _logarithmic(axes, grid)
     for strategy, style in _styles(measures):
         curves = np.array([_curve(measures, task, strategy, seed, grid) for seed in measures.contest.protocol.seeds])
         for curve in curves:
@@ -55,7 +57,7 @@ def best_so_far(measures: Measures, task: int) -> Figure:
     axes.set_xlabel(_spent(measures))
     unit = f" {about.unit}" if about.unit else ""
     axes.set_ylabel(f"{plain(about.metric)}{unit} {arrow(about)}")
-    axes.set_title(plain(about.name), fontsize=9)
+    axes.set_title(plain(about.name, TITLE), fontsize=9)
     axes.legend(fontsize=7.5, frameon=False)
     return figure
 
@@ -67,8 +69,7 @@ def ecdf(measures: Measures) -> Figure:
     for strategy, style in _styles(measures):
         hits = np.concatenate([measures.hits(task, strategy) for task in range(len(measures.tasks))])
         axes.plot(grid, reached(hits, grid), linewidth=1.8, label=plain(strategy), drawstyle="steps-post", **style)
-    axes.set_xscale("log")
-    axes.set_xlim(grid[0], grid[-1])
+    _logarithmic(axes, grid)
     axes.set_ylim(0, 1)
     axes.set_xlabel(_spent(measures))
     axes.set_ylabel("share of trials and targets reached")
@@ -91,7 +92,7 @@ def front_figure(found: Findings, task: int) -> Figure:
     unit = f" {about.unit}" if about.unit else ""
     axes.set_xlabel("size in nodes")
     axes.set_ylabel(f"{plain(about.metric)}{unit} {arrow(about)}")
-    axes.set_title(plain(about.name), fontsize=9)
+    axes.set_title(plain(about.name, TITLE), fontsize=9)
     axes.legend(fontsize=7.5, frameon=False)
     return figure
 
@@ -126,6 +127,14 @@ def _quartiles(curves: Floats) -> tuple[Floats, Floats, Floats]:
         low, middle, high = np.quantile(curves, (0.25, 0.5, 0.75), axis=0, method="inverted_cdf")
     low, middle, high = (np.where(np.isfinite(one), one, np.nan) for one in (low, middle, high))
     return low, middle, high
+
+
+def _logarithmic(axes: Axes, grid: Floats) -> None:
+    """Of what was spent, with few and plain numbers at the axis."""
+    axes.set_xscale("log", subs=[2, 5])
+    axes.set_xlim(grid[0], grid[-1])
+    for axis_ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        axis_ticks(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
 def _limit(axes: Axes, measures: Measures, task: int) -> None:

@@ -20,7 +20,7 @@ LEAST_BLOCKS = 5
 DECADES = 100.0
 """The area under an ECDF is taken from the budget's hundredth part to the budget, two decades."""
 
-SPLITS = 200
+SPLITS = 100
 """Halves of the pictures that rankings are compared on."""
 
 

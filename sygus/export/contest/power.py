@@ -123,7 +123,8 @@ def _over(
         one, other = (np.median(rng.choice(pool, (drawn, seeds)), axis=1) for pool in (first, second))
         differences[places] += other - one
     differences += _JITTER * rng.standard_normal(differences.shape)  # without ties, for which SciPy permutes
-    return float((wilcoxon(differences, axis=1, method="asymptotic").pvalue < level).mean())
+    p = wilcoxon(differences, axis=1, method="asymptotic", keepdims=True).pvalue
+    return float((p < level).mean())
 
 
 def _between(found: Measures, tasks: list[int], first: str, second: str) -> float:

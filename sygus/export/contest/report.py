@@ -21,7 +21,7 @@ from sygus.writing import make_folder, write_file
 
 PAGE = "report.html"
 SUMMARY = "summary.csv"
-FORMS = ("pdf", "png")
+FORMS = ("pdf",)
 """Of the figures."""
 
 

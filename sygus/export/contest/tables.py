@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sygus.export.contest.findings import Findings
@@ -51,63 +51,74 @@ def improvements_csv(contest: Contest) -> str:
     return _csv(IMPROVEMENTS, rows)
 
 
+SUMMARY = ("task", "strategy", "quantity", "at", "value", "low", "high")
+
+Line = tuple[str, str, str, str, float, float, float]
+"""Of the summary."""
+
+NO_INTERVAL = (math.nan, math.nan)
+
+
 def summary_csv(found: Findings) -> str:
-    """One number a line: task, strategy, what it is, at which share or target, its interval."""
-    tasks = found.measures.tasks
-    rows: list[Sequence[Any]] = []
+    """One number a line: task, strategy, what it is, at which share or target or size, its interval."""
+    lines = [*_of_budgets(found), *_of_targets(found), *_of_pairs(found), *_of_fronts(found), *_of_others(found)]
+    return _csv(SUMMARY, lines)
+
+
+def _of_budgets(found: Findings) -> Iterator[Line]:
     for one in found.budgets:
-        about = (tasks[one.task].name, one.strategy)
-        at = f"{one.share:g}"
-        rows += [
-            (*about, "trials with a score", at, one.found, math.nan, math.nan),
-            (*about, "median", at, one.median, *one.median_interval),
-            (*about, "interquartile mean", at, one.iqm, *one.iqm_interval),
-            (*about, "worst seed", at, one.worst, math.nan, math.nan),
-            (*about, "held out, median", at, one.held_out, math.nan, math.nan),
-            (*about, "size, median", at, one.size, math.nan, math.nan),
-        ]
-    for target in found.targets:
-        about = (tasks[target.task].name, target.strategy)
-        at = f"{target.target:g}"
-        rows += [
-            (*about, "expected running time", at, target.time, math.nan, math.nan),
-            (*about, "successes", at, target.successes, math.nan, math.nan),
-        ]
+        name, at = found.measures.tasks[one.task].name, f"{one.share:g}"
+        yield name, one.strategy, "trials with a score", at, one.found, *NO_INTERVAL
+        yield name, one.strategy, "median", at, one.median, *one.median_interval
+        yield name, one.strategy, "interquartile mean", at, one.iqm, *one.iqm_interval
+        yield name, one.strategy, "worst seed", at, one.worst, *NO_INTERVAL
+        yield name, one.strategy, "held out, median", at, one.held_out, *NO_INTERVAL
+        yield name, one.strategy, "size, median", at, one.size, *NO_INTERVAL
+
+
+def _of_targets(found: Findings) -> Iterator[Line]:
+    for one in found.targets:
+        name, at = found.measures.tasks[one.task].name, f"{one.target:g}"
+        yield name, one.strategy, "expected running time", at, one.time, *NO_INTERVAL
+        yield name, one.strategy, "successes", at, one.successes, *NO_INTERVAL
     for area in found.anytime:
-        rows.append((tasks[area.task].name, area.strategy, "area under ECDF", "", area.area, *area.interval))
+        yield found.measures.tasks[area.task].name, area.strategy, "area under ECDF", "", area.area, *area.interval
+
+
+def _of_pairs(found: Findings) -> Iterator[Line]:
     for pair in found.pairs:
-        about = (tasks[pair.task].name, f"{pair.first} / {pair.second}")
-        test = pair.improvement
-        rows += [
-            (*about, "probability of improvement", "", test.probability, test.low, test.high),
-            (*about, "p", "", test.p, math.nan, math.nan),
-            (*about, "p, Holm", "", pair.corrected, math.nan, math.nan),
-        ]
-    for across in found.across:
-        about = ("all", f"{across.first} / {across.second}")
-        rows += [
-            (*about, "tasks with the better median", "", across.better, math.nan, math.nan),
-            (*about, "p of signed ranks", "", across.p, math.nan, math.nan),
-            (*about, "p of signed ranks, Holm", "", across.corrected, math.nan, math.nan),
-        ]
-    for volume in found.volumes:
-        rows.append((tasks[volume.task].name, volume.strategy, "hypervolume", "", volume.volume, *volume.interval))
+        name, both, test = found.measures.tasks[pair.task].name, f"{pair.first} / {pair.second}", pair.improvement
+        yield name, both, "probability of improvement", "", test.probability, test.low, test.high
+        yield name, both, "p", "", test.p, *NO_INTERVAL
+        yield name, both, "p, Holm", "", pair.corrected, *NO_INTERVAL
+    for one in found.across:
+        both = f"{one.first} / {one.second}"
+        yield "all", both, "tasks with the better median", "", one.better, *NO_INTERVAL
+        yield "all", both, "p of signed ranks", "", one.p, *NO_INTERVAL
+        yield "all", both, "p of signed ranks, Holm", "", one.corrected, *NO_INTERVAL
+    if found.friedman is not None:
+        yield "all", "all", "p of Friedman", "", found.friedman, *NO_INTERVAL
+
+
+def _of_fronts(found: Findings) -> Iterator[Line]:
+    for one in found.volumes:
+        yield found.measures.tasks[one.task].name, one.strategy, "hypervolume", "", one.volume, *one.interval
     for recall in found.recalls:
-        about = (tasks[recall.task].name, recall.strategy)
-        rows += [
-            (*about, "rank in the exhaustive table", f"{recall.size}", recall.rank, math.nan, math.nan),
-            (*about, "trials that found its best", f"{recall.size}", recall.best, math.nan, math.nan),
-            (*about, "hits of its ten best", f"{recall.size}", recall.hits, math.nan, math.nan),
-        ]
-    for one_half in found.reliability:
-        rows += [
-            (tasks[one_half.task].name, "all", "tau of strategies", "", one_half.strategies, math.nan, math.nan),
-            (tasks[one_half.task].name, "all", "tau of winners", "", one_half.winners, math.nan, math.nan),
-        ]
+        name, at = found.measures.tasks[recall.task].name, str(recall.size)
+        yield name, recall.strategy, "rank in the exhaustive table", at, recall.rank, *NO_INTERVAL
+        yield name, recall.strategy, "trials that found its best", at, recall.best, *NO_INTERVAL
+        yield name, recall.strategy, "hits of its ten best", at, recall.hits, *NO_INTERVAL
+
+
+def _of_others(found: Findings) -> Iterator[Line]:
+    for one in found.reliability:
+        name = found.measures.tasks[one.task].name
+        yield name, "all", "tau of strategies", "", one.strategies, *NO_INTERVAL
+        yield name, "all", "tau of winners", "", one.winners, *NO_INTERVAL
     for counts in found.accounting:
-        about = (tasks[counts.task].name, counts.strategy)
-        rows += [(*about, f"{name}, median", "", value, math.nan, math.nan) for name, value in counts.counts.items()]
-    return _csv(("task", "strategy", "quantity", "at", "value", "low", "high"), rows)
+        name = found.measures.tasks[counts.task].name
+        for quantity, value in counts.counts.items():
+            yield name, counts.strategy, f"{quantity}, median", "", value, *NO_INTERVAL
 
 
 def costs_csv(contest: Contest) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,6 +38,9 @@ MOST_POINTS = 100_000
 
 LONGEST = 100_000
 """Characters of a text."""
+
+DEEPEST = 10
+"""How deep values may be nested."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +116,9 @@ class Trial:
         """
         found = cls(
             task=_count(node.at("task")),
-            strategy=_text(node.at("strategy")),
+            strategy=node.at("strategy").text(),
             seed=_count(node.at("seed")),
-            ending=_text(node.at("ending")),
+            ending=node.at("ending").text(),
             accounting=node.at("accounting").mapping(_count),
             costs=node.at("costs").mapping(Node.number),
             trace=_items(node.at("trace"), _point),
@@ -168,7 +172,7 @@ class Task:
         Raises:
             RecordError: a value is missing or not what it should be.
         """
-        texts = {name: _text(node.at(name)) for name in ("name", "file", "network", "metric", "unit")}
+        texts = {name: node.at(name).text() for name in ("name", "file", "network", "metric", "unit")}
         return cls(
             **texts,
             direction=cast("Direction", node.at("direction").among(("min", "max"))),
@@ -287,7 +291,7 @@ class Protocol:
             limit=_count(node.at("limit")),
             tasks=_items(node.at("tasks"), Task.of_json, MOST_TASKS),
             grounds=_items(node.at("grounds"), _mapping, MOST_TASKS),
-            strategies=node.at("strategies").mapping(_text),
+            strategies=node.at("strategies").mapping(Node.text),
             seeds=_items(node.at("seeds"), _count, MOST_SEEDS),
             exhaustive=_count(node.at("exhaustive")),
         )
@@ -333,22 +337,40 @@ def read_json(path: Path, most: int = MOST_BYTES) -> Node:
         OSError: it is not there, or cannot be read.
     """
     try:
-        return Node(json.loads(read_plain(path, most).decode("utf-8")), str(path))
+        value = json.loads(read_plain(path, most).decode("utf-8"), parse_constant=_no_number)
+        _check_plain(value)
+        return Node(value, str(path))
     except UnfitFileError as error:
         raise RecordError(f"{path}: it is {error}", "take it away, or give another folder") from None
     except (ValueError, RecursionError) as error:
         raise RecordError(f"{path}: no JSON ({error})", "it is damaged; take it away, and compare again") from None
 
 
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _check_plain(value: Any, depth: int = 0) -> None:
+    """See that values are not nested too deep, texts short and of characters, and numbers finite.
+
+    Raises:
+        ValueError: they are not.
+    """
+    if depth > DEEPEST:
+        raise ValueError(f"nested deeper than {DEEPEST}")
+    if isinstance(value, str):
+        if len(value) > LONGEST:
+            raise ValueError(f"a text of more than {LONGEST} characters")
+        value.encode("utf-8")  # half of a pair is no character
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number that is not finite")
+    elif isinstance(value, dict | list):
+        for one in [*value, *value.values()] if isinstance(value, dict) else value:
+            _check_plain(one, depth + 1)
+
+
 def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
-
-
-def _text(node: Node) -> str:
-    found = node.text()
-    if len(found) > LONGEST:
-        raise node.wrong(f"text of at most {LONGEST} characters")
-    return found
 
 
 def _count(node: Node) -> int:
@@ -376,10 +398,10 @@ def _mapping(node: Node) -> Mapping[str, Any]:
 
 
 def _scored(node: Node) -> Scored:
-    key, term = (_text(node.at(name)) for name in ("key", "term"))
+    key, term = (node.at(name).text() for name in ("key", "term"))
     return Scored(key, node.at("score").number(), _count(node.at("size")), term)
 
 
 def _point(node: Node) -> Point:
     passes, terms, proposals, size = (_count(node.at(name)) for name in ("passes", "terms", "proposals", "size"))
-    return Point(passes, terms, proposals, node.at("score").number(), size, _text(node.at("term")))
+    return Point(passes, terms, proposals, node.at("score").number(), size, node.at("term").text())
