@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from contests import contest_of, task_of
-from sygus.export.contest import numbers
+from contests import contest_of, quickly, task_of
 from sygus.export.contest.figures import figures
 from sygus.export.contest.findings import findings
 from sygus.export.contest.measures import TARGETS, Measures
@@ -30,10 +29,8 @@ HOSTILE = "<script>alert('x')</script>&{{ 7 * 7 }}"
 
 
 @pytest.fixture(autouse=True)
-def _few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No number of these tests needs many."""
-    monkeypatch.setattr(numbers, "RESAMPLES", 100)
-    monkeypatch.setattr(numbers, "SPLITS", 5)
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    quickly(monkeypatch)
 
 
 def test_what_comes_after_the_budget_does_not_count() -> None:

@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
+import pytest
+
+from solvers.cam.subjects import load_subjects
+from sygus.export.contest import numbers, report
 from sygus.export.contest.trials import KEPT, SHARES, Contest, Exhaustive, Point, Protocol, Scored, Task, Trial
+
+subjects_once = cache(load_subjects)
+
+
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test needs many resamples, figures that it does not look at, or the same network more than once."""
+    monkeypatch.setenv("SYCAM_SYGUS_CACHE", "")
+    monkeypatch.setattr(numbers, "RESAMPLES", 30)
+    monkeypatch.setattr(numbers, "SPLITS", 3)
+    monkeypatch.setattr(report, "FORMS", ())
+    monkeypatch.setattr("solvers.cam.contest.contest.load_subjects", subjects_once)
 
 
 def task_of(name: str = "toy on net", **changes: object) -> Task:

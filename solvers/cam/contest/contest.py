@@ -241,7 +241,7 @@ def _arenas(
         problem = CamProblem(stated, settings.metric, settings.modules)
         alike = replace(settings, budget="size=1", equivalence="map", metric=None, race="t", baselines="auto")
         if alike not in loaded:
-            loaded[alike] = load_subjects(settings)
+            loaded[alike] = load_subjects(alike)
         arena = arena_of(problem, settings, loaded[alike])
         if arena.name in arenas:
             raise OptionError(f"compare: two tasks are called '{arena.name}'", "give each file and network once")

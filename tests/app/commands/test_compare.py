@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from contests import quickly
 from own_learner import write_readme_learner
 from sygus.app.cli import main
-from sygus.export.contest import numbers, report
+from sygus.export.contest import report
 
 FEW = ("--search-images", "8", "--held-out-images", "8", "--device", "cpu", "--budget", "size=4,terms=40")
 SMALL = ("channel_weights", "--strategies", "random,enumerate", "--seeds", "2", *FEW)
@@ -21,19 +22,16 @@ def compare(*words: str) -> Result:
 
 
 @pytest.fixture(autouse=True)
-def _little_to_draw(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "FORMS", ())
-    monkeypatch.setattr(numbers, "RESAMPLES", 50)
-    monkeypatch.setattr(numbers, "SPLITS", 5)
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    quickly(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     folder = tmp_path_factory.mktemp("compare") / "one"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SYCAM_SYGUS_CACHE", "")
-        patch.setattr(numbers, "RESAMPLES", 50)
-        patch.setattr(numbers, "SPLITS", 5)
+        quickly(patch)
+        patch.setattr(report, "FORMS", ("pdf",))
         return folder, compare(*SMALL, "--exhaustive", "3", "--out", str(folder))
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contests import quickly
 from solvers.cam.contest.contest import Comparison, ContestOptions, Shard
 from solvers.cam.contest.costs import Meter
 from solvers.cam.contest.folder import Folder, complete, gathered
 from solvers.cam.contest.trial import play
 from sygus.app.dispatch import read
 from sygus.errors import OptionError, SycamError
-from sygus.export.contest import numbers
 from sygus.export.contest.findings import findings
 from sygus.export.contest.tables import summary_csv
 from sygus.export.contest.trials import PROTOCOL, SHARES, Contest, Trial
@@ -32,8 +32,10 @@ def made(options: ContestOptions = TWO, **given: Any) -> Comparison:
 
 
 @pytest.fixture(scope="module")
-def comparison() -> Comparison:
-    return made()
+def comparison() -> Iterator[Comparison]:
+    with pytest.MonkeyPatch.context() as patch:
+        quickly(patch)
+        yield made()
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +47,8 @@ def finished(comparison: Comparison, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(autouse=True)
-def _few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(numbers, "RESAMPLES", 50)
-    monkeypatch.setattr(numbers, "SPLITS", 5)
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    quickly(monkeypatch)
 
 
 def summary(*paths: Path) -> str:
