@@ -349,6 +349,7 @@ def plan(file: str, form: str, **given: Any) -> None:
         "sycam-sygus compare gradcam_plus --strategies random,enumerate --shard 2/2 --out b     on another, and then",
         "sycam-sygus compare --merge a b --out both",
         "sycam-sygus compare --pilot a --effect 0.05          how many seeds and tasks does a difference need?",
+        "sycam-sygus compare FOLDER --strategies examples,refinement --time 5     ordinary problems, *.sl",
     )
 )
 @click.argument("files", nargs=-1, required=True, shell_complete=_complete_file)
@@ -368,8 +369,9 @@ def plan(file: str, form: str, **given: Any) -> None:
 def compare(files: tuple[str, ...], **given: Any) -> None:
     """Compare strategies on FILES: the same tasks, seeds and budget for all; tests, tables, curves and one page.
 
-    A task is a file on a network. Everything goes into the folder of --out: the same command continues what was
-    interrupted, and a folder under another protocol is refused.
+    A task is a file on a network. Of ordinary problems, folders or files *.sl, what counts is what is solved in
+    --time. Everything goes into the folder of --out: the same command continues what was interrupted, and a folder
+    under another protocol is refused.
     """
     from sygus.app.commands.compare import run_compare
 

@@ -45,6 +45,9 @@ COMPARED = (
         metavar="SIZE",
         help="Score every expression up to SIZE nodes, and rank the winners among them.",
     ),
+    replace(
+        BY_NAME["time"], help="Seconds of a file in the other logics, from the start of the process; by default 5."
+    ),
     Option(name="shard", kind=TEXT, side=Side.CAM, metavar="I/N", help="Do the I-th of N parts of the work."),
 )
 """Of the command ``compare``: what is compared, on what, and how much of it."""

@@ -45,6 +45,10 @@ def run_compare(files: Sequence[str], given: Mapping[str, Any]) -> ExitStatus:
     """
     if given["merge"] or given["pilot"]:
         return _run_folders(files, given)
+    from sygus.app.commands.compare_ordinary import is_ordinary, run_ordinary_comparison
+
+    if is_ordinary(files):
+        return run_ordinary_comparison(files, given)
     return _run_cam(files, given)
 
 
@@ -78,15 +82,20 @@ _ABOUT_TRIALS = (
     "cache",
     "exhaustive",
     "shard",
+    "time",
 )
 
 
 def _run_cam(files: Sequence[str], given: Mapping[str, Any]) -> ExitStatus:
+    if given["time"] is not None:
+        message = "--time: not available in the logic CAM, where seconds would compare machines"
+        raise OptionError(message, "write --budget forwards=N, masked passes of single pictures, or --budget terms=N")
     problems = [read(file) for file in files]
     for stated in problems:
         if side_of(stated) is not Side.CAM:
             message = f"compare: '{stated.file}' asks for no heat maps (logic {stated.logic})"
-            raise OptionError(message, "give files of the logic CAM; sycam-sygus list grammars says which are shipped")
+            hint = "call it *.sl to compare by time, or give files of the logic CAM: sycam-sygus list grammars"
+            raise OptionError(message, hint)
     quiet = bool(given["quiet"])
     notes = [note for stated in problems for note in file_notes(stated)]
     shard = Shard.parse(given["shard"]) if given["shard"] is not None else Shard()

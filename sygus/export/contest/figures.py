@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
 
@@ -43,7 +43,7 @@ def best_so_far(measures: Measures, task: int) -> Figure:
     about, grid = measures.tasks[task], _grid(measures)
     figure, axes = plain_figure(CURVE)
     _logarithmic(axes, grid)
-    for strategy, style in _styles(measures):
+    for strategy, style in styles(measures.strategies):
         curves = np.array([_curve(measures, task, strategy, seed, grid) for seed in measures.contest.protocol.seeds])
         for curve in curves:
             axes.plot(grid, about.sign * curve, linewidth=0.4, alpha=0.35, color=style["color"])
@@ -66,7 +66,7 @@ def ecdf(measures: Measures) -> Figure:
     """The share of trials and targets that each strategy has reached, over all tasks."""
     grid = _grid(measures)
     figure, axes = plain_figure(CURVE)
-    for strategy, style in _styles(measures):
+    for strategy, style in styles(measures.strategies):
         hits = np.concatenate([measures.hits(task, strategy) for task in range(len(measures.tasks))])
         axes.plot(grid, reached(hits, grid), linewidth=1.8, label=plain(strategy), drawstyle="steps-post", **style)
     _logarithmic(axes, grid)
@@ -82,7 +82,7 @@ def front_figure(found: Findings, task: int) -> Figure:
     measures = found.measures
     about = measures.tasks[task]
     figure, axes = plain_figure(CURVE)
-    for strategy, style in _styles(measures):
+    for strategy, style in styles(measures.strategies):
         entries = [one for trial in measures.contest.of(task, strategy) for one in trial.front]
         x, y = [one.size for one in entries], [one.score for one in entries]
         axes.scatter(x, y, s=9, alpha=0.45, color=style["color"], linewidths=0, label=plain(strategy))
@@ -97,11 +97,12 @@ def front_figure(found: Findings, task: int) -> Figure:
     return figure
 
 
-def _styles(measures: Measures) -> list[tuple[str, dict[str, Any]]]:
+def styles(strategies: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """A colour and a kind of line for each strategy."""
     lines = [(colour, line) for line in LINES for colour in COLOURS]
     return [
         (strategy, {"color": colour, "linestyle": line})
-        for strategy, (colour, line) in zip(measures.strategies, cycle(lines), strict=False)
+        for strategy, (colour, line) in zip(strategies, cycle(lines), strict=False)
     ]
 
 
