@@ -13,6 +13,7 @@ from rich.console import Console
 from solvers.cam.contest.contest import CACHES, Comparison, ContestOptions, Progressed, Shard
 from solvers.cam.contest.folder import Folder, complete, gathered
 from solvers.cam.learners import learner_names
+from solvers.cam.run import BATCH
 from solvers.cam.settings import Settings
 from sygus.app.dispatch import file_notes, read, side_of
 from sygus.app.display import Display, marked
@@ -24,8 +25,9 @@ from sygus.export.contest.report import PAGE, write_report
 from sygus.export.contest.trials import Contest, Trial
 from sygus.export.contest.words import paragraph, score
 
-DEFAULT_BUDGET = "size=11,forwards=20000"
+DEFAULT_BUDGET = "size=11,forwards=50000"
 DEFAULT_SEEDS = 20
+FEW_BATCHES = 4
 OWN = ("random",)
 """What a comparison should have: without it, nothing says how much is the doing of the budget and the cache."""
 
@@ -106,6 +108,7 @@ def _run_cam(files: Sequence[str], given: Mapping[str, Any]) -> ExitStatus:
         comparison = Comparison(problems, settings, options, notes.append)
     if not set(OWN) & set(options.strategies):
         notes.append("random is not among the strategies: nothing says what the budget alone would find")
+    notes += _few_terms(comparison)
     path = Path(given["out"] or _new_folder())
     folder = Folder.begin(path, comparison.protocol)
 
@@ -130,6 +133,19 @@ def _run_cam(files: Sequence[str], given: Mapping[str, Any]) -> ExitStatus:
         return ExitStatus.DONE
     _report(finished, path)
     return ExitStatus.DONE
+
+
+def _few_terms(comparison: Comparison) -> list[str]:
+    """Where a budget of passes scores less than a few batches in full, whatever is compared is chance."""
+    limit, notes = comparison.budget.forwards, []
+    for arena in comparison.arenas if limit is not None else ():
+        assert limit is not None
+        if limit < FEW_BATCHES * BATCH * arena.each:
+            terms = limit // arena.each
+            notes.append(
+                f"{arena.name}: {limit:,} passes score {terms} terms in full; learners are asked for {BATCH} at a time"
+            )
+    return notes
 
 
 def _options(given: Mapping[str, Any]) -> ContestOptions:
@@ -160,9 +176,8 @@ def _line(progressed: Progressed) -> str:
     if not isinstance(result, Trial):
         said = f"exhaustive table: {len(result.scores):,} classes up to size {result.size}"
     else:
-        passes = result.accounting["passes"]
-        last = score(result.trace[-1].score, arena.facts.unit) if result.trace else "nothing"
-        said = f"{result.strategy}, seed {result.seed}: {last} after {passes:,} passes"
+        last = score(result.best[0].score, arena.facts.unit) if result.best else "nothing"
+        said = f"{result.strategy}, seed {result.seed}: {last} after {result.accounting['terms scored']:,} terms scored"
     return f"{head}{said}{' (there already)' if progressed.known else ''}"
 
 

@@ -79,8 +79,8 @@ def report_page(found: Findings, plots: Mapping[str, Figure]) -> str:
 
 def _curves(found: Findings, plots: Mapping[str, Figure]) -> Section:
     caption = (
-        "Best score so far: the median over the seeds, the band of the middle half, and every seed. An improvement "
-        "counts from the end of the batch that holds it."
+        "Best score so far: the median over the seeds, the band of the middle half, and every seed. The terms of "
+        "a batch are charged one after another."
     )
     tasks = range(len(found.measures.tasks))
     return Section("curves", "Best so far", (), (), [(plots[f"best-so-far-{task + 1}"], caption) for task in tasks])

@@ -24,8 +24,8 @@ from sygus.statistics import holm
 from sygus.writing import make_folder, write_file
 
 STATUSES = ("solved", "infeasible", "fail", "timeout", "not applicable", "unverified", "error")
-"""What an attempt comes to: ``not applicable`` where the strategy does nothing for such problems, ``unverified`` where an
-answer of a solver from elsewhere is not found to be right."""
+"""What an attempt comes to: ``not applicable`` where the strategy does nothing for such problems, ``unverified`` where
+an answer of a solver from elsewhere is not found to be right."""
 
 LEVEL = 0.05
 

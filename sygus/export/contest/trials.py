@@ -48,7 +48,7 @@ class Point:
     """An improvement of a trial: what was spent when it was known, and what it is.
 
     Attributes:
-        passes: masked passes of single pictures, those of the batch that holds it included.
+        passes: masked passes of single pictures; those of its own scores included, and of what was proposed before it.
         terms: terms scored, in full or in part, likewise.
         proposals: likewise.
         score: the first objective.

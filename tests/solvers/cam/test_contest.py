@@ -121,6 +121,22 @@ def test_without_a_cache_duplicates_are_paid_again() -> None:
         made(replace(TWO, cache="none"), equivalence="map")
 
 
+@pytest.mark.parametrize("cache", ["run", "none"])
+def test_each_term_is_charged_when_its_own_scores_are_paid(cache: Any) -> None:
+    """Without races a term costs a pass a picture, also in the middle of a batch; two baselines come first."""
+    whole = made(replace(TWO, cache=cache, exhaustive=0), race="off")
+    trial = play(whole.arenas[0].opened(None), 0, "random", 0)
+    assert len(trial.trace) > 1
+    assert any(point.proposals % 32 for point in trial.trace), "improvements come within batches too"
+    for point in trial.trace:
+        assert point.passes == 2 * 8 + 8 * point.terms
+        assert point.terms <= point.proposals
+    last = trial.accounting
+    assert last["passes"] == 2 * 8 + 8 * last["terms scored"]
+    if cache == "none":
+        assert last["terms scored"] == last["proposed"] - last["unsafe"] - last["failed"]
+
+
 def test_shards_say_what_one_process_says(comparison: Comparison, finished: Path, tmp_path: Path) -> None:
     shards = [Folder.begin(tmp_path / name, comparison.protocol) for name in ("a", "b")]
     for index, folder in enumerate(shards, start=1):
