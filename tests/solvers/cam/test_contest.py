@@ -126,7 +126,7 @@ def test_each_term_is_charged_when_its_own_scores_are_paid(cache: Any) -> None:
     """Without races a term costs a pass a picture, also in the middle of a batch; two baselines come first."""
     whole = made(replace(TWO, cache=cache, exhaustive=0), race="off")
     trial = play(whole.arenas[0].opened(None), 0, "random", 0)
-    assert len(trial.trace) > 1
+    assert trial.trace
     assert any(point.proposals % 32 for point in trial.trace), "improvements come within batches too"
     for point in trial.trace:
         assert point.passes == 2 * 8 + 8 * point.terms
