@@ -12,7 +12,7 @@ from solvers.cam.testing import LearnerConformance
 @pytest.fixture(autouse=True)
 def small_pools(monkeypatch: pytest.MonkeyPatch) -> None:
     """The surrogate draws few maps, and leaves the space that it enumerates early."""
-    for name, value in {"DERIVATIONS": 100, "LEAST": 16, "MOST": 32, "DRAWN": 16, "POOL": 128, "KNOWN": 24}.items():
+    for name, value in {"DERIVATIONS": 1000, "LEAST": 16, "MOST": 32, "DRAWN": 16, "POOL": 128, "KNOWN": 24}.items():
         monkeypatch.setattr(surrogate, name, value)
 
 
