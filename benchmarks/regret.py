@@ -44,7 +44,7 @@ from solvers.cam.subjects import load_subjects
 from sygus.language.elaborate import load_problem
 from sygus.language.terms import Term
 from sygus.oracles.cam import CamOracle, HeatMaps, Scores
-from sygus.oracles.expressions import read_expression
+from sygus.oracles.methods import methods
 from sygus.oracles.objective import CamProblem
 from sygus.resources import read_problem
 from sygus.saliency.metrics import Metric
@@ -55,7 +55,6 @@ GRAMMARS = {"gradcam_plus": 11, "insertion": 7, "ground_truth": 10}
 
 PICTURES = 96
 SEEDS = 20
-GRADCAM = "(relu (cam (gap gradient)))"
 NEAR = 0.01
 """Regret from which on a search has arrived."""
 
@@ -142,10 +141,9 @@ class Part:
     @cached_property
     def ends(self) -> tuple[float, float]:
         """The best score there is, and Grad-CAM's."""
-        (gradcam,) = self.heat_maps([read_expression(GRADCAM)])
-        keys = [heat.key for heat in self.candidates]
+        gradcam = self.oracle.judge(methods()["gradcam"].evaluation(self.oracle), self.metric)
         best = min if self.metric.direction == "min" else max
-        return best(self.means), self.means[keys.index(gradcam.key)]
+        return best(self.means), float(gradcam.mean(dtype=np.float64))
 
     def regret(self, score: float) -> float:
         """How much better the best is than a score, as a share of the distance from Grad-CAM to the best."""

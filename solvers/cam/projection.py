@@ -15,13 +15,14 @@ from sygus.saliency.heatmap import unit_range
 Points = NDArray[np.float32]
 
 GRID, PICTURES, FEATURES = 8, 128, 256
-"""Maps are averaged to so many cells a side, on so many pictures, and projected at random to so many numbers."""
+"""Finer maps are averaged to so many cells a side, on so many pictures; all that is projected to so many numbers."""
 
 
 class Projection:
     """Heat maps as few numbers, such that distances stay about what they are (Johnson & Lindenstrauss 1984).
 
-    Maps are scaled to [0, 1], as they are scored, and averaged to :data:`GRID` cells a side where they are finer.
+    Maps are scaled to [0, 1], as they are scored. Of those with more than :data:`GRID` cells a side, each block of cells
+    is stood for by its mean and its standard deviation, which tells fine maps from their blurred ones.
 
     Args:
         seed: of the directions, and of which pictures are looked at where there are many.
@@ -48,5 +49,8 @@ class Projection:
             self._pictures = torch.from_numpy(np.sort(chosen))
         seen = unit_range(maps[self._pictures.to(maps.device)].float())
         height, width = (min(side, GRID) for side in seen.shape[-2:])
-        found: Points = adaptive_avg_pool2d(seen[:, None], (height, width)).flatten().cpu().numpy()
+        mean, square = (adaptive_avg_pool2d(one[:, None], (height, width)) for one in (seen, seen**2))
+        finer = seen.shape[-2:] != (height, width)
+        parts = [mean, (square - mean**2).clamp(min=0).sqrt()] if finer else [mean]
+        found: Points = torch.stack(parts).flatten().cpu().numpy()
         return found
