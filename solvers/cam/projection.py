@@ -21,8 +21,8 @@ GRID, PICTURES, FEATURES = 8, 128, 256
 class Projection:
     """Heat maps as few numbers, such that distances stay about what they are (Johnson & Lindenstrauss 1984).
 
-    Maps are scaled to [0, 1], as they are scored. Of those with more than :data:`GRID` cells a side, each block of cells
-    is stood for by its mean and its standard deviation, which tells fine maps from their blurred ones.
+    Maps are scaled to [0, 1], as they are scored. Of those with more than :data:`GRID` cells a side, each block of
+    cells is stood for by its mean and its standard deviation, which tells fine maps from their blurred ones.
 
     Args:
         seed: of the directions, and of which pictures are looked at where there are many.
