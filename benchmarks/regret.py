@@ -50,7 +50,7 @@ from sygus.resources import read_problem
 from sygus.saliency.metrics import Metric
 
 NETWORKS = ("shapes-vgg", "shapes-resnet")
-GRAMMARS = {"gradcam_plus": 11, "insertion": 7, "ground_truth": 10}
+GRAMMARS = {"gradcam_plus": 11, "insertion": 13, "ground_truth": 10}
 """The shipped file and the size of the largest term."""
 
 PICTURES = 96
