@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import adaptive_avg_pool2d
 
+from sygus.maps import unit_range
 from sygus.oracles.cam import HeatMaps
-from sygus.saliency.heatmap import unit_range
 
 Points = NDArray[np.float32]
 
