@@ -25,6 +25,7 @@ from sygus.saliency.networks.heads import with_head
 from sygus.saliency.networks.hooking import hooked_activations
 from sygus.saliency.networks.layers import Layer, find_layer
 from sygus.saliency.networks.nonnegative import is_nonnegative
+from sygus.saliency.networks.probing import probed
 from sygus.saliency.networks.split import SplitKind, split
 from sygus.saliency.networks.target import PREDICTED, Target
 
@@ -443,6 +444,7 @@ def make_network(
     size = classifier.preprocessing.size
     outputs, returned = pipeline(classifier, model, device, raw=target.kind == "function")
     whole, names = with_head(outputs, returned, target, classifier.classes, name)
+    remarks = probed(whole, name, size, device)
     segments = returned.shape[1] if target.kind == "region" else None
     grid = classifier.grid if isinstance(classifier.grid, tuple | str) else None
     found = find_layer(whole, probe_pictures(2, size).to(device), layer or classifier.layer, grid, segments)
@@ -471,6 +473,7 @@ def make_network(
             f"split at {found.name} by {halves.kind}" + (f": {halves.reason}" if halves.reason else ""),
             f"passes without gradients are {fast.reason}",
             f"{chunk.size} pictures in a pass, {chunk.reason}",
+            *remarks,
             *_unshared(identity.unknown),
         ),
         classifier=replace(classifier, model=model, owned=True),
