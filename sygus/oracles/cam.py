@@ -43,7 +43,7 @@ from sygus.saliency.networks import Network, split_at
 
 Scores = NDArray[np.float32]
 
-SORTS: Mapping[str, Sort] = {"map": MAP, "weight": WEIGHT, "heatmap": HEATMAP, "image": REAL}
+SORTS: Mapping[str, Sort] = {"map": MAP, "weight": WEIGHT, "heatmap": HEATMAP, "saliency": SALIENCY, "image": REAL}
 """The sort of a feature, by its rank."""
 
 PROBE_SHAPE = (8, 3, 5, 1)
@@ -147,7 +147,8 @@ def probes(
     values: dict[Variable, Tensor] = {}
     given = [*parameters, *map(activation_at, everywhere)]  # which ``cam`` reads unnamed
     for layer, positive in everywhere.items():
-        measured = draw(PROBE_SHAPE, torch.Generator().manual_seed(_seed_at(layer, seed)), nonnegative=positive)
+        generator = torch.Generator().manual_seed(_seed_at(layer, seed))
+        measured = draw(PROBE_SHAPE, generator, nonnegative=positive, picture=PICTURE_SHAPE)
         wanted = {name: one for one in given for name, place in [parted(one.name)] if place == layer}
         values |= {wanted[name]: value for name, value in derive(measured, wanted).items()}
     return Probes(values, shapes, PICTURE_SHAPE)

@@ -300,8 +300,8 @@ def test_the_package_measures_every_feature(name: str, model: nn.Sequential, tmp
 
     network = make_network(Classifier(model, Preprocessing.square(SIDE), layer="4"), "chain", CPU)
     table = Measurements(network, x, torch.tensor(classes))
-    weights = evaluate(read(text), {v: table[n] for n, v in feature_variables().items() if n in (name, "activation")})
-    maps = (weights * table["activation"]).sum(1).relu()
+    values = evaluate(read(text), {v: table[n] for n, v in feature_variables().items() if n in (name, "activation")})
+    maps = (values if FEATURES[name].rank == "saliency" else values * table["activation"]).sum(1).relu()
     torch.testing.assert_close(torch.from_numpy(found), saliency(maps, (SIDE, SIDE)), atol=1e-4, rtol=0)
     with SynthesizedExtractor.load(tmp_path / "answer.sy")(model, model[4]) as extract:
         (small,) = extract(classes, model(x))
