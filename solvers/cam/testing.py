@@ -85,10 +85,17 @@ def few_pictures(layers: str | None = None) -> Subjects:
 
 def space_for(name: str, size: int, equivalence: Equivalence = Equivalence.MAP, seed: int = 0) -> Space:
     """The space of a shipped grammar, or of one of :data:`AWKWARD`."""
+    stated, settings = _asked(name, size, equivalence, seed)
+    return space_of(stated, settings, few_pictures(settings.layers).search)
+
+
+@cache
+def _asked(name: str, size: int, equivalence: Equivalence, seed: int) -> tuple[CamProblem, Settings]:
+    """A problem with its options; read once, for grammars are not changed."""
     text = AWKWARD[name] if name in AWKWARD else read_problem(name)[1]
     stated = load_problem(text, name)
     settings, _ = resolve(stated, {"equivalence": equivalence, "seed": seed, "budget": f"size={size}"})
-    return space_of(CamProblem(stated), settings, few_pictures(settings.layers).search)
+    return CamProblem(stated), settings
 
 
 def problem_names() -> list[str]:

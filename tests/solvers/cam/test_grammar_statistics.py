@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from solvers.cam.drawing import built
 from solvers.cam.grammar_statistics import GrammarStatistics
 from solvers.cam.testing import AWKWARD, problem_names
 from sygus.language.elaborate import load_problem
@@ -89,3 +90,42 @@ def test_an_ambiguous_grammar_has_more_derivations_than_terms() -> None:
     grammar = grammar_of("two ways to a term")
     found = Counter(derivations(grammar, grammar.start, 5))
     assert GrammarStatistics(grammar).count(grammar.start, 5) == found.total() > len(found)
+
+
+@pytest.mark.parametrize("name", problem_names())
+def test_every_number_is_another_derivation(name: str) -> None:
+    grammar = grammar_of(name)
+    statistics = GrammarStatistics(grammar)
+    for size in range(1, LARGEST + 1):
+        numbers = range(statistics.count(grammar.start, size))
+        found = [statistics.derivations((grammar.start,), size, number) for number in numbers]
+        assert len(set(found)) == len(found)
+        assert Counter(map(built, found)) == Counter(derivations(grammar, grammar.start, size))
+
+
+def test_a_derivation_counts_as_often_as_the_product_of_its_weights() -> None:
+    grammar = grammar_of("channel_weights")
+    start = grammar.start
+    plain = GrammarStatistics(grammar)
+    weights = {(n, p): 1 + place % 3 for n, ps in plain.makers.items() for place, p in enumerate(ps)}
+    weighted = GrammarStatistics(grammar, weights)
+    numbers = range(weighted.count(start, 4))
+    found = Counter(weighted.derivations((start,), 4, number) for number in numbers)
+    assert len(found) == plain.count(start, 4)
+    for derivation, times in found.items():
+        nonterminals = [start]
+        expected = 1
+        for production in derivation:
+            expected *= weights[nonterminals.pop(), production]
+            nonterminals += reversed(production.holes)
+        assert times == expected
+
+
+def test_holes_are_filled_with_so_many_nodes_in_all() -> None:
+    grammar = grammar_of("channel_weights")
+    statistics = GrammarStatistics(grammar)
+    holes = (grammar.start, grammar.start)
+    found = {statistics.derivations(holes, 6, number) for number in range(statistics.ways(holes, 6))}
+    pairs = sum(statistics.count(grammar.start, part) * statistics.count(grammar.start, 6 - part) for part in range(7))
+    assert len(found) == statistics.ways(holes, 6) == pairs
+    assert {sum(production.size for production in one) for one in found} == {6}
