@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from solvers.cam.drawing import PATIENCE, Option, Partial, Sampler, built
+from solvers.cam.drawing import Option, Partial, Sampler, built
 from solvers.cam.learner import Learner, Outcome, Proposal, Space, learner
 from solvers.cam.rewards import Rewards, Standing, standing_of
 from solvers.cam.screening import Behaviour, Screen
 from sygus.language.terms import Term
+
+PATIENCE = 3_000
+"""Walks in a row that give nothing new, after which there are no more."""
 
 LOOKED = 1 << 17
 """Terms whose signatures are at hand: walks come to the same ones again."""

@@ -22,6 +22,9 @@ GROWTH = 0.25
 MOVED = 0.1
 """By how much the fit of a production must have changed."""
 
+BITS = 4.0
+"""By so much the cost of a production falls when its fit rises from 0 to 1."""
+
 MEMORY = 4 << 30
 """Bytes that terms and their values may take, about."""
 
@@ -32,9 +35,10 @@ class JustInTime(Learner):
 
     S. Barke, H. Peleg and N. Polikarpova, Just-in-time learning for bottom-up enumeration, OOPSLA 2020, arXiv
     2010.08663, with scores for solved examples. The fit of a production is how far the best term with it has come from
-    the median to the best: Fit in [0, 1]. Its probability is in proportion to p^(1 - Fit), where p is what it had at
-    first: alike for all of a nonterminal, or as ``--prior`` says. When fits have moved, the enumeration begins anew,
-    with the costs -log2 p; what was proposed is not proposed again.
+    the median to the best: Fit in [0, 1]. Its probability is in proportion to p 2^(4 Fit), where p is what it had at
+    first: alike for all of a nonterminal, or as ``--prior`` says. (The paper's p^(1 - Fit) is p 2^(-log2 p Fit): it
+    gains little where few productions compete.) When fits have moved, the enumeration begins anew, with the costs
+    -log2 p; what was proposed is not proposed again.
 
     Guarantees: between two beginnings terms come in the order of their probability, exactly; no production loses all
     of its own, so the search ends with every term within the size, up to equivalence. Without objectives, and until two
@@ -42,6 +46,8 @@ class JustInTime(Learner):
     """
 
     uses_prior = True
+    fits: dict[Production, float]
+    """Of each production, as the enumeration under way began with them."""
 
     def __init__(self, space: Space) -> None:
         super().__init__(space)
@@ -50,15 +56,15 @@ class JustInTime(Learner):
         self._screen = Screen(space)
         self._values = Values(space)
         self._best: dict[Production, Standing] = {}
-        self._fits = dict.fromkeys(self.first, 0.0)
+        self.fits = dict.fromkeys(self.first, 0.0)
         self._search = BestFirst(space, costs(self.probabilities), self._values)
         self._told = self._beginnings = 0
 
     @property
     def probabilities(self) -> dict[Production, float]:
         """Of each production, among those of its nonterminal, in the enumeration that is under way."""
-        powers = {production: p ** (1 - self._fits[production]) for production, p in self.first.items()}
-        return probabilities(self.space.grammar, powers)
+        raised = {production: p * 2 ** (BITS * self.fits[production]) for production, p in self.first.items()}
+        return probabilities(self.space.grammar, raised)
 
     @property
     def _full(self) -> bool:
@@ -81,9 +87,9 @@ class JustInTime(Learner):
         if self._search.exhausted or self._told < enough:
             return
         fits = {p: self.rewards.fit(self._best[p]) if p in self._best else 0.0 for p in self.first}
-        if max(abs(fits[p] - self._fits[p]) for p in fits) < MOVED:
+        if max(abs(fits[p] - self.fits[p]) for p in fits) < MOVED:
             return
-        self._fits, self._told = fits, 0
+        self.fits, self._told = fits, 0
         self._beginnings += 1
         self._search = BestFirst(self.space, costs(self.probabilities), self._values)
 
@@ -112,7 +118,7 @@ class JustInTime(Learner):
             "rewards": self.rewards.state_dict(),
             "screen": self._screen.state_dict(),
             "best": [self._best.get(production) for production in self.first],
-            "fits": list(self._fits.values()),
+            "fits": list(self.fits.values()),
             "steps": self._search.steps,
             "told": self._told,
             "beginnings": self._beginnings,
@@ -124,7 +130,7 @@ class JustInTime(Learner):
         self._screen.load_state_dict(state["screen"])
         best = zip(self.first, state["best"], strict=True)
         self._best = {production: standing_of(read) for production, read in best if read is not None}
-        self._fits = dict(zip(self.first, state["fits"], strict=True))
+        self.fits = dict(zip(self.first, state["fits"], strict=True))
         self._told, self._beginnings = state["told"], state["beginnings"]
         self._search = BestFirst(self.space, costs(self.probabilities), self._values)
         while self._search.steps < state["steps"]:
