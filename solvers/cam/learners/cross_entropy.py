@@ -18,7 +18,7 @@ GENERATION = 32
 REMEMBERED = 128
 """Outcomes, the latest, among which the elite is."""
 
-ELITE = 0.15
+ELITE = 0.05
 """The part of them that is followed."""
 
 SMOOTHING = 0.5

@@ -22,7 +22,10 @@ PATIENCE = 3_000
 LOOKED = 1 << 17
 """Terms whose signatures are at hand: walks come to the same ones again."""
 
-EXPLORATION = 0.5
+STRESS = 8
+"""The power of a rank that is a node's worth: the best of many terms all rank near 1, and this tells them apart."""
+
+EXPLORATION = 0.2
 """c of UCT, for rewards from 0 to 1."""
 
 
@@ -57,8 +60,8 @@ class TreeSearch(Learner):
     up to the next choice of its leftmost open nonterminal; the choices are the productions that still fit the size. A
     walk goes down from the root by UCT, takes a choice that was not taken before, completes the derivation at random
     within the size, and tells all nodes that it came through. A node is worth the best term below it, not the mean
-    (section 3), and rewards are ranks among all outcomes so far, so they need no scale. Choices and completions are
-    drawn in proportion to ``--prior``.
+    (section 3), and its worth is a power of its rank among all outcomes so far, which needs no scale. Choices and
+    completions are drawn in proportion to ``--prior``.
 
     What is known already is not scored: the walk takes the reward that its behaviour has. A node of which every
     derivation was made is closed (AmEx-MCTS, arXiv 2503.16953). Walks that have no outcome yet count as ones that
@@ -157,7 +160,7 @@ class TreeSearch(Learner):
         logarithm = math.log(node.visits)
 
         def promise(child: Node) -> float:
-            reward = self.rewards.reward(child.best) if child.best is not None else 0.0
+            reward = self.rewards.reward(child.best) ** STRESS if child.best is not None else 0.0
             told = 1 - child.pending / child.visits
             return reward * told + EXPLORATION * math.sqrt(logarithm / child.visits)
 

@@ -272,6 +272,7 @@ def best_of(made: type[Learner], space: Space, score: Score, proposals: int) -> 
     return min(found)
 
 
+@pytest.mark.slow
 def test_each_finds_better_terms_than_random_at_equal_proposals() -> None:
     space, seeds = space_for("gradcam_plus", 11), range(7)
     scores = [similarity(space, seed) for seed in seeds]
