@@ -51,7 +51,7 @@ from sygus.saliency.metrics import Metric
 from sygus.statistics import Mean
 
 NETWORKS = ("shapes-vgg", "shapes-resnet")
-GRAMMARS = {"deletion": 6, "gradcam_plus": 7, "insertion": 4, "ground_truth": 7}
+GRAMMARS = {"deletion": 6, "gradcam_plus": 7, "insertion": 5, "ground_truth": 7}
 """The shipped file and the size of the largest candidate."""
 
 SEARCH, VALIDATION, HELD_OUT, FRESH = 96, 384, 192, 2000

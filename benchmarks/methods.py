@@ -19,10 +19,10 @@ from torch.nn.functional import interpolate
 
 from solvers.cam.settings import Settings
 from solvers.cam.subjects import load_subjects
+from sygus.maps import unit_range
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.methods import methods
 from sygus.saliency.features import measure
-from sygus.saliency.heatmap import unit_range
 from sygus.saliency.images import NO_CLASS, ImageSet
 from sygus.saliency.metrics import subject_of
 from sygus.saliency.networks import load_network

@@ -94,6 +94,11 @@ class CheckedLearner(Learner):
             raise self._wrong(f"has {_kind(counts[wrong])} for '{wrong}' in its status", "an int for each name")
         return counts
 
+    def plan(self) -> str:
+        """What it does."""
+        with self._blamed("is asked for its plan"):
+            return str(self.inner.plan())
+
     def conclusion(self) -> str:
         """What it concludes."""
         with self._blamed("is asked for its conclusion"):

@@ -162,6 +162,10 @@ class Learner(ABC):
         """What to report of the search: counts by name, such as ``size`` or ``drawn``."""
         return {}
 
+    def plan(self) -> str:
+        """What it does, in words, where its name alone does not say that; said beside why the search ended."""
+        return ""
+
     def conclusion(self) -> str:
         """What the search guarantees, or why it ended, once :meth:`ask` has returned nothing; for the report."""
         return "the learner proposes nothing more"

@@ -116,6 +116,7 @@ def search(
             except KeyboardInterrupt:
                 ending = Ending.INTERRUPTED
                 conclusion = f"{conclusion}; interrupted while the finalists were judged, so the search pictures chose"
+    conclusion = "; ".join(filter(None, (conclusion, learner.plan())))
     leader, front = run.archive.leader, run.archive.front()
     if choice is not None and choice.leader is not None:
         leader, front = choice.leader, choice.front

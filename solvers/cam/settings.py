@@ -58,7 +58,7 @@ class Settings:
     validation_images: int | None = None
     strict: bool = False
     target: str | Target = "predicted"
-    strategy: str = "enumerate"
+    strategy: str = "auto"
     budget: str = "size=7,time=100s"
     race: str = "t"
     equivalence: str = "map"

@@ -10,8 +10,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from sygus.app.further_options import COMPARED, PILOT
 from sygus.app.kinds import COUNT, PLACES, SECONDS, SWITCH, WHOLE, Kind
-from sygus.app.options import BY_NAME, OPTIONS, PILOT, SUBJECTS, Option, Side, by_flag
+from sygus.app.options import BY_NAME, OPTIONS, SUBJECTS, Option, Side, by_flag
 from sygus.app.signals import ended
 from sygus.app.statuses import ExitStatus
 from sygus.app.terminal import echo
@@ -338,6 +339,43 @@ def plan(file: str, form: str, **given: Any) -> None:
     from sygus.app.commands.plan import run_plan
 
     run_plan(file, form, given)
+
+
+@main.command(
+    epilog=_examples(
+        "sycam-sygus compare gradcam_plus insertion --network shapes-vgg,shapes-resnet --strategies random,enumerate",
+        "sycam-sygus compare my.sy --strategies random,my_package.learners:Mine --budget size=11,terms=1000",
+        "sycam-sygus compare gradcam_plus --strategies random,enumerate --shard 1/2 --out a     on one machine,",
+        "sycam-sygus compare gradcam_plus --strategies random,enumerate --shard 2/2 --out b     on another, and then",
+        "sycam-sygus compare --merge a b --out both",
+        "sycam-sygus compare --pilot a --effect 0.05          how many seeds and tasks does a difference need?",
+        "sycam-sygus compare FOLDER --strategies examples,refinement --time 5     ordinary problems, *.sl",
+    )
+)
+@click.argument("files", nargs=-1, required=True, shell_complete=_complete_file)
+@_decorated(COMPARED)
+@click.option("--merge", is_flag=True, help="FILES are folders of comparisons, which are reported together.")
+@click.option("--pilot", is_flag=True, help="Likewise; from the trials that are there, say how many more are needed.")
+@click.option(
+    "--effect",
+    type=click.FloatRange(0, 10, min_open=True),
+    default=0.05,
+    show_default=True,
+    metavar="E",
+    help="With --pilot: the difference to be found, as a share of the distance from Grad-CAM to the best.",
+)
+@_decorated(BY_NAME[name] for name in ("allow_file_options", "quiet"))
+@click.option("--out", metavar="DIR", help="Folder of the comparison; by default a new one under runs/.")
+def compare(files: tuple[str, ...], **given: Any) -> None:
+    """Compare strategies on FILES: the same tasks, seeds and budget for all; tests, tables, curves and one page.
+
+    A task is a file on a network. Of ordinary problems, folders or files *.sl, what counts is what is solved in
+    --time. Everything goes into the folder of --out: the same command continues what was interrupted, and a folder
+    under another protocol is refused.
+    """
+    from sygus.app.commands.compare import run_compare
+
+    sys.exit(run_compare(files, given))
 
 
 @main.command()

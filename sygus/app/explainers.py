@@ -31,6 +31,7 @@ from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.networks import Target, make_network, read_target, split_at
 from sygus.saliency.networks.chunks import chunk_for_few
 from sygus.saliency.networks.classifier import Classifier
+from sygus.saliency.networks.network import unwrapped
 
 
 def load_expression(path: str | Path) -> Term:
@@ -88,7 +89,7 @@ class _Synthesized(Expression):
         if reached.classes is None and of_class:
             raise OptionError(f"{of_class}: a target that is no class has none", "give class numbers as targets")
         size = (reached.pictures.shape[-2], reached.pictures.shape[-1])
-        paths = {module: path for path, module in self.model.named_modules()}
+        paths = {module: path for path, module in unwrapped(self.model).named_modules()}
         everywhere = {"": reached, **reached.beside}
         if any(one.layer not in paths for one in everywhere.values()):
             raise OptionError(f"{further}: the layer is no part of the model", "give a layer of this model")

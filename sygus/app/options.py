@@ -316,12 +316,6 @@ OPTIONS = (
 )
 """All of them, in the order of the help."""
 
-PILOT = (
-    Option(name="candidates", kind=COUNT, side=Side.CAM, metavar="N", help="Expressions of the pilot; by default 64."),
-    Option(name="pilot_images", kind=COUNT, side=Side.CAM, metavar="N", help="Its pictures; by default 96."),
-)
-"""Of the command ``plan`` alone."""
-
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
 

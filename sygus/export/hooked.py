@@ -17,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from sygus.maps import unit_range
 from sygus.saliency.features import alpha
-from sygus.saliency.heatmap import combine, saliency, unit_range, whole
+from sygus.saliency.heatmap import combine, saliency, whole
 
 Self = TypeVar("Self")
 
@@ -118,8 +119,8 @@ class Expression:
         return found
 
     def heat_map(self, reached: Reached) -> Tensor:
-        """L, (N, h, w), or (N, H, W) where the expression is on the picture's grid."""
-        with torch.no_grad():
+        """L, (N, h, w), or (N, H, W) where the expression is on the picture's grid; in float32, whatever the pass."""
+        with torch.no_grad(), torch.autocast(reached.pictures.device.type, enabled=False):
             height, width = reached.pictures.shape[-2:]
             weights = torch.as_tensor(self.values(self.measured(reached), (height, width)))
             if self.is_whole:
@@ -175,7 +176,15 @@ class _Hooks:
         if missing:
             raise RuntimeError(f"no pass with gradients reached {', '.join(missing)}: run the model on pictures first")
         outputs = [self.outputs[layer] for layer in self.layers]
-        gradients = torch.autograd.grad(values.sum(), outputs, retain_graph=retain_graph)
+        if not values.requires_grad:
+            raise RuntimeError(
+                "the model ran without gradients: run it outside torch.no_grad() and torch.inference_mode()"
+            )
+        slopes = torch.autograd.grad(values.sum(), outputs, retain_graph=retain_graph, allow_unused=True)
+        apart = [type(layer).__name__ for layer, slope in zip(self.layers, slopes, strict=True) if slope is None]
+        if apart:
+            raise RuntimeError(f"what is explained does not depend on {', '.join(apart)}: choose a layer on its way")
+        gradients = [slope for slope in slopes if slope is not None]
         found = {}
         for layer, output, gradient in zip(self.layers, outputs, gradients, strict=True):
             maps = [one if self.reshape is None else self.reshape(one) for one in (output.detach(), gradient)]
@@ -194,10 +203,23 @@ class _Hooks:
         self.outputs = {}
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode; afterwards each of its modules is in the mode that it was in."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
 class ExpressionCAM(Expression):
     """Called as the classes of pytorch-grad-cam are: ``cam(input_tensor, targets)``.
 
-    Hooks are on the model during a call only. The model is put into evaluation mode, until :meth:`release`.
+    Hooks are on the model during a call only, and only then is it in evaluation mode. A call works under
+    ``torch.no_grad`` and ``torch.inference_mode`` too.
 
     Args:
         model: gives logits (N, classes), or with functions as targets any tensor (N, …).
@@ -218,8 +240,6 @@ class ExpressionCAM(Expression):
             raise TypeError("target_layers is one module; give a list of them")
         self.model, self.target_layers, self.reshape_transform = model, list(target_layers), reshape_transform
         self._named = self.named_modules(model, layers)
-        self._was_training = model.training
-        model.eval()
 
     def __call__(self, input_tensor: Tensor, targets: Sequence[Explained] | None = None) -> NDArray[np.float32]:
         """The saliency maps S of the pictures.
@@ -238,24 +258,22 @@ class ExpressionCAM(Expression):
             RuntimeError: a target fails, or no pass reached the layers.
         """
         place = next((p.device for p in self.model.parameters()), input_tensor.device)
-        pictures = input_tensor.to(place)
-        hooks = _Hooks(self.target_layers, self._named, self.reshape_transform)
-        try:
-            with torch.enable_grad():
+        with torch.inference_mode(mode=False), torch.enable_grad(), evaluating(self.model):
+            pictures = input_tensor.to(place)
+            pictures = pictures.clone() if pictures.is_inference() else pictures
+            hooks = _Hooks(self.target_layers, self._named, self.reshape_transform)
+            try:
                 logits = self.model(pictures)
                 chosen = _chosen(logits, targets)
                 values, classes = _values(logits, chosen)
                 reached = hooks.reached(logits, values, classes, pictures.detach(), retain_graph=False)
-        finally:
-            hooks.remove()
-        height, width = pictures.shape[-2:]
-        maps = [saliency(self.heat_map(replace(one, targets=chosen)), (height, width)) for one in reached]
-        found: NDArray[np.float32] = unit_range(torch.stack(maps).mean(0)).cpu().numpy()
+            finally:
+                hooks.remove()
+            height, width = pictures.shape[-2:]
+            with torch.autocast(pictures.device.type, enabled=False):
+                maps = [saliency(self.heat_map(replace(one, targets=chosen)), (height, width)) for one in reached]
+                found: NDArray[np.float32] = unit_range(torch.stack(maps).mean(0)).cpu().numpy()
         return found
-
-    def release(self) -> None:
-        """Put the model back into the mode it was in."""
-        self.model.train(self._was_training)
 
     def __enter__(self: Self) -> Self:
         return self
@@ -263,7 +281,7 @@ class ExpressionCAM(Expression):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.release()
+        """Nothing is left to be undone."""
 
 
 class ExpressionExtractor(Expression):
@@ -287,7 +305,10 @@ class ExpressionExtractor(Expression):
         self.model = model
         self._hooks = _Hooks(targets, self.named_modules(model, layers), None)
         self._pictures: Tensor | None = None
-        self._input = model.register_forward_pre_hook(self._keep)
+        self._watch()
+
+    def _watch(self) -> None:
+        self._input = self.model.register_forward_pre_hook(self._keep, with_kwargs=True)
 
     @contextmanager
     def _detached(self) -> Iterator[None]:
@@ -298,10 +319,13 @@ class ExpressionExtractor(Expression):
             yield
         finally:
             self._hooks.attach()
-            self._input = self.model.register_forward_pre_hook(self._keep)
+            self._watch()
 
-    def _keep(self, _: nn.Module, given: tuple[Any, ...]) -> None:
-        self._pictures = given[0].detach()
+    def _keep(self, _: nn.Module, given: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+        """The first tensor that the model is given."""
+        tensors = (one for one in (*given, *named.values()) if isinstance(one, Tensor))
+        pictures = next(tensors, None)
+        self._pictures = None if pictures is None else pictures.detach()
 
     def __call__(
         self, class_idx: int | Sequence[int], scores: Tensor, normalized: bool = True, *, retain_graph: bool = False

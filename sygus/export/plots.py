@@ -36,7 +36,7 @@ MANY = 2000
 def score_curve(record: Record) -> Figure:
     """The first objective of each candidate in the order of the proposals, and the best so far that is feasible."""
     sign = -1 if record.objectives[0].direction == "max" else 1
-    figure, axes = _figure(SIZE)
+    figure, axes = plain_figure(SIZE)
     _points(axes, record.candidates, lambda entry: entry.id)
     feasible = [entry for entry in record.candidates if entry.feasible]
     best = [sign * value for value in accumulate((sign * entry.objectives[0] for entry in feasible), min)]
@@ -51,7 +51,7 @@ def score_curve(record: Record) -> Figure:
 
 def front_plot(record: Record) -> Figure:
     """The first objective by size with the best of each size; or two objectives with their Pareto set."""
-    figure, axes = _figure(SIZE)
+    figure, axes = plain_figure(SIZE)
     pareto = not record.ordered and len(record.objectives) > 1
     along: Callable[[Entry], float] = (lambda entry: entry.objectives[1]) if pareto else (lambda entry: entry.size)
     _points(axes, record.candidates, along)
@@ -74,7 +74,7 @@ def difference_plot(record: Record, measure: Measure) -> Figure:
     rows = [row for row in record.baselines if not row.control and measure.name in row.held_out]
     mine = np.array(found.held_out[measure.name].scores)
     differences = [mine - np.array(row.held_out[measure.name].scores) for row in rows]
-    figure, axes = _figure((SIZE[0], 0.7 + 0.3 * len(rows)))
+    figure, axes = plain_figure((SIZE[0], 0.7 + 0.3 * len(rows)))
     jitter = np.random.default_rng(0)
     better = -1 if measure.direction == "min" else 1
     for place, values in enumerate(differences):
@@ -83,10 +83,10 @@ def difference_plot(record: Record, measure: Measure) -> Figure:
         axes.scatter(values, height, s=6, c=colours, alpha=0.5, linewidths=0, rasterized=len(values) > MANY)
         axes.plot([values.mean()] * 2, [place - 0.38, place + 0.38], color=BLACK, linewidth=2)
     axes.axvline(0, color=BLACK, linewidth=0.8)
-    axes.set_yticks(range(len(rows)), [_plain(row.title) for row in rows])
+    axes.set_yticks(range(len(rows)), [plain(row.title) for row in rows])
     axes.invert_yaxis()
     unit = f" {measure.unit}" if measure.unit else ""
-    axes.set_xlabel(f"difference in {_plain(measure.name + unit)}\nblue: the found expression is better")
+    axes.set_xlabel(f"difference in {plain(measure.name + unit)}\nblue: the found expression is better")
     return figure
 
 
@@ -117,7 +117,8 @@ def figure_bytes(figure: Figure, form: str) -> bytes:
     return buffer.getvalue()
 
 
-def _figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
+def plain_figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
+    """An empty figure of so many inches, with two axes."""
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
@@ -141,12 +142,12 @@ def _label(record: Record, index: int) -> str:
     objective = record.objectives[index]
     units = {measure.name: measure.unit for measure in record.measures}
     unit = units.get(objective.metric or "", "")
-    return " ".join(filter(None, [_plain(objective.label), unit, arrow(objective)]))
+    return " ".join(filter(None, [plain(objective.label), unit, arrow(objective)]))
 
 
-def _plain(text: str) -> str:
-    """Text without matplotlib's mathematics, cut to what an axis has room for."""
-    shown = text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+def plain(text: str, longest: int = LONGEST) -> str:
+    """Text without matplotlib's mathematics, cut to what there is room for, beside an axis by default."""
+    shown = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return shown.replace("$", r"\$")
 
 

@@ -75,7 +75,7 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
     checks = _checks(record)
     shown -= set() if checks else {"sanity"}
     shown -= set() if plots["front"] or plots["curve"] else {"search"}
-    style, script = (_asset(name) for name in ("report.css", "report.js"))
+    style, script = (asset(name) for name in ("report.css", "report.js"))
     page: str = template("report.html").render(
         record=record,
         title=f"{Path(record.problem.get('file', 'run')).stem} on {record.settings.get('network', 'a network')}",
@@ -84,8 +84,8 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
         sections=[(anchor, name) for anchor, name in _SECTIONS.items() if anchor in shown],
         style=Markup(style),  # noqa: S704 - this package's
         script=Markup(script),  # noqa: S704 - this package's
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=content_hash(style),
+        script_hash=content_hash(script),
         parts=PARTS,
         comparisons=comparisons,
         tests=TESTS,
@@ -125,11 +125,12 @@ def _environment() -> Environment:
     return environment
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A style or a script of this package's pages."""
     return (_PAGE / name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def content_hash(text: str) -> str:
     """As a content security policy names what may run."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
@@ -200,7 +201,11 @@ def _plots(record: Record) -> dict[str, Any]:
 
 def _picture(plot: tuple[str, Figure]) -> Markup:
     name, figure = plot
-    caption = _CAPTIONS[name.rstrip("0123456789")]
+    return plot_html(figure, _CAPTIONS[name.rstrip("0123456789")])
+
+
+def plot_html(figure: Figure, caption: str) -> Markup:
+    """A figure as a piece of a page."""
     source = _data(figure_bytes(figure, "svg"), "image/svg+xml")
     return Markup('<figure class="plot"><img src="{}" alt="{}"><figcaption>{}</figcaption></figure>').format(
         source, f"Plot. {caption}", caption

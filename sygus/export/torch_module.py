@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from sygus import upsampling
+from sygus import maps
 from sygus.errors import OptionError
 from sygus.export import hooked
 from sygus.export.hooked import MEASURED
@@ -60,15 +60,15 @@ def torch_source(expression: Term, layers: Mapping[str, str] | None = None) -> s
             f"--to torch: {', '.join(others)} cannot be measured by a file that stands alone",
             "use sygus.SynthesizedCAM.load(RUN), which measures every feature",
         )
-    imports, (guarding, sampling, maps, explainers) = _taken(guards, upsampling, heatmap, hooked)
+    imports, (guarding, scaling, drawing, explainers) = _taken(guards, maps, heatmap, hooked)
     whole = is_whole(expression.sort)
     parts = [
         '"""Heat maps by a synthesised expression; needs torch and numpy alone.\n\n'
         f'{"H" if whole else "w"} = {_plain(term_text(expand(expression)))}\n"""\n',
         f"{imports}\n{guarding.strip()}\n",
         inspect.getsource(alpha),
-        sampling,
-        maps,
+        scaling,
+        drawing,
         explainers.rstrip()
         + "\n"
         + _CLASSES.format(

@@ -33,17 +33,18 @@ from sygus.language.theories.ranks import (
     rank_of,
     sorts_at,
 )
+from sygus.maps import unit_range
 from sygus.oracles.equivalence import Probes
 from sygus.oracles.safety import Domain
 from sygus.saliency.features import FEATURES, Feature, Measurements, derive, draw
 from sygus.saliency.features.cache import Cache
-from sygus.saliency.heatmap import combine, degenerate, saliency, unit_range, whole
+from sygus.saliency.heatmap import combine, degenerate, saliency, whole
 from sygus.saliency.metrics import Change, Evaluation, Metric, Subject
 from sygus.saliency.networks import Network, split_at
 
 Scores = NDArray[np.float32]
 
-SORTS: Mapping[str, Sort] = {"map": MAP, "weight": WEIGHT, "heatmap": HEATMAP, "image": REAL}
+SORTS: Mapping[str, Sort] = {"map": MAP, "weight": WEIGHT, "heatmap": HEATMAP, "saliency": SALIENCY, "image": REAL}
 """The sort of a feature, by its rank."""
 
 PROBE_SHAPE = (8, 3, 5, 1)
@@ -147,7 +148,8 @@ def probes(
     values: dict[Variable, Tensor] = {}
     given = [*parameters, *map(activation_at, everywhere)]  # which ``cam`` reads unnamed
     for layer, positive in everywhere.items():
-        measured = draw(PROBE_SHAPE, torch.Generator().manual_seed(_seed_at(layer, seed)), nonnegative=positive)
+        generator = torch.Generator().manual_seed(_seed_at(layer, seed))
+        measured = draw(PROBE_SHAPE, generator, nonnegative=positive, picture=PICTURE_SHAPE)
         wanted = {name: one for one in given for name, place in [parted(one.name)] if place == layer}
         values |= {wanted[name]: value for name, value in derive(measured, wanted).items()}
     return Probes(values, shapes, PICTURE_SHAPE)

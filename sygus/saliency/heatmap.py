@@ -5,10 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sygus.upsampling import upsample
-
-FLAT = 1e-12
-"""A map whose maximum and minimum are closer than this is constant: it has no normal form and counts as degenerate."""
+from sygus.maps import is_flat, unit_range, upsample
 
 
 def combine(weights: Tensor, activation: Tensor) -> Tensor:
@@ -33,13 +30,6 @@ def whole(maps: Tensor) -> Tensor:
     return maps[:, 0].relu()
 
 
-def unit_range(maps: Tensor) -> Tensor:
-    """n(M) = (M - min) / (max - min) over the pixels of each map (N, h, w); constant maps become 0."""
-    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
-    spread = high - low
-    return (maps - low) / torch.where(spread < FLAT, torch.inf, spread)
-
-
 def saliency(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """S = n(up(L)): bilinear up-sampling (align_corners=False) to ``size``, then scaled to [0, 1].
 
@@ -55,4 +45,4 @@ def saliency(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 def degenerate(maps: Tensor) -> Tensor:
     """Which maps (N, h, w) are constant, all zero among them: (N,) bool."""
-    return maps.amax((-2, -1)) - maps.amin((-2, -1)) < FLAT
+    return is_flat(maps.amin((-2, -1)), maps.amax((-2, -1)))

@@ -67,7 +67,7 @@ def test_long_expressions_fit_the_page(record: Record, tmp_path: Path) -> None:
 
 
 def test_every_feature_and_every_metric_compiles(record: Record, tmp_path: Path) -> None:
-    by_pixel = ("map", "heatmap")
+    by_pixel = ("map", "heatmap", "saliency")
     ranks = {name: f"(gap {name})" if feature.rank in by_pixel else name for name, feature in FEATURES.items()}
     measures = tuple(Measure(m.name, m.direction, m.unit, m.doc) for m in known_metrics().values())
     mean = Mean(0.5, 0.25, 0.75, 16, (0.5,) * 16)

@@ -17,9 +17,10 @@ from number_networks import Number, Pixels
 from sygus.app.explainers import SynthesizedCAM, SynthesizedExtractor
 from sygus.errors import OptionError
 from sygus.export.torch_module import torch_source
+from sygus.maps import unit_range
 from sygus.oracles.expressions import parse_expression
 from sygus.saliency.features import FEATURES
-from sygus.saliency.heatmap import combine, saliency, unit_range
+from sygus.saliency.heatmap import combine, saliency
 from toy_models import SIDE, chain, pictures
 
 

@@ -26,10 +26,11 @@ from sygus.language.terms import Term
 from sygus.language.theories.cam import CAM
 from sygus.language.theories.evaluate import evaluate
 from sygus.language.theories.ranks import MAP, WEIGHT, is_whole
+from sygus.maps import unit_range
 from sygus.oracles.cam import CamOracle, feature_variables, features_of
 from sygus.oracles.expressions import parse_expression
 from sygus.saliency.features import FEATURES, Measurements, derive, draw
-from sygus.saliency.heatmap import saliency, unit_range
+from sygus.saliency.heatmap import saliency
 from sygus.saliency.images import load_images
 from sygus.saliency.metrics import find_metric, subject_of
 from sygus.saliency.networks import embedded, load_network
@@ -238,9 +239,9 @@ def test_the_model_is_left_as_it_was(model: nn.Sequential, tmp_path: Path) -> No
     before = {name: value.clone() for name, value in model.state_dict().items()}
     for cam, extractor in load_both("(gap gradient)", tmp_path):
         with cam(model, [model[4]]) as explain:
-            assert not model.training
+            assert model.training
             explain(pictures(2))
-        assert model.training
+            assert model.training
         with extractor(model, "4") as extract:
             extract(0, model.eval()(pictures(2)))
         model.train()
@@ -294,14 +295,15 @@ def test_the_package_measures_every_feature(name: str, model: nn.Sequential, tmp
     text = f"(gap {name})" if FEATURES[name].rank == "map" else name
     (tmp_path / "answer.sy").write_text(text)
     x, classes = pictures(3), [0, 1, 2]
+    model.eval()
     found = SynthesizedCAM.load(tmp_path / "answer.sy")(model, [model[4]])(x, classes)
     from sygus.saliency.images.geometry import Preprocessing
     from sygus.saliency.networks import Classifier, make_network
 
     network = make_network(Classifier(model, Preprocessing.square(SIDE), layer="4"), "chain", CPU)
     table = Measurements(network, x, torch.tensor(classes))
-    weights = evaluate(read(text), {v: table[n] for n, v in feature_variables().items() if n in (name, "activation")})
-    maps = (weights * table["activation"]).sum(1).relu()
+    values = evaluate(read(text), {v: table[n] for n, v in feature_variables().items() if n in (name, "activation")})
+    maps = (values if FEATURES[name].rank == "saliency" else values * table["activation"]).sum(1).relu()
     torch.testing.assert_close(torch.from_numpy(found), saliency(maps, (SIDE, SIDE)), atol=1e-4, rtol=0)
     with SynthesizedExtractor.load(tmp_path / "answer.sy")(model, model[4]) as extract:
         (small,) = extract(classes, model(x))

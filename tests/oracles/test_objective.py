@@ -22,10 +22,11 @@ from solvers.cam.solution import Solution
 from solvers.cam.subjects import Subjects, load_subjects
 from sygus.errors import OptionError, SourceError
 from sygus.language.elaborate import load_problem
+from sygus.maps import unit_range
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.expressions import read_expression
 from sygus.oracles.objective import CamProblem, Objectives
-from sygus.saliency.heatmap import combine, degenerate, unit_range
+from sygus.saliency.heatmap import combine, degenerate
 from sygus.saliency.metrics import METRICS, find_metric
 
 SMALL = Settings(search_images=16, held_out_images=2, device="cpu", budget="size=3")

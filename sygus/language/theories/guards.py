@@ -8,22 +8,11 @@ from torch import Tensor
 GUARD = 1e-12
 """``div0`` is 0 where the denominator is smaller than this in magnitude."""
 
-FLAT = 1e-6
-"""``unit`` is 0 where a map's values differ by no more than this part of the largest magnitude."""
-
 
 def guarded_division(a: Tensor, b: Tensor) -> Tensor:
     """The quotient, and 0 where the magnitude of b is below :data:`GUARD`; the arguments broadcast."""
     tiny = b.abs() < GUARD
     return torch.where(tiny, 0.0, a / torch.where(tiny, 1.0, b))
-
-
-def unit(a: Tensor) -> Tensor:
-    """Scaled to [0, 1] over the pixels, (…, h, w); 0 where a map is constant, up to :data:`FLAT`."""
-    low, high = a.amin((-2, -1), keepdim=True), a.amax((-2, -1), keepdim=True)
-    spread = high - low
-    flat = spread <= FLAT * torch.maximum(low.abs(), high.abs())
-    return torch.where(flat, 0.0, (a - low) / torch.where(flat, 1.0, spread))
 
 
 def positive_power(a: Tensor, b: Tensor) -> Tensor:

@@ -112,9 +112,9 @@ LAYER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 
 def at_layer(sort: Sort, layer: str) -> Sort:
-    """The sort of the same axes at a layer."""
+    """The sort of the same axes at a layer; the picture's pixels are those of every layer."""
     rank = rank_of(sort)
-    found = _sort(rank if rank.place is None else replace(rank, place=layer))
+    found = _sort(rank if rank.place in (None, PICTURE) else replace(rank, place=layer))
     assert found is not None
     return found
 

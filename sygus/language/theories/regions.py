@@ -10,7 +10,7 @@ import z3
 
 from sygus.language.terms import REAL, Sort
 from sygus.language.theories.function import PRODUCT, SUM, Facts, Function, Latex, code, named, opaque
-from sygus.language.theories.guards import blur, guarded_division, unit
+from sygus.language.theories.guards import blur, guarded_division
 from sygus.language.theories.ranks import (
     among_channels,
     among_pixels,
@@ -20,7 +20,7 @@ from sygus.language.theories.ranks import (
     over_pixels,
     to_the_picture,
 )
-from sygus.upsampling import upsample
+from sygus.maps import unit_range, upsample
 
 
 def _over(latex: str) -> Callable[[Latex], Latex]:
@@ -189,11 +189,11 @@ AMONG_PIXELS = (
     _among_pixels(
         "unit",
         doc="Scaled to [0, 1] over the pixels, n(·); 0 where all are equal.",
-        kernel=unit,
+        kernel=unit_range,
         z3=bounded("unit", lambda value: value >= 0, lambda value: value <= 1),
         sympy=opaque("unit"),
         latex=named("n"),
-        source=code("unit({0})"),
+        source=code("unit_range({0})"),
     ),
     _among_pixels(
         "above-mean",

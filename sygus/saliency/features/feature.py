@@ -17,14 +17,24 @@ from torch import Tensor
 
 from sygus.saliency.networks import Network
 
-Rank = Literal["map", "weight", "heatmap", "image"]
-"""A value per pixel and channel (N, K, h, w), per channel (N, K, 1, 1), per pixel (N, 1, h, w), or per image
-(N, 1, 1, 1)."""
+Rank = Literal["map", "weight", "heatmap", "saliency", "image"]
+"""A value per pixel and channel (N, K, h, w), per channel (N, K, 1, 1), per pixel (N, 1, h, w), per pixel of the
+picture (N, 1, H, W), or per image (N, 1, 1, 1)."""
+
+Size = tuple[int, int]
+"""Rows and columns of pixels."""
 
 
-def shape_of(rank: Rank, channels: int, height: int, width: int) -> tuple[int, int, int]:
-    """The shape of a value of a rank, without the images."""
-    pixels = (height, width) if rank in ("map", "heatmap") else (1, 1)
+def shape_of(rank: Rank, channels: int, layer: Size, picture: Size) -> tuple[int, int, int]:
+    """The shape of a value of a rank, without the images.
+
+    Args:
+        rank: see there.
+        channels: of the layer.
+        layer: the size of its maps.
+        picture: the size of the picture.
+    """
+    pixels = {"map": layer, "heatmap": layer, "saliency": picture}.get(rank, (1, 1))
     return (channels if rank in ("map", "weight") else 1, *pixels)
 
 
@@ -71,8 +81,8 @@ Passes = int | Callable[[int], int]
 """Forward passes, a number or a function of the number of channels."""
 
 Measure = Callable[[Measured], Mapping[str, Tensor]]
-"""Features by name: all that the same passes give. Maps are (N, K, h, w), weights (N, K), heat maps (N, h, w),
-numbers per image (N,)."""
+"""Features by name: all that the same passes give. Maps are (N, K, h, w), weights (N, K), heat maps (N, h, w) or, on
+the picture's grid, (N, H, W), numbers per image (N,)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,17 +210,22 @@ FeatureTable = Mapping[str, Tensor]
 """Feature names to values; see :data:`Rank` for the shapes."""
 
 
-def draw(shape: tuple[int, int, int, int], generator: torch.Generator, *, nonnegative: bool) -> FeatureTable:
+def draw(
+    shape: tuple[int, int, int, int], generator: torch.Generator, *, nonnegative: bool, picture: Size = (1, 1)
+) -> FeatureTable:
     """Random values of every measured feature, float64, for telling expressions apart.
 
     Args:
         shape: draws, K, h, w.
         generator: where the numbers come from.
         nonnegative: whether activations are; then about half of them are zero.
+        picture: H, W.
     """
-    draws, *of_map = shape
+    draws, channels, *layer = shape
     return {
-        feature.name: feature.draw((draws, *shape_of(feature.rank, *of_map)), generator, nonnegative)
+        feature.name: feature.draw(
+            (draws, *shape_of(feature.rank, channels, (layer[0], layer[1]), picture)), generator, nonnegative
+        )
         for feature in FEATURES.values()
         if feature.draw is not None
     }

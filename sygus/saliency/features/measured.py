@@ -139,10 +139,11 @@ class Measurements(Mapping[str, Tensor]):
 
     def _expected(self, feature: Feature) -> Expected:
         """What a feature is on these pictures at this layer."""
-        count, *of_map = self["activation"].shape
+        count, channels, *layer = self["activation"].shape
         low = 0.0 if feature.domain == "nonnegative" else -math.inf
         low, high = _UNIT if feature.domain == "unit" else (low, math.inf)
-        return Expected((count, *shape_of(feature.rank, *of_map)), low, high)
+        shape = shape_of(feature.rank, channels, (layer[0], layer[1]), self.network.size)
+        return Expected((count, *shape), low, high)
 
     def _remembered(
         self,
@@ -178,7 +179,7 @@ def canonical(value: Tensor) -> Tensor:
     return value.detach() if lies_so else value.detach().float().clone(memory_format=torch.contiguous_format)
 
 
-_OF_RANK = {"map": 4, "weight": 2, "heatmap": 3, "image": 1}
+_OF_RANK = {"map": 4, "weight": 2, "heatmap": 3, "saliency": 3, "image": 1}
 """The dimensions of what is measured; those of its rank that it lacks are of size 1."""
 
 _UNIT = (torch.finfo(torch.float32).tiny, 1 - torch.finfo(torch.float32).eps / 2)
@@ -194,7 +195,7 @@ def _settled(feature: Feature, value: Tensor) -> Tensor:
         raise ValueError(f"the feature '{feature.name}' is measured as {tuple(value.shape)}, no {feature.rank}")
     if feature.domain == "unit":
         value = value.float().clamp(*_UNIT)
-    if feature.rank == "heatmap":
+    if feature.rank in ("heatmap", "saliency"):
         return value.float().unsqueeze(1)
     return value.float().reshape(*value.shape, *(1,) * (4 - value.dim()))
 

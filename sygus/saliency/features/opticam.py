@@ -8,11 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sygus.maps import unit_range, upsample
 from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
-from sygus.saliency.heatmap import FLAT, unit_range
 from sygus.saliency.networks import Network
 from sygus.saliency.progress import track
-from sygus.upsampling import upsample
 
 Loss = Literal["mask", "diff", "iomask", "iodiff"]
 Normalisation = Literal["range", "max", "sigmoid"]
@@ -26,7 +25,7 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 def _by_maximum(maps: Tensor) -> Tensor:
     high = maps.amax((-2, -1), keepdim=True)
-    return torch.where(high < FLAT, 0, maps / torch.where(high < FLAT, 1, high))
+    return torch.where(high > 0, maps / torch.where(high > 0, high, 1), 0)
 
 
 _NORMALISED: Mapping[Normalisation, Callable[[Tensor], Tensor]] = {

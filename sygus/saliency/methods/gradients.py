@@ -8,12 +8,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sygus.maps import unit_range, upsample
 from sygus.saliency.features import GRADIENT, Measurements
 from sygus.saliency.features.smooth import COPIES, noisy_passes, smooth_alpha, smooth_gradients
-from sygus.saliency.heatmap import FLAT, combine, saliency, unit_range
+from sygus.saliency.heatmap import combine, saliency
 from sygus.saliency.methods.method import method
 from sygus.saliency.options import choice, names, number, whole
-from sygus.upsampling import upsample
 
 GAMMA = 2.0
 """The factor in tanh(2 S / max S): lifts the maps of shallow layers."""
@@ -47,7 +47,7 @@ def layer_cam(measured: Measurements, *, layers: tuple[str, ...]) -> Tensor:
 def _scaled(measured: Measurements) -> Tensor:
     maps = combine(measured["gradient"].relu(), measured["activation"])
     high = maps.amax((-2, -1), keepdim=True)
-    scaled = torch.where(high < FLAT, 0, torch.tanh(GAMMA * maps / torch.where(high < FLAT, 1, high)))
+    scaled = torch.where(high > 0, torch.tanh(GAMMA * maps / torch.where(high > 0, high, 1)), 0)
     return upsample(scaled, measured.network.size)
 
 

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from sygus.errors import OptionError
+from sygus.maps import unit_range
 from sygus.saliency.features import GRADIENT, Measurements
-from sygus.saliency.features.smooth import noise
-from sygus.saliency.heatmap import unit_range
+from sygus.saliency.features.picture import COPIES, smooth_input_gradient
 from sygus.saliency.methods.method import method
 from sygus.saliency.networks import Network
 from sygus.saliency.options import number, whole
@@ -72,18 +72,12 @@ def _drawn(measured: Measurements, title: str, attribute: Callable[[Tensor, int]
     "SmoothGrad",
     "Smilkov et al. 2017, arXiv 1706.03825",
     passes=lambda _, n, **__: n * GRADIENT,
-    options={"n": whole(16, 1), "sigma": number(0.3, 0, math.inf), "seed": whole(0, 0)},
+    options={"n": whole(COPIES, 1), "sigma": number(0.3, 0, math.inf), "seed": whole(0, 0)},
 )
 def smooth_grad(measured: Measurements, *, n: int, sigma: float, seed: int) -> Tensor:
     """The mean gradient of the logit over n noisy pictures x + N(0, σ²), σ in units of the network's normalisation."""
-    network = measured.network
-    spread = sigma * sum(network.deviation) / len(network.deviation)
-    pictures = measured.pictures.to(network.device)
-    draws = noise(n, tuple(pictures.shape[1:]), spread, seed).to(network.device)
-    total = torch.zeros_like(pictures)
-    for draw in track(draws, n, "SmoothGrad"):
-        total += network.input_gradient(pictures + draw, measured.targets)[1]
-    return unit_range((total / n).abs().mean(1))
+    found = smooth_input_gradient(measured.network, measured.pictures, measured.targets, n=n, sigma=sigma, seed=seed)
+    return unit_range(found)
 
 
 @method(

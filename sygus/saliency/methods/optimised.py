@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, fold, pad, pixel_shuffle, pixel_unshuffle, unfold
 
+from sygus.maps import unit_range
 from sygus.saliency.features import GRADIENT, Measurements
 from sygus.saliency.features.opticam import STEPS, Loss, Normalisation, ascent_passes, optimal_weights
-from sygus.saliency.heatmap import combine, saliency, unit_range
+from sygus.saliency.heatmap import combine, saliency
 from sygus.saliency.methods.method import method
 from sygus.saliency.networks import Network
 from sygus.saliency.options import choice, number, whole

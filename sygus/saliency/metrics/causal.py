@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, pad
 
+from sygus.saliency.blurring import blur
 from sygus.saliency.metrics.evaluation import Evaluation
 from sygus.saliency.metrics.imputation import VALUES, impute
 from sygus.saliency.metrics.metric import Size, metric
@@ -117,19 +117,6 @@ def ranks(saliency: Tensor) -> Tensor:
     order = torch.argsort(flat, dim=1, descending=True, stable=True)
     places = torch.arange(flat.shape[1], device=flat.device, dtype=torch.int32).expand_as(order)
     return torch.empty_like(places).scatter_(1, order, places).view(saliency.shape)
-
-
-def blur(pictures: Tensor, width: int = 11, deviation: float = 5.0) -> Tensor:
-    """Gaussian blur of pictures (n, 3, H, W), the border mirrored."""
-    reach = width // 2
-    offsets = torch.arange(-reach, reach + 1, device=pictures.device, dtype=pictures.dtype)
-    kernel = (-(offsets**2) / (2 * deviation**2)).exp()
-    kernel = kernel / kernel.sum()
-    channels = pictures.shape[1]
-    rows = conv2d(
-        pad(pictures, (reach,) * 4, mode="reflect"), kernel.expand(channels, 1, 1, -1).contiguous(), groups=channels
-    )
-    return conv2d(rows, kernel[:, None].expand(channels, 1, -1, 1).contiguous(), groups=channels)
 
 
 Edit = Callable[[slice, Tensor], Tensor]

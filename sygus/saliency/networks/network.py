@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.nn.parameter import is_lazy
 
 from sygus.errors import OptionError
@@ -24,6 +25,7 @@ from sygus.saliency.networks.heads import with_head
 from sygus.saliency.networks.hooking import hooked_activations
 from sygus.saliency.networks.layers import Layer, find_layer
 from sygus.saliency.networks.nonnegative import is_nonnegative
+from sygus.saliency.networks.probing import probed
 from sygus.saliency.networks.split import SplitKind, split
 from sygus.saliency.networks.target import PREDICTED, Target
 
@@ -353,7 +355,7 @@ class Network:
                 leaf = chunk.detach().clone().requires_grad_()
                 with torch.enable_grad():
                     score = of(self._passed(function, leaf, *others), chosen)
-                    (gradient,) = torch.autograd.grad(score.sum(), leaf, create_graph=curved)
+                    gradient = self._gradient(score, leaf, curved=curved)
                     if curved:
                         gradient = _along(gradient, leaf)
                 scores.append(score.detach().float())
@@ -362,6 +364,24 @@ class Network:
 
         scores, gradients = self.fitting(run)
         return scores[: len(inputs)], gradients[: len(inputs)]
+
+    def _gradient(self, score: Tensor, leaf: Tensor, *, curved: bool) -> Tensor:
+        """∂ score / ∂ leaf, itself with a gradient where it is curved.
+
+        Raises:
+            OptionError: none comes back through the network.
+        """
+        what = f"--network: no gradient comes back through '{self.name}'"
+        found = None
+        if score.requires_grad:
+            with blamed(what, "torch.utils.checkpoint needs use_reentrant=False"):
+                (found,) = torch.autograd.grad(score.sum(), leaf, create_graph=curved, allow_unused=True)
+        if found is None:
+            hint = (
+                "a part of it runs under torch.no_grad() or in NumPy: choose a layer behind it, and what asks for no "
+            )
+            raise OptionError(what, f"{hint}gradient with respect to the picture")
+        return found
 
     def _passed(self, function: Callable[..., Result], *inputs: Tensor) -> Result:
         with blamed(f"--network: '{self.name}' fails on a pass of {len(inputs[0])} pictures", ALWAYS):
@@ -424,6 +444,7 @@ def make_network(
     size = classifier.preprocessing.size
     outputs, returned = pipeline(classifier, model, device, raw=target.kind == "function")
     whole, names = with_head(outputs, returned, target, classifier.classes, name)
+    remarks = probed(whole, name, size, device)
     segments = returned.shape[1] if target.kind == "region" else None
     grid = classifier.grid if isinstance(classifier.grid, tuple | str) else None
     found = find_layer(whole, probe_pictures(2, size).to(device), layer or classifier.layer, grid, segments)
@@ -452,6 +473,7 @@ def make_network(
             f"split at {found.name} by {halves.kind}" + (f": {halves.reason}" if halves.reason else ""),
             f"passes without gradients are {fast.reason}",
             f"{chunk.size} pictures in a pass, {chunk.reason}",
+            *remarks,
             *_unshared(identity.unknown),
         ),
         classifier=replace(classifier, model=model, owned=True),
@@ -471,9 +493,19 @@ _SHOWN = 3
 """How much of what is unknown a note names."""
 
 
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The module that runs layer by layer: what torch.compile or DataParallel was given."""
+    while True:
+        inner = model.module if isinstance(model, nn.DataParallel | DistributedDataParallel) else model
+        inner = getattr(inner, "_orig_mod", inner)
+        if inner is model:
+            return model
+        model = inner
+
+
 def _usable(model: nn.Module) -> nn.Module:
-    """The module that runs layer by layer: of one by torch.compile, that which it was made from."""
-    model = getattr(model, "_orig_mod", model)
+    """The module that runs layer by layer."""
+    model = unwrapped(model)
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
         raise OptionError(
             "--network: the model is compiled by TorchScript, which hides its layers",

@@ -15,12 +15,12 @@ from torch.nn.functional import interpolate
 from solvers.cam.settings import Settings
 from solvers.cam.subjects import load_subjects
 from sygus.errors import OptionError
+from sygus.maps import unit_range
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.methods import applicable_methods, methods
 from sygus.saliency.features import Measurements, measure
 from sygus.saliency.features.cache import Cache
 from sygus.saliency.features.smooth import noise
-from sygus.saliency.heatmap import unit_range
 from sygus.saliency.images import Preprocessing
 from sygus.saliency.methods import MAP_METHODS, VARIANTS, input_level
 from sygus.saliency.networks import Network

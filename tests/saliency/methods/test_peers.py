@@ -14,9 +14,9 @@ from torch.nn.functional import interpolate
 
 from solvers.cam.settings import Settings
 from solvers.cam.subjects import load_subjects
+from sygus.maps import unit_range
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.methods import methods
-from sygus.saliency.heatmap import unit_range
 from sygus.saliency.networks.embedded import ShapesNetwork, load
 
 PICTURES = 3

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from sygus.errors import OptionError
+from sygus.saliency.blurring import blur
 from sygus.saliency.images import Preprocessing
 from sygus.saliency.metrics import Change, Evaluation, find_metric
-from sygus.saliency.metrics.causal import NOISE, blur, ranks
+from sygus.saliency.metrics.causal import NOISE, ranks
 from sygus.saliency.metrics.evaluation import Explain
 from sygus.saliency.metrics.imputation import impute
 from sygus.saliency.metrics.localization import crops

@@ -1,4 +1,4 @@
-"""From the grid of a layer to that of the picture; exported modules hold the source."""
+"""Maps from the grid of a layer to that of the picture, and on one scale; exported modules hold the source."""
 
 from __future__ import annotations
 
@@ -7,6 +7,21 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
+
+FLAT = 1e-6
+"""A map is constant where its values differ by no more than this part of the largest magnitude: it has no n(·)."""
+
+
+def is_flat(low: Tensor, high: Tensor) -> Tensor:
+    """Whether maps are constant up to :data:`FLAT`, of their minima and maxima; on whatever scale they are."""
+    return high - low <= FLAT * torch.maximum(low.abs(), high.abs())
+
+
+def unit_range(maps: Tensor) -> Tensor:
+    """n(M) = (M - min) / (max - min) over the pixels of each map (…, h, w); 0 where a map is constant."""
+    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
+    flat = is_flat(low, high)
+    return torch.where(flat, 0.0, (maps - low) / torch.where(flat, 1.0, high - low))
 
 
 def upsample(maps: Tensor, size: tuple[int, int]) -> Tensor:

@@ -1,0 +1,73 @@
+"""The learner ``auto``: exhaustive where that can be afforded, and otherwise the learner that comparisons recommend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from solvers.cam.grammar_statistics import GrammarStatistics
+from solvers.cam.learner import Learner, Outcome, Proposal, Space, learner
+from solvers.cam.learners.enumerate import Enumerate
+from solvers.cam.learners.surrogate import Surrogate
+from sygus.language.terms import Term
+
+DERIVATIONS = 1_000_000
+"""Up to so many derivations within the size the space is enumerated, which takes about a second."""
+
+
+@learner("auto")
+class Auto(Learner):
+    """Every term by size where there are at most a million derivations, else what the model on the maps says.
+
+    It is ``enumerate`` with its certificate, or ``surrogate``: which one, :meth:`plan` says. The number is that of
+    derivations within the size, before any are found to behave alike.
+    """
+
+    def __init__(self, space: Space) -> None:
+        super().__init__(space)
+        self.derivations = _derivations(space)
+        self.inner: Learner = (Enumerate if self.derivations <= DERIVATIONS else Surrogate)(space)
+
+    def ask(self, count: int) -> list[Proposal]:
+        """What the one that was chosen proposes."""
+        return self.inner.ask(count)
+
+    def tell(self, proposal: Proposal, outcome: Outcome) -> None:
+        """Passed on."""
+        self.inner.tell(proposal, outcome)
+
+    def status(self) -> Mapping[str, int]:
+        """Passed on."""
+        return self.inner.status()
+
+    def plan(self) -> str:
+        """Which learner it is, and why."""
+        if isinstance(self.inner, Enumerate):
+            return f"auto: enumerate, as at most {self.space.size} nodes make {self.derivations:,} derivations"
+        return f"auto: surrogate, as at most {self.space.size} nodes make more than {DERIVATIONS:,} derivations"
+
+    def conclusion(self) -> str:
+        """Passed on."""
+        return self.inner.conclusion()
+
+    def aliases(self, term: Term) -> Iterator[Term]:
+        """Passed on."""
+        return self.inner.aliases(term)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Of the one that was chosen; the space decides which that is."""
+        return self.inner.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Passed on."""
+        self.inner.load_state_dict(state)
+
+
+def _derivations(space: Space) -> int:
+    """How many there are within the size; counting ends soon after the most that are enumerated."""
+    statistics, found = GrammarStatistics(space.grammar), 0
+    for size in range(1, space.size + 1):
+        found += statistics.count(space.grammar.start, size)
+        if found > DERIVATIONS:
+            break
+    return found

@@ -1,0 +1,138 @@
+"""What the gradient with respect to the picture shows, on the picture's own grid, whatever the layer.
+
+Gradients are in units of the network's normalisation: a model that is given normalised pictures has the same ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from sygus.saliency.blurring import blur
+from sygus.saliency.features.draws import normal, positive
+from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
+from sygus.saliency.features.smooth import noise
+from sygus.saliency.networks import Network
+from sygus.saliency.progress import track
+
+COPIES = 16
+"""Noisy copies of each picture for SmoothGrad."""
+
+STEPS = 8
+"""Pictures on the path of the integrated gradients."""
+
+
+def _unit(network: Network) -> Tensor:
+    """The deviation by which the network divides each colour, (3, 1, 1)."""
+    return torch.tensor(network.deviation, device=network.device).view(-1, 1, 1)
+
+
+def _mean_gradient(network: Network, pictures: Iterable[Tensor], targets: Tensor) -> Tensor:
+    """∂y/∂x (N, 3, H, W) averaged over variants of the pictures, in units of the network's normalisation."""
+    total, count = torch.zeros(()), 0
+    for count, variant in enumerate(pictures, 1):
+        found = network.input_gradient(variant, targets)[1]
+        total = found if count == 1 else total + found
+    return total / count * _unit(network)
+
+
+def smooth_input_gradient(
+    network: Network, pictures: Tensor, targets: Tensor, *, n: int = COPIES, sigma: float = 0.3, seed: int = 0
+) -> Tensor:
+    """SmoothGrad (Smilkov et al. 2017): ∂y/∂x averaged over x + N(0, σ²), its mean magnitude over the colours.
+
+    Args:
+        network: the classifier.
+        pictures: (N, 3, H, W) in pixel space.
+        targets: (N,).
+        n: noisy copies of each picture.
+        sigma: deviation of the noise, in units of the network's normalisation.
+        seed: of the noise.
+
+    Returns:
+        (N, H, W), nonnegative.
+    """
+    pictures = pictures.to(network.device)
+    draws = noise(n, tuple(pictures.shape[1:]), sigma, seed).to(network.device) * _unit(network)
+    noisy = (pictures + draw for draw in track(draws, n, "SmoothGrad"))
+    return _mean_gradient(network, noisy, targets).abs().mean(1)
+
+
+def integrated_from_blur(network: Network, pictures: Tensor, targets: Tensor, *, steps: int = STEPS) -> Tensor:
+    """Integrated gradients (Sundararajan et al. 2017, equation 1) from the blurred picture, summed over the colours.
+
+    The sum over the pixels is y of the picture less y of the blurred one, but for the error of the quadrature (the
+    midpoints of equal steps). Blurring takes away what stands out and leaves the colours, where a black picture would
+    have dark pixels count for nothing (Sturmfels et al. 2020, "Visualizing the impact of feature attribution
+    baselines").
+
+    Args:
+        network: the classifier.
+        pictures: (N, 3, H, W) in pixel space.
+        targets: (N,).
+        steps: pictures on the path.
+
+    Returns:
+        (N, H, W), of both signs.
+    """
+    pictures = pictures.to(network.device)
+    blurred = blur(pictures)
+    change = pictures - blurred
+    shares = [(step + 0.5) / steps for step in range(steps)]
+    path = (blurred + share * change for share in track(shares, steps, "integrated gradients"))
+    return (_mean_gradient(network, path, targets) * change / _unit(network)).sum(1)
+
+
+def _measure_gradient(measured: Measured) -> Mapping[str, Tensor]:
+    found = _mean_gradient(measured.network, [measured.pictures], measured.targets)
+    return {"input-gradient": found.abs().mean(1)}
+
+
+def _measure_smooth(measured: Measured) -> Mapping[str, Tensor]:
+    return {"smooth-input-gradient": smooth_input_gradient(measured.network, measured.pictures, measured.targets)}
+
+
+def _measure_integrated(measured: Measured) -> Mapping[str, Tensor]:
+    return {"integrated-gradient": integrated_from_blur(measured.network, measured.pictures, measured.targets)}
+
+
+register(
+    Feature(
+        name="input-gradient",
+        rank="saliency",
+        latex=r"\left|\frac{\partial Y^c}{\partial x_{xy}}\right|",
+        doc="The magnitude of the logit's gradient with respect to the picture, its mean over the colours (Simonyan et "
+        "al. 2014, arXiv 1312.6034).",
+        domain="nonnegative",
+        measure=_measure_gradient,
+        draw=positive,
+        passes=GRADIENT,
+        order=95,
+    ),
+    Feature(
+        name="smooth-input-gradient",
+        rank="saliency",
+        latex=r"\left|\overline{\frac{\partial Y^c}{\partial x_{xy}}}\right|",
+        doc="SmoothGrad: that of the mean gradient over 16 noisy pictures (Smilkov et al. 2017, arXiv 1706.03825).",
+        domain="nonnegative",
+        measure=_measure_smooth,
+        draw=positive,
+        passes=COPIES * GRADIENT,
+        kept=True,
+        order=96,
+    ),
+    Feature(
+        name="integrated-gradient",
+        rank="saliency",
+        latex=r"\int_0^1 \frac{\partial Y^c}{\partial x_{xy}}(\alpha)\, d\alpha \cdot \Delta x_{xy}",
+        doc="Integrated gradients from the blurred picture to the picture in eight steps, summed over the colours, of "
+        "both signs (Sundararajan et al. 2017, arXiv 1703.01365; the baseline of Sturmfels et al. 2020).",
+        measure=_measure_integrated,
+        draw=normal,
+        passes=STEPS * GRADIENT,
+        kept=True,
+        order=97,
+    ),
+)

@@ -1,0 +1,57 @@
+"""What a trial of a network shows that would make every number of it another one than is meant."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from sygus.errors import OptionError
+from sygus.saliency.networks.classifier import TRIAL, probe_pictures
+
+_MATES = 1e-4
+"""How much of its largest magnitude a result may move as other pictures pass with it; rounding moves it by far less."""
+
+_SUM = 1e-3
+"""How far from 1 a sum of probabilities may be; those of bfloat16 are as far."""
+
+
+def probed(network: nn.Module, name: str, size: tuple[int, int], device: torch.device) -> tuple[str, ...]:
+    """Remarks on what a network (n, 3, H, W) → (n, outputs) gives.
+
+    Args:
+        network: from pixel space to what is explained, in evaluation mode.
+        name: for messages.
+        size: H, W.
+        device: where it computes.
+
+    Raises:
+        OptionError: what it gives for a picture depends on the others that pass with it.
+    """
+    pictures = probe_pictures(2 * TRIAL, size).to(device)
+    with torch.no_grad():
+        one, other = network(pictures[:TRIAL]), network(torch.cat([pictures[:1], pictures[1 - TRIAL :]]))
+    if one.shape == other.shape and one.isfinite().all() and other.isfinite().all():
+        moved, largest = float((one[0] - other[0]).abs().max()), float(one.abs().max())
+        if moved > _MATES * largest:
+            raise OptionError(
+                f"--network: what '{name}' gives for a picture depends on the others that pass with it "
+                f"(by {moved / largest:.0%} of the largest)",
+                "it takes statistics from the batch, as BatchNorm without running statistics does: train it with "
+                "track_running_stats=True, or take another normalisation",
+            )
+    return _normalised(torch.cat([one, other]))
+
+
+def _normalised(outputs: Tensor) -> tuple[str, ...]:
+    """Whether outputs (n, classes) look as if they had been through a softmax or a sigmoid already."""
+    if outputs.shape[1] < 2 or not bool(((outputs >= 0) & (outputs <= 1)).all()):
+        return ()
+    if bool(((outputs.sum(1) - 1).abs() <= _SUM).all()):
+        return (
+            "what it gives are probabilities already, of which a softmax is taken again; to have it taken once: "
+            "Classifier(…, output=lambda p: p.clamp_min(1e-12).log())",
+        )
+    return (
+        "what it gives are numbers between 0 and 1, as of a sigmoid, of which a softmax is taken; to explain the "
+        "logit of each class by itself: Classifier(…, output=torch.logit)",
+    )

@@ -1,0 +1,171 @@
+"""The drop-in classes where models and callers are other than the plain ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from sygus import SynthesizedCAM, SynthesizedExtractor
+from sygus.errors import OptionError
+
+SIDE = 16
+MEASURED = ("(gap gradient)", "(* (gap gradient) probability)")
+"""What a pass shows; the others are measured on a copy of the model."""
+FURTHER = ("score", "smooth-gradient", "opticam")
+OF_THE_PICTURE = ("input-gradient", "integrated-gradient", "opticam")
+"""What needs the gradient with respect to the picture."""
+
+
+class Net(nn.Module):
+    """Two stages and a linear layer; the first stage may be passed in some way, and ``beside`` leads nowhere."""
+
+    def __init__(self, way: str = "") -> None:
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.first = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU())
+            self.second = nn.Sequential(nn.Conv2d(6, 6, 3, padding=1, stride=2), nn.ReLU())
+            self.beside = nn.Conv2d(3, 4, 1)
+            self.linear = nn.Linear(6, 4)
+        self.way = way
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.way == "no_grad":
+            with torch.no_grad():
+                maps = self.first(x)
+        elif self.way == "numpy":
+            maps = torch.from_numpy(self.first(x).detach().numpy())
+        elif self.way == "checkpoint":
+            maps = checkpoint(self.first, x, use_reentrant=True)
+        else:
+            maps = self.first(x)
+        self.beside(torch.zeros(1, 3, 4, 4))
+        found: Tensor = self.linear(self.second(maps).mean((2, 3)))
+        return found
+
+
+@pytest.fixture
+def pictures() -> Tensor:
+    return torch.rand((3, 3, SIDE, SIDE), generator=torch.Generator().manual_seed(1))
+
+
+def cam_of(text: str, model: nn.Module, folder: Path, layer: nn.Module) -> SynthesizedCAM:
+    (folder / "answer.sy").write_text(text)
+    return SynthesizedCAM.load(folder / "answer.sy")(model, [layer])
+
+
+def extractor_of(text: str, model: nn.Module, folder: Path, layer: str) -> SynthesizedExtractor:
+    (folder / "answer.sy").write_text(text)
+    return SynthesizedExtractor.load(folder / "answer.sy")(model, layer)
+
+
+@pytest.mark.parametrize("text", [*MEASURED, *FURTHER])
+@pytest.mark.parametrize("fails", [False, True])
+def test_every_module_keeps_its_mode_and_statistics(text: str, fails: bool, pictures: Tensor, tmp_path: Path) -> None:
+    model = Net().train()
+    model.first[1].eval()  # frozen while the rest is trained
+    modes = [module.training for module in model.modules()]
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    cam = cam_of(text, model, tmp_path, model.second)
+    assert [module.training for module in model.modules()] == modes
+    if fails:
+        with pytest.raises(ValueError, match="targets for 3 pictures"):
+            cam(pictures, [0])
+    else:
+        found = cam(pictures, [0, 1, 2])
+        other = Net().eval()
+        np.testing.assert_array_equal(found, cam_of(text, other, tmp_path, other.second)(pictures, [0, 1, 2]))
+    assert [module.training for module in model.modules()] == modes
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("text", [*MEASURED, *FURTHER])
+def test_it_explains_under_no_grad_and_inference_mode(text: str, pictures: Tensor, tmp_path: Path) -> None:
+    model = Net().eval()
+    cam = cam_of(text, model, tmp_path, model.second)
+    expected = cam(pictures, [0, 1, 2])
+    with torch.no_grad():
+        np.testing.assert_array_equal(cam(pictures, [0, 1, 2]), expected)
+    with torch.inference_mode():
+        np.testing.assert_array_equal(cam(pictures, [0, 1, 2]), expected)
+        made = pictures * 1  # a tensor of that mode, which autograd may not keep
+        assert made.is_inference()
+        np.testing.assert_array_equal(cam(made, [0, 1, 2]), expected)
+
+
+@pytest.mark.parametrize("text", [*MEASURED, *FURTHER, "integrated-gradient"])
+def test_under_autocast_maps_are_those_of_float32_but_for_the_pass(text: str, pictures: Tensor, tmp_path: Path) -> None:
+    model = Net().eval()
+    cam = cam_of(text, model, tmp_path, model.second)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = cam(pictures, [0, 1, 2])
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, cam(pictures, [0, 1, 2]), atol=0.15)
+
+
+@pytest.mark.parametrize("text", [*MEASURED, *FURTHER])
+@pytest.mark.parametrize("targets", [torch.tensor([2, 0, 1]), np.array([2, 0, 1]), [np.int64(2), torch.tensor(0), 1]])
+def test_targets_are_numbers_of_any_kind(text: str, targets: object, pictures: Tensor, tmp_path: Path) -> None:
+    model = Net().eval()
+    cam = cam_of(text, model, tmp_path, model.second)
+    np.testing.assert_array_equal(cam(pictures, targets), cam(pictures, [2, 0, 1]))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", [*MEASURED, "score"])
+def test_a_layer_that_the_explained_does_not_depend_on_is_named(text: str, pictures: Tensor, tmp_path: Path) -> None:
+    model = Net().eval()
+    with pytest.raises(RuntimeError, match="does not depend on Conv2d"):
+        cam_of(text, model, tmp_path, model.beside)(pictures)
+    with extractor_of(text, model, tmp_path, "beside") as extract, pytest.raises(RuntimeError, match="not depend on"):
+        extract([0, 1, 2], model(pictures))
+
+
+@pytest.mark.parametrize("text", [*MEASURED, "score"])
+def test_the_extractor_sees_keywords_and_says_when_a_pass_kept_no_gradients(
+    text: str, pictures: Tensor, tmp_path: Path
+) -> None:
+    model = Net().eval()
+    with extractor_of(text, model, tmp_path, "second") as extract:
+        (expected,) = extract([0, 1, 2], model(pictures))
+        (found,) = extract([0, 1, 2], model(x=pictures))
+        torch.testing.assert_close(found, expected, rtol=0, atol=0)
+        for mode in (torch.no_grad(), torch.inference_mode()):
+            with mode:
+                scores = model(pictures)
+            with pytest.raises(RuntimeError, match="ran without gradients"):
+                extract([0, 1, 2], scores)
+
+
+@pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad")  # torch's, of checkpoints
+@pytest.mark.parametrize("text", OF_THE_PICTURE)
+@pytest.mark.parametrize("way", ["no_grad", "numpy", "checkpoint"])
+def test_a_network_that_holds_gradients_back_is_blamed(text: str, way: str, pictures: Tensor, tmp_path: Path) -> None:
+    model = Net(way).eval()
+    assert np.isfinite(cam_of("score", model, tmp_path, model.second)(pictures)).all()
+    with pytest.raises(OptionError, match="no gradient comes back through 'Net'"):
+        cam_of(text, model, tmp_path, model.second)(pictures)
+
+
+@pytest.mark.parametrize("text", [*MEASURED, "score"])
+def test_compiled_and_parallel_models_are_explained_as_what_they_were_made_from(
+    text: str, pictures: Tensor, tmp_path: Path
+) -> None:
+    model = Net().eval()
+    expected = cam_of(text, model, tmp_path, model.second)(pictures, [0, 1, 2])
+    for made in (torch.compile(model, backend="eager"), nn.DataParallel(model)):
+        found = cam_of(text, made, tmp_path, model.second)(pictures, [0, 1, 2])
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", ["0.0000000000001", "1000000000000.0"])
+def test_a_factor_changes_no_map(factor: str, pictures: Tensor, tmp_path: Path) -> None:
+    model = Net().eval()
+    expected = cam_of("(gap gradient)", model, tmp_path, model.second)(pictures, [0, 1, 2])
+    found = cam_of(f"(* {factor} (gap gradient))", model, tmp_path, model.second)(pictures, [0, 1, 2])
+    assert expected.max() == 1
+    np.testing.assert_allclose(found, expected, atol=1e-5)
