@@ -1,4 +1,5 @@
-"""Every registered learner keeps the contract; the ends of the grids that say little more are slow."""
+"""Every registered learner keeps the contract; the ends of the grids that say little more, and those learners that no
+run uses unless it is told to, are slow."""
 
 from __future__ import annotations
 
@@ -26,8 +27,13 @@ def small_pools(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(surrogate, name, value)
 
 
+QUICK = ("enumerate", "random", "surrogate")
+
+NAMES = [name for name in learner_names() if name != "auto"]  # which is one of the others
+
+
 class TestRegistered(LearnerConformance):
-    @pytest.fixture(params=[name for name in learner_names() if name != "auto"])  # which is one of the others
+    @pytest.fixture(params=[pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NAMES])
     def made(self, request: pytest.FixtureRequest) -> type[Learner]:
         return find_learner(request.param)
 
