@@ -24,7 +24,7 @@ FIRST = 32
 TOURNAMENT = 4
 """So many compete to be a parent."""
 
-CROSSED = 0.5
+CROSSED = 0.75
 """The share of offspring of two parents; the others are mutated."""
 
 AGAIN = 3
