@@ -235,7 +235,7 @@ UNKNOWN: dict[str, tuple[Mapping[str, str], str]] = {
     "noise in the last bits": (
         {
             "mine": network(
-                "def after(y):\n    return y * (1 + 2e-7 * torch.randint(0, 2, ()).item())\n\n"
+                "def after(y):\n    return y * (1 + 1.2e-7 * torch.randint(0, 9, ()).item())\n\n"
                 "def network():\n    return Net(after), SIZE\n"
             )
         },

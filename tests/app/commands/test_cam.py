@@ -47,7 +47,7 @@ def test_the_answer_is_the_standards(solved: tuple[Path, str, str]) -> None:
     assert load_problem(read_problem("channel_weights")[1], "f").target.grammar.derive(body) is not None
 
 
-@pytest.mark.parametrize("network", ["shapes-vgg", "shapes-resnet"])
+@pytest.mark.parametrize("network", ["shapes-vgg", pytest.param("shapes-resnet", marks=pytest.mark.slow)])
 def test_the_answer_is_at_least_as_good_as_both_thresholds(network: str, tmp_path: Path) -> None:
     solve(tmp_path / "run", "--network", network)
     solution = json.loads((tmp_path / "run" / "solution.json").read_text())
@@ -232,7 +232,7 @@ def test_nothing_found_is_fail(tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (3, "fail\n")
 
 
-@pytest.mark.parametrize("name", ["gradcam", "layercam"])
+@pytest.mark.parametrize("name", [pytest.param("gradcam", marks=pytest.mark.slow), "layercam"])
 def test_the_other_grammars_solve(name: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(main, [name, "--out", str(tmp_path), *SMALL, "--budget", "size=4"])
     assert result.exit_code == 0, result.output

@@ -36,7 +36,12 @@ PROBLEM = """
 """
 
 
-@pytest.mark.parametrize("name", list(METRICS))
+SLOW = ("arcc", "equivariance", "max-sensitivity", "road")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in METRICS]
+)
 def test_a_synthesis_by(name: str, tmp_path: Path) -> None:
     metric, file, run = METRICS[name], tmp_path / "problem.sy", tmp_path / "run"
     file.write_text(PROBLEM.format(metric=name, options=SHORT.get(name, ""), direction=metric.direction))

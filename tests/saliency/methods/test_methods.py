@@ -194,7 +194,9 @@ def test_relatives_agree_on_a_pooled_linear_head() -> None:
         torch.testing.assert_close(maps[name], maps["cam"], atol=2e-5, rtol=0)
 
 
-@pytest.mark.parametrize("name", list(VARIANTS))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "opticam" else ()) for name in VARIANTS]
+)
 def test_with_its_options_by_default_a_variant_is_the_expression(oracle: CamOracle, name: str) -> None:
     if name == "layercam":
         pytest.skip("over one layer tanh lifts the map, several are another method")

@@ -115,6 +115,7 @@ def scored(folder: Path) -> dict[str, list[str]]:
 SENSITIVITY = {"metric": "max-sensitivity", "direction": "min"}
 
 
+@pytest.mark.slow
 def test_metrics_that_explain_many_times_are_left_out_of_slow_rows(tmp_path: Path) -> None:
     said = " ".join(solved(tmp_path, "--baselines", "gradcam,opticam", **SENSITIVITY, **GRADIENT).split())
     assert "not scored by max-sensitivity, which explains many times: Opti-CAM;" in said

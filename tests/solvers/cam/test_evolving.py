@@ -176,6 +176,7 @@ class Stop:
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOTH)
 def test_a_run_that_was_stopped_goes_on_as_it_would_have(name: str, subjects: Subjects, tmp_path: Path) -> None:
     stated = CamProblem(load_problem(read_problem("gradcam_plus")[1], "gradcam_plus"))
@@ -202,6 +203,7 @@ def test_a_run_that_was_stopped_goes_on_as_it_would_have(name: str, subjects: Su
     assert whole.accounting["scored"] + whole.accounting["pruned"] >= 90
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOTH)
 def test_it_solves_a_shipped_problem(name: str, tmp_path: Path) -> None:
     few = {"search_images": 24, "held_out_images": 2, "validation_images": 0, "baselines": "gradcam", "device": "cpu"}
