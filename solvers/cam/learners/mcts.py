@@ -54,14 +54,14 @@ class Node:
 
 @learner("mcts")
 class TreeSearch(Learner):
-    """Monte Carlo tree search over derivations, by the best below each choice; complete where it comes to an end.
+    """Tree search over derivations with random ends, by the best below each choice; complete where it comes to an end.
 
-    F. Sun, Y. Liu, J.-X. Wang and H. Sun, Symbolic physics learner, ICLR 2023, arXiv 2205.13134. A node is a derivation
-    up to the next choice of its leftmost open nonterminal; the choices are the productions that still fit the size. A
-    walk goes down from the root by UCT, takes a choice that was not taken before, completes the derivation at random
-    within the size, and tells all nodes that it came through. A node is worth the best term below it, not the mean
-    (section 3), and its worth is a power of its rank among all outcomes so far, which needs no scale. Choices and
-    completions are drawn in proportion to ``--prior``.
+    Monte Carlo tree search: F. Sun, Y. Liu, J.-X. Wang and H. Sun, Symbolic physics learner, ICLR 2023, arXiv
+    2205.13134. A node is a derivation up to the next choice of its leftmost open nonterminal; the choices are the
+    productions that still fit the size. A walk goes down from the root by UCT, takes a choice that was not taken
+    before, completes the derivation at random within the size, and tells all nodes that it came through. A node is
+    worth the best term below it, not the mean (section 3), and its worth is a power of its rank among all outcomes
+    so far, which needs no scale. Choices and completions are drawn in proportion to ``--prior``.
 
     What is known already is not scored: the walk takes the reward that its behaviour has. A node of which every
     derivation was made is closed (AmEx-MCTS, arXiv 2503.16953). Walks that have no outcome yet count as ones that
