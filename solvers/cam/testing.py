@@ -83,6 +83,7 @@ def few_pictures(layers: str | None = None) -> Subjects:
     return load_subjects(Settings(layers=layers, search_images=4, held_out_images=2, device="cpu"))
 
 
+@cache
 def space_for(name: str, size: int, equivalence: Equivalence = Equivalence.MAP, seed: int = 0) -> Space:
     """The space of a shipped grammar, or of one of :data:`AWKWARD`."""
     stated, settings = _asked(name, size, equivalence, seed)

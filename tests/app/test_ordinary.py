@@ -138,7 +138,7 @@ def test_what_a_second_look_refuses_is_no_answer(monkeypatch: pytest.MonkeyPatch
         "sygus.app.ordinary.load_answer",
         lambda problem, *_: {problem.target.function: leaf(problem.target.function.parameters[0])},
     )
-    result = solved(MAXIMUM, certify=True)
+    result = solved(MAXIMUM, certify=True, time=3)
     assert not result.found
     assert result.warnings == ("an answer is left out, for on a second look it is wrong",)
     assert result.warnings[0] in caplog.messages

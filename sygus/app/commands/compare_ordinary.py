@@ -211,7 +211,7 @@ def _verified(path: Path, answer: str) -> bool:
     text = answer.removeprefix("(").removesuffix(")") if answer.startswith(("((", "(\n")) else answer
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / "answer.sl"
-        written.write_text(text + "\n", encoding="utf-8")
+        write_file(written, text + "\n")
         words = _program("verify", str(path), str(written), "--time", str(VERIFYING))
         return run(words, seconds=VERIFYING + 10, most=MOST_PRINTED).status == 0
 

@@ -250,7 +250,7 @@ def test_a_run_of_it_is_resumed_by_name() -> None:
     first = run("gradcam", "--strategy", "own:Backwards", "--out", "run")
     again = run("gradcam", "--strategy", "own:Backwards", "--out", "run", "--resume")
     assert first.stdout == again.stdout
-    rejected(run("gradcam", "--out", "run", "--resume"), "--strategy: own:Backwards there, enumerate here")
+    rejected(run("gradcam", "--out", "run", "--resume"), "--strategy: own:Backwards there, auto here")
 
 
 @pytest.mark.parametrize(
