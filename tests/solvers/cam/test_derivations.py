@@ -64,7 +64,7 @@ def is_derivation(name: str, derivation: Productions) -> bool:
 
 
 @given(st.sampled_from(FEW), st.integers(3, ROOM), st.integers(0, 1 << 30))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_whatever_is_edited_the_grammar_derives_within_the_size(name: str, size: int, seed: int) -> None:
     grammar, chance = grammar_of(name), seeded(seed)
     size = max(size, grammar.smallest()[grammar.start])
@@ -159,8 +159,8 @@ def test_a_chain_of_edits_is_in_equilibrium_where_it_should_be(name: str, size: 
     derivations, chance = every_derivation(name, size), seeded(5)
     energies = {derivation: chance.uniform(0, 2) for derivation in derivations}
     wanted = {one: mass(name, one) * math.exp(-energies[one]) for one in derivations}
-    total, steps = sum(wanted.values()), 30_000
+    total, steps = sum(wanted.values()), 20_000
     counts = moved(Edits(growth_of(name, prior=True), grammar_of(name).start, size), kinds, energies, steps)
     distance = sum(abs(counts[one] / steps - share / total) for one, share in wanted.items()) / 2
     assert len(derivations) > 10
-    assert distance < 0.035
+    assert distance < 0.04

@@ -66,7 +66,7 @@ def nearest(name: str, seed: int) -> float:
     return min(distance(proposal.term, target) for proposal in found[:PROPOSALS])
 
 
-SEEDS, PROPOSALS = range(9), 250
+SEEDS, PROPOSALS = range(7), 200
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def by_chance() -> list[float]:
 def test_it_comes_nearer_to_a_term_than_chance_does(name: str, by_chance: list[float]) -> None:
     found = [nearest(name, seed) for seed in SEEDS]
     assert median(found) < median(by_chance) - 0.05
-    assert sum(mine < theirs for mine, theirs in zip(found, by_chance, strict=True)) >= 6
+    assert sum(mine < theirs for mine, theirs in zip(found, by_chance, strict=True)) >= 5
 
 
 @pytest.mark.parametrize("equivalence", [Equivalence.MAP, Equivalence.NONE])
@@ -151,7 +151,7 @@ def volume(found: list[tuple[float, ...]], size: int) -> float:
 
 # In a run
 
-FEW = Settings(search_images=24, held_out_images=2, device="cpu", validation_images=0, budget="size=9,terms=90")
+FEW = Settings(search_images=16, held_out_images=2, device="cpu", validation_images=0, budget="size=7,terms=60")
 
 
 @pytest.fixture(scope="module")
@@ -179,8 +179,8 @@ class Stop:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BOTH)
 def test_a_run_that_was_stopped_goes_on_as_it_would_have(name: str, subjects: Subjects, tmp_path: Path) -> None:
-    stated = CamProblem(load_problem(read_problem("gradcam_plus")[1], "gradcam_plus"))
-    starts = starts_of(stated, (), 9).found
+    stated = CamProblem(load_problem(read_problem("channel_weights")[1], "channel_weights"))
+    starts = starts_of(stated, (), 7).found
     settings = replace(FEW, strategy=name)
 
     def run(out: Path, report: Callable[[Progress], None] = lambda _: None) -> Solution:
@@ -200,7 +200,7 @@ def test_a_run_that_was_stopped_goes_on_as_it_would_have(name: str, subjects: Su
     assert again.best.term is whole.best.term
     fates = [fate for _, fate, _ in rows]
     assert "pruned" in fates  # races were lost, and told
-    assert whole.accounting["scored"] + whole.accounting["pruned"] >= 90
+    assert whole.accounting["scored"] + whole.accounting["pruned"] >= 60
 
 
 @pytest.mark.slow
