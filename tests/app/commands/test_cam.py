@@ -118,6 +118,7 @@ def test_another_seed_is_another_run(solved: tuple[Path, str, str]) -> None:
     assert "another run: it differs in --seed: 0 there, 1 here" in result.stderr
 
 
+@pytest.mark.slow
 def test_the_table_of_a_run_can_be_made_anew(tmp_path: Path) -> None:
     """Other baselines belong to the same search, whether it had ended or not; so do other held-out pictures."""
     out, alone = tmp_path / "run", ("--validation-images", "0")
@@ -132,6 +133,7 @@ def test_the_table_of_a_run_can_be_made_anew(tmp_path: Path) -> None:
     assert json.loads((out / "solution.json").read_text())["settings"]["baselines"] == "gradcam"
 
 
+@pytest.mark.slow
 def test_a_larger_budget_continues_a_run(solved: tuple[Path, str, str], tmp_path: Path) -> None:
     _, answer, _ = solved
     out = tmp_path / "run"

@@ -51,6 +51,7 @@ def peer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "says"
 
 
+@pytest.mark.slow
 def test_a_folder_beside_another_solver(peer: Path, tmp_path: Path) -> None:
     peer.write_text(f"({RIGHT})\n")
     words = (str(tmp_path / "problems"), "--strategies", "instantiation,cvc5", "--time", "60")

@@ -56,6 +56,7 @@ def test_the_same_metric_costs_nothing_again(tmp_path: Path) -> None:
     assert second["accounting"]["forwards"] < first["accounting"]["forwards"]
 
 
+@pytest.mark.slow
 def test_a_comparison_with_a_function_that_was_redefined_is_made_anew(tmp_path: Path) -> None:
     run(tmp_path, "first", PROBLEM.format(metric=WIN, rival="(gap gradient)"))
     text = PROBLEM.format(metric=WIN, rival="(gmp gradient)")

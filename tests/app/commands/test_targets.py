@@ -199,6 +199,7 @@ def test_metrics_and_features_of_a_class_are_refused() -> None:
     assert "score=prob of Score-CAM needs the probability of a class" in line
 
 
+@pytest.mark.slow
 def test_evaluate_leaves_out_what_a_number_does_not_have() -> None:
     arguments = ("--network", "mine:regression", "--target", "regression", "--metrics", "all", "--format", "csv")
     result = run("evaluate", *arguments, *PICTURES)

@@ -74,6 +74,7 @@ def by_chance() -> list[float]:
     return [nearest("random", seed) for seed in SEEDS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOTH)
 def test_it_comes_nearer_to_a_term_than_chance_does(name: str, by_chance: list[float]) -> None:
     found = [nearest(name, seed) for seed in SEEDS]

@@ -27,7 +27,7 @@ def small_pools(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(surrogate, name, value)
 
 
-QUICK = ("enumerate", "random", "surrogate")
+QUICK = ("enumerate", "random")
 
 NAMES = [name for name in learner_names() if name != "auto"]  # which is one of the others
 
