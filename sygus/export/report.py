@@ -75,17 +75,13 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
     checks = _checks(record)
     shown -= set() if checks else {"sanity"}
     shown -= set() if plots["front"] or plots["curve"] else {"search"}
-    style, script = (asset(name) for name in ("report.css", "report.js"))
-    page: str = template("report.html").render(
+    return framed(
+        "report.html",
         record=record,
         title=f"{Path(record.problem.get('file', 'run')).stem} on {record.settings.get('network', 'a network')}",
         summary=_summary(record),
         verdict=verdict_line(comparisons),
         sections=[(anchor, name) for anchor, name in _SECTIONS.items() if anchor in shown],
-        style=Markup(style),  # noqa: S704 - this package's
-        script=Markup(script),  # noqa: S704 - this package's
-        style_hash=content_hash(style),
-        script_hash=content_hash(script),
         parts=PARTS,
         comparisons=comparisons,
         tests=TESTS,
@@ -98,6 +94,23 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
         accounting=_accounting(record),
         protocol=_protocol(record),
         **_formula(record),
+    )
+
+
+def framed(name: str, **values: Any) -> str:
+    """A page by a template that extends ``frame.html``; only this package's script and style are allowed on it.
+
+    Args:
+        name: of the template.
+        values: what it shows, among them ``title``, ``summary`` and as pairs of anchor and name ``sections``.
+    """
+    style, script = (_asset(one) for one in ("report.css", "report.js"))
+    page: str = template(name).render(
+        style=Markup(style),  # noqa: S704 - this package's
+        script=Markup(script),  # noqa: S704 - this package's
+        style_hash=_content_hash(style),
+        script_hash=_content_hash(script),
+        **values,
     )
     return page
 
@@ -125,12 +138,12 @@ def _environment() -> Environment:
     return environment
 
 
-def asset(name: str) -> str:
+def _asset(name: str) -> str:
     """A style or a script of this package's pages."""
     return (_PAGE / name).read_text(encoding="utf-8")
 
 
-def content_hash(text: str) -> str:
+def _content_hash(text: str) -> str:
     """As a content security policy names what may run."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 

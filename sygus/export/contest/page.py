@@ -6,10 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from sygus.export.report import asset, content_hash, plot_html, template
+from sygus.export.report import framed, plot_html
 
 
 @dataclass(frozen=True)
@@ -84,15 +83,12 @@ class Section:
 
 def page(title: str, summary: str, sections: Sequence[Section]) -> str:
     """The page; only this package's script and style are allowed on it."""
-    style, script = asset("report.css"), asset("report.js")
-    found: str = template("contest.html").render(
+    shown = [section for section in sections if section.tables or section.plots or section.prose]
+    return framed(
+        "contest.html",
         title=title,
         summary=summary,
-        sections=[section for section in sections if section.tables or section.plots or section.prose],
+        sections=[(section.anchor, section.title) for section in shown],
+        content=shown,
         plot=plot_html,
-        style=Markup(style),  # noqa: S704 - this package's
-        script=Markup(script),  # noqa: S704 - this package's
-        style_hash=content_hash(style),
-        script_hash=content_hash(script),
     )
-    return found
