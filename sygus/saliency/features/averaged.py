@@ -8,8 +8,7 @@ from torch import Tensor
 
 from sygus.saliency.features.draws import normal
 from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
-from sygus.saliency.features.smooth import noise
-from sygus.saliency.progress import track
+from sygus.saliency.features.smooth import mean_of, noise
 
 STEPS = 20
 """Points on the path."""
@@ -19,12 +18,8 @@ DRAWS, SIGMA, SEED = 8, 0.1, 0
 
 
 def _mean_gradient(measured: Measured, changed: Iterable[Tensor], count: int, title: str) -> Tensor:
-    total: Tensor | None = None
-    for activation in track(changed, count, title):
-        gradient = measured.network.gradient(activation, measured.targets, measured.pictures)[1]
-        total = gradient if total is None else total + gradient
-    assert total is not None
-    return total / count
+    network, targets, pictures = measured.network, measured.targets, measured.pictures
+    return mean_of((network.gradient(activation, targets, pictures)[1] for activation in changed), count, title)
 
 
 def _measure_path(measured: Measured) -> Mapping[str, Tensor]:

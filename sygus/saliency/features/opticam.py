@@ -23,14 +23,15 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 """Of Adam (Kingma and Ba 2015)."""
 
 
-def _by_maximum(maps: Tensor) -> Tensor:
+def by_maximum(maps: Tensor) -> Tensor:
+    """Maps (…, h, w) that are not negative, divided by the largest value of each; 0 where all of it is."""
     high = maps.amax((-2, -1), keepdim=True)
     return torch.where(high > 0, maps / torch.where(high > 0, high, 1), 0)
 
 
 _NORMALISED: Mapping[Normalisation, Callable[[Tensor], Tensor]] = {
     "range": unit_range,
-    "max": _by_maximum,
+    "max": by_maximum,
     "sigmoid": torch.sigmoid,
 }
 

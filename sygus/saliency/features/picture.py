@@ -5,37 +5,21 @@ Gradients are in units of the network's normalisation: a model that is given nor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from sygus.saliency.blurring import blur
 from sygus.saliency.features.draws import normal, positive
 from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
-from sygus.saliency.features.smooth import noise
+from sygus.saliency.features.smooth import mean_of, noise, unit_of
 from sygus.saliency.networks import Network
-from sygus.saliency.progress import track
 
 COPIES = 16
 """Noisy copies of each picture for SmoothGrad."""
 
 STEPS = 8
 """Pictures on the path of the integrated gradients."""
-
-
-def _unit(network: Network) -> Tensor:
-    """The deviation by which the network divides each colour, (3, 1, 1)."""
-    return torch.tensor(network.deviation, device=network.device).view(-1, 1, 1)
-
-
-def _mean_gradient(network: Network, pictures: Iterable[Tensor], targets: Tensor) -> Tensor:
-    """∂y/∂x (N, 3, H, W) averaged over variants of the pictures, in units of the network's normalisation."""
-    total, count = torch.zeros(()), 0
-    for count, variant in enumerate(pictures, 1):
-        found = network.input_gradient(variant, targets)[1]
-        total = found if count == 1 else total + found
-    return total / count * _unit(network)
 
 
 def smooth_input_gradient(
@@ -55,9 +39,10 @@ def smooth_input_gradient(
         (N, H, W), nonnegative.
     """
     pictures = pictures.to(network.device)
-    draws = noise(n, tuple(pictures.shape[1:]), sigma, seed).to(network.device) * _unit(network)
-    noisy = (pictures + draw for draw in track(draws, n, "SmoothGrad"))
-    return _mean_gradient(network, noisy, targets).abs().mean(1)
+    unit = unit_of(network)
+    draws = noise(n, tuple(pictures.shape[1:]), sigma, seed).to(network.device) * unit
+    gradients = (network.input_gradient(pictures + draw, targets)[1] for draw in draws)
+    return (mean_of(gradients, n, "SmoothGrad") * unit).abs().mean(1)
 
 
 def integrated_from_blur(network: Network, pictures: Tensor, targets: Tensor, *, steps: int = STEPS) -> Tensor:
@@ -80,14 +65,14 @@ def integrated_from_blur(network: Network, pictures: Tensor, targets: Tensor, *,
     pictures = pictures.to(network.device)
     blurred = blur(pictures)
     change = pictures - blurred
-    shares = [(step + 0.5) / steps for step in range(steps)]
-    path = (blurred + share * change for share in track(shares, steps, "integrated gradients"))
-    return (_mean_gradient(network, path, targets) * change / _unit(network)).sum(1)
+    path = (blurred + (step + 0.5) / steps * change for step in range(steps))
+    gradients = (network.input_gradient(one, targets)[1] for one in path)
+    return (mean_of(gradients, steps, "integrated gradients") * change).sum(1)
 
 
 def _measure_gradient(measured: Measured) -> Mapping[str, Tensor]:
-    found = _mean_gradient(measured.network, [measured.pictures], measured.targets)
-    return {"input-gradient": found.abs().mean(1)}
+    gradient = measured.network.input_gradient(measured.pictures, measured.targets)[1]
+    return {"input-gradient": (gradient * unit_of(measured.network)).abs().mean(1)}
 
 
 def _measure_smooth(measured: Measured) -> Mapping[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -19,6 +19,20 @@ def noise(count: int, shape: tuple[int, ...], sigma: float, seed: int) -> Tensor
     All pictures share the draws, so that a picture's explanation does not depend on which others are explained.
     """
     return torch.randn((count, *shape), generator=torch.Generator().manual_seed(seed)) * sigma
+
+
+def unit_of(network: Network) -> Tensor:
+    """The deviation by which a network divides each colour, (3, 1, 1): the unit of its normalisation."""
+    return torch.tensor(network.deviation, device=network.device).view(-1, 1, 1)
+
+
+def mean_of(values: Iterable[Tensor], count: int, title: str) -> Tensor:
+    """The mean of so many tensors, of which only the sum is held, with progress under a title."""
+    total: Tensor | None = None
+    for value in track(values, count, title):
+        total = value if total is None else total + value
+    assert total is not None
+    return total / count
 
 
 COPIES = 4
@@ -46,8 +60,7 @@ def smooth_gradients(
     Returns:
         three tensors (N, K, h, w), float32.
     """
-    unit = torch.tensor(network.deviation).view(-1, 1, 1)
-    draws = (noise(n, tuple(pictures.shape[1:]), sigma, seed) * unit).to(network.device)
+    draws = noise(n, tuple(pictures.shape[1:]), sigma, seed).to(network.device) * unit_of(network)
     pictures = pictures.to(network.device)
     sums: list[Tensor] = []
     for draw in track(draws, n, "gradients of noisy pictures"):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sygus.maps import unit_range, upsample
 from sygus.saliency.features import GRADIENT, Measurements
+from sygus.saliency.features.opticam import by_maximum
 from sygus.saliency.features.smooth import COPIES, noisy_passes, smooth_alpha, smooth_gradients
 from sygus.saliency.heatmap import combine, saliency
 from sygus.saliency.methods.method import method
@@ -46,9 +47,7 @@ def layer_cam(measured: Measurements, *, layers: tuple[str, ...]) -> Tensor:
 
 def _scaled(measured: Measurements) -> Tensor:
     maps = combine(measured["gradient"].relu(), measured["activation"])
-    high = maps.amax((-2, -1), keepdim=True)
-    scaled = torch.where(high > 0, torch.tanh(GAMMA * maps / torch.where(high > 0, high, 1)), 0)
-    return upsample(scaled, measured.network.size)
+    return upsample(torch.tanh(GAMMA * by_maximum(maps)), measured.network.size)
 
 
 @method(
