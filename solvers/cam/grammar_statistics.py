@@ -83,6 +83,16 @@ class GrammarStatistics:
                 self._counts[one].append(number)
         return self._counts[nonterminal][size]
 
+    def reach(self, nonterminal: Nonterminal, size: int, most: int) -> tuple[int, int]:
+        """The largest size, up to one, within which there are at most so many derivations; and how many there are."""
+        found = 0
+        for reached in range(1, size + 1):
+            more = self.count(nonterminal, reached)
+            if found + more > most:
+                return reached - 1, found
+            found += more
+        return size, found
+
     def _begun(self, nonterminal: Nonterminal, production: Production, size: int) -> int:
         """How many of them begin with a production."""
         return self.weight(nonterminal, production) * self.ways(production.holes, size - production.size)

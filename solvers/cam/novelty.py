@@ -17,13 +17,9 @@ from solvers.cam.derivations import Productions
 from solvers.cam.drawing import PATIENCE, built
 from solvers.cam.grammar_statistics import GrammarStatistics
 from solvers.cam.learner import Outcome, Proposal, Space
+from solvers.cam.screening import Behaviour, behaviour_of
 from sygus.language.terms import Term
-from sygus.language.text import term_text
 from sygus.oracles.cam import Scores
-from sygus.oracles.equivalence import Equivalence, symbolic_key
-
-Behaviour = int | str
-"""What terms that count as alike share."""
 
 REMEMBERED = 1 << 17
 """Derivations whose terms are kept at hand."""
@@ -79,13 +75,7 @@ class Novelty:
         if not self.space.safety.check(term).safe:
             return None
         signature = self.space.probes.signature(term)
-        match self.space.equivalence:
-            case Equivalence.NONE if signature is not None:
-                return term_text(term)
-            case Equivalence.SYMPY if signature is not None:
-                return symbolic_key(term)
-            case _:
-                return signature
+        return None if signature is None else behaviour_of(term, signature, self.space.equivalence)
 
     def proposal(self, derivation: Productions) -> Proposal | None:
         """The term of a derivation as a proposal, which is noted; None where it is not worth proposing."""

@@ -15,6 +15,18 @@ Behaviour: TypeAlias = int | str
 """What terms that count as alike share."""
 
 
+def behaviour_of(term: Term, signature: int | None, equivalence: Equivalence) -> Behaviour:
+    """What a term shares with those that count as alike; by value that is its signature on the probes."""
+    match equivalence:
+        case Equivalence.NONE:
+            return term_text(term)
+        case Equivalence.SYMPY:
+            return symbolic_key(term)
+        case _:
+            assert signature is not None
+            return signature
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What is known of a term before it is proposed.
@@ -61,21 +73,12 @@ class Screen:
         if isinstance(looked, str):
             self.counts[looked] += 1
             return Judgement()
-        behaviour = self._behaviour(term, looked)
+        behaviour = behaviour_of(term, looked, self.space.equivalence)
         if self._smallest_of.get(behaviour, self.space.size + 1) <= term.size:
             self.counts["alike"] += 1
             return Judgement(behaviour)
         self._smallest_of[behaviour] = term.size
         return Judgement(behaviour, Proposal(term, looked))
-
-    def _behaviour(self, term: Term, signature: int) -> Behaviour:
-        match self.space.equivalence:
-            case Equivalence.NONE:
-                return term_text(term)
-            case Equivalence.SYMPY:
-                return symbolic_key(term)
-            case _:
-                return signature
 
     def state_dict(self) -> dict[str, Any]:
         """What was let through and what was held back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -41,14 +41,19 @@ def restore(owner: object, state: Mapping[str, Any]) -> None:
         if isinstance(current, np.random.Generator):
             current.bit_generator.state = value
         elif isinstance(current, random.Random):
-            version, words, gauss = value
-            current.setstate((version, tuple(words), gauss))
+            resume(current, value)
         elif isinstance(current, Stateful):
             current.load_state_dict(value)
         elif isinstance(current, tuple | set):
             setattr(owner, name, type(current)(value))
         else:
             setattr(owner, name, json.loads(json.dumps(value)))
+
+
+def resume(chance: random.Random, state: Sequence[Any]) -> None:
+    """Put what ``getstate`` gave, once JSON has held it, back into a generator."""
+    version, words, gauss = state
+    chance.setstate((version, tuple(words), gauss))
 
 
 def _plain(value: Any, owner: object, name: str) -> Any:

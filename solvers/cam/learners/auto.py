@@ -25,8 +25,9 @@ class Auto(Learner):
 
     def __init__(self, space: Space) -> None:
         super().__init__(space)
-        self.derivations = _derivations(space)
-        self.inner: Learner = (Enumerate if self.derivations <= DERIVATIONS else Surrogate)(space)
+        statistics = GrammarStatistics(space.grammar)
+        reached, self.derivations = statistics.reach(space.grammar.start, space.size, DERIVATIONS)
+        self.inner: Learner = (Enumerate if reached == space.size else Surrogate)(space)
 
     def ask(self, count: int) -> list[Proposal]:
         """What the one that was chosen proposes."""
@@ -61,13 +62,3 @@ class Auto(Learner):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Passed on."""
         self.inner.load_state_dict(state)
-
-
-def _derivations(space: Space) -> int:
-    """How many there are within the size; counting ends soon after the most that are enumerated."""
-    statistics, found = GrammarStatistics(space.grammar), 0
-    for size in range(1, space.size + 1):
-        found += statistics.count(space.grammar.start, size)
-        if found > DERIVATIONS:
-            break
-    return found

@@ -12,8 +12,10 @@ import numpy as np
 from solvers.cam.derivations import Edits, Growth, Productions, places, proper, replaced
 from solvers.cam.drawing import Sampler
 from solvers.cam.learner import Learner, Outcome, Proposal, Space, learner
-from solvers.cam.novelty import Behaviour, Novelty, Worth
+from solvers.cam.novelty import Novelty, Worth
 from solvers.cam.pareto import Vector, best_first
+from solvers.cam.screening import Behaviour
+from solvers.cam.state import resume
 
 POPULATION = 32
 """Those that may have offspring."""
@@ -210,8 +212,7 @@ class Genetic(Learner):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from there."""
-        version, words, gauss = state["chance"]
-        self._chance.setstate((version, tuple(words), gauss))
+        resume(self._chance, state["chance"])
         self._sampled.bit_generator.state = state["sampled"]
         self._novelty.load_state_dict(state["novelty"])
         self._first = [self._growth.read(numbers) for numbers in state["first"]]

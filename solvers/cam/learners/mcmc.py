@@ -11,7 +11,9 @@ import numpy as np
 
 from solvers.cam.derivations import Edit, Edits, Growth, Productions, proper
 from solvers.cam.learner import Learner, Outcome, Proposal, Space, learner
-from solvers.cam.novelty import Behaviour, Novelty
+from solvers.cam.novelty import Novelty
+from solvers.cam.screening import Behaviour
+from solvers.cam.state import resume
 
 LADDER = (1.0, 3.0, 9.0, 27.0)
 """The inverse temperatures of the chains that exchange places."""
@@ -213,8 +215,7 @@ class MCMC(Learner):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from there."""
-        version, words, gauss = state["chance"]
-        self._chance.setstate((version, tuple(words), gauss))
+        resume(self._chance, state["chance"])
         self._novelty.load_state_dict(state["novelty"])
         self._first = [self._growth.read(numbers) for numbers in state["first"]]
         self._filling, self._turn, self._counts = state["filling"], state["turn"], dict(state["counts"])

@@ -16,9 +16,9 @@ from solvers.cam.grammar_statistics import GrammarStatistics
 from solvers.cam.learner import Learner, Outcome, Proposal, Space, learner
 from solvers.cam.learners.enumerate import Enumerate
 from solvers.cam.projection import FEATURES, Points, Projection
+from solvers.cam.screening import Behaviour, behaviour_of
 from sygus.language.terms import Term
 from sygus.language.text import term_text
-from sygus.oracles.equivalence import Equivalence, symbolic_key
 from sygus.oracles.expressions import read_expression
 
 WIDTH = 2.0
@@ -254,13 +254,13 @@ class Pool:
 
     def __init__(self, space: Space) -> None:
         self.space = space
-        reached = _enumerable(space)
+        reached, _ = GrammarStatistics(space.grammar).reach(space.grammar.start, space.size, DERIVATIONS)
         self.enumeration = Enumerate(replace(space, size=max(reached, 1)))
         self.draws = Draws(space) if reached < space.size else None
         self.features: Points = np.empty((0, FEATURES), np.float32)
         self._open: list[Proposal] = []
         self._later: list[Proposal] = []
-        self._smallest_of: dict[int | str, int] = {}
+        self._smallest_of: dict[Behaviour, int] = {}
         self._keys: dict[str, int] = {}
         self._counts = dict.fromkeys(("of equal maps", "not finite", "set aside"), 0)
         self._enumerated = self._lean_next = False
@@ -306,7 +306,7 @@ class Pool:
         for start in range(0, len(found), TOGETHER):
             fresh: list[Proposal] = []
             for proposal in found[start : start + TOGETHER]:
-                behaviour = self._behaviour(proposal)
+                behaviour = behaviour_of(proposal.term, proposal.signature, self.space.equivalence)
                 if self._smallest_of.get(behaviour, self.space.size + 1) > proposal.term.size:
                     self._smallest_of[behaviour] = proposal.term.size
                     fresh.append(proposal)
@@ -322,18 +322,6 @@ class Pool:
                     taken.append((proposal, heat))
             self._open += [proposal for proposal, _ in taken]
             self.features = np.concatenate([self.features, self._project([heat for _, heat in taken])])
-
-    def _behaviour(self, proposal: Proposal) -> int | str:
-        """What terms that count as alike share."""
-        match self.space.equivalence:
-            case Equivalence.NONE:
-                return term_text(proposal.term)
-            case Equivalence.SYMPY:
-                return symbolic_key(proposal.term)
-            case _:
-                signature = proposal.signature
-                assert signature is not None
-                return signature
 
     def take(self, rows: Rows) -> list[tuple[Proposal, Points]]:
         """Give away these terms, with their features."""
@@ -400,13 +388,3 @@ class Pool:
     def _proposal(self, text: str) -> Proposal:
         term = read_expression(text)
         return Proposal(term, self.space.probes.signature(term) if self.space.equivalence.is_by_value else None)
-
-
-def _enumerable(space: Space) -> int:
-    """The largest size up to which there are few enough derivations to enumerate."""
-    statistics, derivations = GrammarStatistics(space.grammar), 0
-    for size in range(1, space.size + 1):
-        derivations += statistics.count(space.grammar.start, size)
-        if derivations > DERIVATIONS:
-            return size - 1
-    return space.size
