@@ -64,6 +64,7 @@ def test_stderr_has_the_table_the_formula_and_the_folder(solved: tuple[Path, str
     assert (out / "heatmaps.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_answer(solved: tuple[Path, str, str], tmp_path: Path) -> None:
     assert solve(tmp_path / "again")[0] == solved[1]
 

@@ -78,6 +78,7 @@ def test_twenty_kills_lose_nothing(tmp_path: Path) -> None:
     assert scored(out) == scored(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_an_interrupt_prints_the_best_so_far_and_how_to_go_on(tmp_path: Path) -> None:
     out = tmp_path / "a run"
     long = [argument for argument in command(out) if argument != "--quiet"]

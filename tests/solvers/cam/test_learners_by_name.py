@@ -140,6 +140,7 @@ def rejected(result: Result, *fragments: str) -> None:
 # By name
 
 
+@pytest.mark.slow
 def test_the_strategy_that_is_named_is_obeyed() -> None:
     assert find_learner("enumerate") is chosen_learner("enumerate") is Enumerate
     assert find_learner("random") is Random
