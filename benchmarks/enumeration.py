@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from harness import report
 from torch import Tensor
 
+from harness import report
 from solvers.bank import Bank
 from solvers.cam.behaviour import probe_bank
 from sygus.language.elaborate import load_problem

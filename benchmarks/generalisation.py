@@ -27,10 +27,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from harness import RESULTS, report
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from harness import RESULTS, report
 from solvers.cam.archive import Archive, Judged
 from solvers.cam.finalists import Choice, Finals
 from solvers.cam.journal import JOURNAL, Journal

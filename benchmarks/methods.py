@@ -13,10 +13,10 @@ from importlib.util import find_spec
 from typing import Any
 
 import torch
-from harness import interleaved, report
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from harness import interleaved, report
 from solvers.cam.settings import Settings
 from solvers.cam.subjects import load_subjects
 from sygus.maps import unit_range

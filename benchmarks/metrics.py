@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from harness import interleaved, report
 
+from harness import interleaved, report
 from solvers.cam.settings import Settings
 from solvers.cam.subjects import load_subjects
 from sygus.oracles.cam import CamOracle, saliency_of

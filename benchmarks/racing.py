@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from harness import report
 
+from harness import report
 from solvers.cam.learners.enumerate import Enumerate
 from solvers.cam.race import ROWS, Mode, Racer
 from solvers.cam.run import BATCH

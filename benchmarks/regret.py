@@ -28,9 +28,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from harness import RESULTS, report
 from matplotlib.figure import Figure
 
+from harness import RESULTS, report
 from solvers.cam.budget import Budget, Spending
 from solvers.cam.journal import JOURNAL, Journal
 from solvers.cam.learner import Space

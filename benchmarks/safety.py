@@ -9,7 +9,6 @@ import statistics
 import time
 
 from harness import report
-
 from solvers.cam.behaviour import probe_bank
 from sygus.language.elaborate import load_problem
 from sygus.oracles.cam import domains, probes

@@ -7,8 +7,8 @@ up-sampling, masking, the passes, the metric) is timed beside the network's pass
 from __future__ import annotations
 
 import torch
-from harness import interleaved, report
 
+from harness import interleaved, report
 from solvers.cam.learners.enumerate import Enumerate
 from solvers.cam.run import BATCH
 from solvers.cam.search import space_of

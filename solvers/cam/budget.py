@@ -30,6 +30,11 @@ class Budget:
     forwards: int | None = None
     terms: int | None = None
 
+    @property
+    def rationed(self) -> bool:
+        """Whether scores are limited, in terms or in passes."""
+        return self.forwards is not None or self.terms is not None
+
     @classmethod
     def parse(cls, text: str) -> Budget:
         """Read ``time=60s,forwards=50000,size=9,terms=1000``; any subset, in any order.

@@ -56,7 +56,7 @@ def _means_of_pictures(scores: Numbers, seen: Booleans) -> Numbers:
     return means
 
 
-def normal_scores(values: Numbers, variances: Numbers, behind: Booleans) -> tuple[Numbers, Numbers]:
+def normal_scores(values: Numbers, variances: Numbers) -> tuple[Numbers, Numbers]:
     """Values by their ranks, as the quantiles of a normal distribution; and the variances on that scale.
 
     Outliers have no weight in it, and no scale has to be known.
@@ -64,12 +64,9 @@ def normal_scores(values: Numbers, variances: Numbers, behind: Booleans) -> tupl
     Args:
         values: (terms,) smaller is better.
         variances: (terms,) of their errors.
-        behind: (terms,) which rank behind all others, whatever their values.
     """
-    shift = (values.max() - values.min() + 1.0) * behind
-    shifted = values + shift
-    found: Numbers = norm.ppf((rankdata(shifted) - 0.5) / len(values))
-    order = np.argsort(shifted, kind="stable")
+    found: Numbers = norm.ppf((rankdata(values) - 0.5) / len(values))
+    order = np.argsort(values, kind="stable")
     errors = np.sqrt(variances)
-    high, low = (np.interp(shifted + side * errors, shifted[order], found[order]) for side in (1, -1))
+    high, low = (np.interp(values + side * errors, values[order], found[order]) for side in (1, -1))
     return found, ((high - low) / 2) ** 2

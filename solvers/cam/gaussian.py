@@ -25,6 +25,12 @@ Rows = NDArray[np.int64]
 LENGTHS = (0.25, 0.5, 1.0, 2.0)
 NUGGETS = (1e-3, 1e-2, 1e-1)
 
+WIDTH = 2.0
+"""Standard deviations of the confidence bound of values."""
+
+DOUBT = 1.0
+"""Those of failing: what is further from all that fails can be believed to be feasible."""
+
 
 def kernel(one: Numbers, other: Numbers, length: float) -> Numbers:
     """The prior covariance of the values at some points (n, d) with those at others (m, d): (n, m)."""
@@ -125,3 +131,67 @@ class Belief:
         step = covariance / np.sqrt(total)
         self.explained = np.vstack([self.explained, step])
         self.variance = np.maximum(self.variance - step**2, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What is believed of values, and of whether constraints hold.
+
+    Attributes:
+        value: the process of the values.
+        failure: that of being infeasible, 1, or not, 0; None where all is feasible.
+    """
+
+    value: Process
+    failure: Process | None
+
+    @classmethod
+    def fitted(cls, points: Points, values: Numbers, noise: Numbers, failing: Numbers) -> Model:
+        """The model of what is known.
+
+        Args:
+            points: (n, d).
+            values: (n,) what is known there, smaller is better.
+            noise: (n,) the variance of each value.
+            failing: (n,) 1 where a constraint fails, 0 where all hold, NaN where that is not known.
+        """
+        settled = ~np.isnan(failing)
+        failure = None
+        if (failing == 1).any():
+            failure = Process.fitted(points[settled], failing[settled], np.zeros(int(settled.sum())))
+        return cls(Process.fitted(points, values, noise), failure)
+
+    def prospects(self, points: Points) -> Prospects:
+        """What it says of other points (m, d)."""
+        return Prospects(self.value.belief(points), None if self.failure is None else self.failure.belief(points))
+
+
+@dataclass(eq=False)
+class Prospects:
+    """How much other points promise.
+
+    Attributes:
+        value: the belief about their values.
+        failure: that about their being infeasible; None where all is feasible.
+    """
+
+    value: Belief
+    failure: Belief | None
+
+    def bounds(self) -> Numbers:
+        """(m,) the smaller the more is promised: the lower confidence bounds of the values.
+
+        Where it cannot be believed that the constraints hold, a point comes after all others, by its bound of failing.
+        """
+        found = self.value.bound(WIDTH)
+        if self.failure is None:
+            return found
+        process, failing = self.failure.process, self.failure.bound(DOUBT)
+        hopeless = failing > (0.5 - process.centre) / process.scale
+        return np.where(hopeless, found.max() + 1 + failing - failing.min(), found)
+
+    def take(self, row: int) -> None:
+        """Believe what is expected of a point."""
+        self.value.take(row)
+        if self.failure is not None:
+            self.failure.take(row)

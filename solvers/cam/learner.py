@@ -87,6 +87,8 @@ class Space:
         heat_maps: draws the maps of terms on the search pictures. They are known before a score is paid, and spend
             nothing of the budget but time.
         starts: formulas that the run itself has proposed, before it asks; their outcomes are not told.
+        rationed: whether the budget limits the terms scored or the passes, so that the search may end long before the
+            space does.
         prior: weights that a person gives productions of the grammar, above 0; one without has 1. A learner says by
             ``uses_prior`` that it uses them.
     """
@@ -102,6 +104,7 @@ class Space:
     seed: int
     heat_maps: Callable[[Sequence[Term]], list[HeatMaps]]
     starts: tuple[Term, ...] = ()
+    rationed: bool = False
     prior: Mapping[Production, float] = field(default_factory=dict)
 
     def rank(self, outcome: Outcome) -> tuple[float, ...]:

@@ -57,6 +57,7 @@ def space_of(problem: CamProblem, settings: Settings, oracle: CamOracle) -> Spac
         ordered=problem.is_ordered,
         seed=settings.seed,
         heat_maps=oracle.heat_maps,
+        rationed=settings.limits.rationed,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -58,7 +59,7 @@ class ScoreTable:
         """The score of each picture, NaN where it is not known.
 
         Args:
-            key: of the maps.
+            key: of the maps, exactly.
             identity: of the metric.
             metric: says what its scores may be.
             pictures: how many there are.
@@ -116,14 +117,24 @@ class SharedOracle(CamOracle):
         if table is None:
             return super().score(heat, metric, index)
         identity, pictures, places = self.identity(metric), len(self.subject.images), index.cpu().numpy()
-        rows = [table.row(one.key, identity, metric, pictures) for one in heat]
+        keys = [_exactly(one) for one in heat]
+        rows = [table.row(key, identity, metric, pictures) for key in keys]
         lacking = [place for place, row in enumerate(rows) if np.isnan(row[places]).any()]
         if lacking:
             scored = super().score([heat[place] for place in lacking], metric, index)
             for place, values in zip(lacking, scored, strict=True):
                 rows[place][places] = values
-                table.learn(heat[place].key, identity)
+                table.learn(keys[place], identity)
         return np.stack([row[places] for row in rows])
+
+
+def _exactly(heat: HeatMaps) -> str:
+    """The key of these maps to the last bit.
+
+    Those that are equal but for rounding count as alike within a trial, where the first to come is scored; which one
+    that is differs from trial to trial, and metrics that order pixels may tell them apart.
+    """
+    return hashlib.sha256(heat.key.encode() + heat.maps.cpu().numpy().tobytes()).hexdigest()[:32]
 
 
 class NoJournal(Journal):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -116,11 +116,16 @@ class Arena:
             self,
             SharedOracle(self.subjects.search, references, table),
             SharedOracle(self.subjects.held_out, references, table),
+            remembers=table is not None,
         )
 
 
 _BESIDE = ("strategy", "budget", "network", "baselines", "validation_images", "device")
 """Settings that trials do not depend on, or that are stated elsewhere; of the device its arithmetic is."""
+
+
+MOST_MAPS = 1 << 30
+"""Bytes of heat maps that are kept for other trials."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,18 +135,31 @@ class Stage:
     Attributes:
         arena: the task.
         search, held_out: on its pictures.
+        remembers: whether the maps that learners ask for are kept for other trials, as scores are.
     """
 
     arena: Arena
     search: SharedOracle
     held_out: SharedOracle
+    remembers: bool
+    _drawn: dict[Term, HeatMaps] = field(default_factory=dict)
 
     def space(self, seed: int, size: int | None = None) -> Space:
         """What a learner may know: with its own seed, on the probes that all have."""
         settings = self.arena.settings
         if size is not None:
             settings = replace(settings, budget=f"size={size}")
-        return replace(space_of(self.arena.problem, settings, self.search), seed=seed)
+        found = replace(space_of(self.arena.problem, settings, self.search), seed=seed)
+        return replace(found, heat_maps=self._heat_maps) if self.remembers else found
+
+    def _heat_maps(self, terms: Sequence[Term]) -> list[HeatMaps]:
+        """The maps of terms, for learners; drawn once as long as there is room for them."""
+        fresh = list(dict.fromkeys(term for term in terms if term not in self._drawn))
+        drawn = dict(zip(fresh, self.search.heat_maps(fresh), strict=True))
+        found = [drawn[term] if term in drawn else self._drawn[term] for term in terms]
+        if found and len(self._drawn) < MOST_MAPS // found[0].maps.nbytes:
+            self._drawn.update(drawn)
+        return found
 
     def keyed(self, terms: Sequence[Term]) -> list[HeatMaps]:
         """The maps of terms on the search pictures, under the keys by which their scores are shared."""

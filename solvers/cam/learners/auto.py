@@ -17,17 +17,19 @@ DERIVATIONS = 1_000_000
 
 @learner("auto")
 class Auto(Learner):
-    """Every term by size where there are at most a million derivations, else what the model on the maps says.
+    """Every term by size where that can be afforded, else what the model on the maps says.
 
-    It is ``enumerate`` with its certificate, or ``surrogate``: which one, :meth:`plan` says. The number is that of
-    derivations within the size, before any are found to behave alike.
+    It is ``enumerate`` with its certificate where there are at most a million derivations within the size, before any
+    are found to behave alike, and the budget limits neither terms nor passes; otherwise ``surrogate``, which on a small
+    space ends with that certificate too, but comes to the best long before. Which one, :meth:`plan` says.
     """
 
     def __init__(self, space: Space) -> None:
         super().__init__(space)
         statistics = GrammarStatistics(space.grammar)
         reached, self.derivations = statistics.reach(space.grammar.start, space.size, DERIVATIONS)
-        self.inner: Learner = (Enumerate if reached == space.size else Surrogate)(space)
+        self.small = reached == space.size
+        self.inner: Learner = (Enumerate if self.small and not space.rationed else Surrogate)(space)
 
     def ask(self, count: int) -> list[Proposal]:
         """What the one that was chosen proposes."""
@@ -45,6 +47,8 @@ class Auto(Learner):
         """Which learner it is, and why."""
         if isinstance(self.inner, Enumerate):
             return f"auto: enumerate, as at most {self.space.size} nodes make {self.derivations:,} derivations"
+        if self.small:
+            return "auto: surrogate, as the budget limits what is scored"
         return f"auto: surrogate, as at most {self.space.size} nodes make more than {DERIVATIONS:,} derivations"
 
     def conclusion(self) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from solvers.cam.drawing import Draws
-from solvers.cam.estimates import normal_scores, paired
-from solvers.cam.gaussian import Numbers, Process, Rows
+from solvers.cam.estimates import Booleans, normal_scores, paired
+from solvers.cam.gaussian import Model, Numbers, Rows
 from solvers.cam.grammar_statistics import GrammarStatistics
 from solvers.cam.learner import Learner, Outcome, Proposal, Space, learner
 from solvers.cam.learners.enumerate import Enumerate
@@ -20,9 +20,6 @@ from solvers.cam.screening import Behaviour, behaviour_of
 from sygus.language.terms import Term
 from sygus.language.text import term_text
 from sygus.oracles.expressions import read_expression
-
-WIDTH = 2.0
-"""Standard deviations of the confidence bound."""
 
 FIRST = 12
 """Terms at random before the model is asked."""
@@ -61,14 +58,14 @@ class Known:
         ranks: per goal its objective such that smaller is better; none where it is not known on every picture.
         scores: per goal the score of each picture such that smaller is better, NaN where it was not seen; None of a
             goal that is not a metric's.
-        behind: whether a constraint fails.
+        feasible: whether the constraints hold; None where a lost race left that open.
     """
 
     term: Term
     features: Points
     ranks: tuple[float, ...]
     scores: tuple[Numbers | None, ...]
-    behind: bool
+    feasible: bool | None
 
 
 @learner("surrogate")
@@ -78,13 +75,15 @@ class Surrogate(Learner):
     Scores are smooth in the heat maps, and these are known before a score is paid. A pool of terms, each behaviour
     once, is drawn: all of the space where it is small enough, otherwise those up to a size and, beyond it, random ones,
     every other time by the productions that the best terms have. After a few at random, the terms with the lowest
-    confidence bound are proposed, in small batches in which the model believes its own means. It ends when the whole
-    pool was proposed, last what draws the same maps as an earlier term: where the space was enumerated the best is then
+    confidence bound are proposed, in small batches in which the model believes its own means. Whether the constraints
+    hold is modelled likewise, and terms of which it can be believed come first. It ends when the whole pool was
+    proposed, last what draws the same maps as an earlier term: where the space was enumerated the best is then
     known, whatever the model believed; otherwise nothing is guaranteed.
 
     Bayesian optimisation over a grammar is BOSS, of Moss et al. (NeurIPS 2020); here the kernel is on what terms do,
     not on how they are written. Bound: Srinivas et al. (ICML 2010), GP-LCB; batches: Ginsbourger et al. (2010), kriging
-    believer; several objectives that are equals: Knowles (2006), ParEGO.
+    believer; constraints: what is feasible by its bound, Xu et al. (2022), CONFIG; several objectives that are equals:
+    Knowles (2006), ParEGO.
     """
 
     def __init__(self, space: Space) -> None:
@@ -113,18 +112,17 @@ class Surrogate(Learner):
             return np.zeros(1, np.int64)
         if self._proposed <= FIRST or not self._known:
             return self._chance.choice(len(self.pool), count, replace=False)
-        process = self._model()
-        belief = process.belief(self.pool.features)
-        bounds = belief.bound(WIDTH)
+        model = self._model()
+        prospects = model.prospects(self.pool.features)
         if len(self.pool) > POOL:
-            self.pool.set_aside(np.argsort(bounds, kind="stable")[POOL // 2 :])
-            belief = process.belief(self.pool.features)
+            self.pool.set_aside(np.argsort(prospects.bounds(), kind="stable")[POOL // 2 :])
+            prospects = model.prospects(self.pool.features)
         chosen: list[int] = []
         for _ in range(count):
-            bounds = belief.bound(WIDTH)
+            bounds = prospects.bounds()
             bounds[chosen] = np.inf
             chosen.append(int(np.argmin(bounds)))
-            belief.take(chosen[-1])
+            prospects.take(chosen[-1])
         return np.array(chosen)
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
@@ -148,22 +146,31 @@ class Surrogate(Learner):
         if not told or not np.isfinite(numbers).all():
             return None
         lost_elsewhere = not outcome.complete and not any(np.isnan(one).any() for one in scores if one is not None)
-        return Known(term, features, ranks, scores, outcome.feasible is False or lost_elsewhere)
+        return Known(term, features, ranks, scores, False if lost_elsewhere else outcome.feasible)
 
-    def _model(self) -> Process:
-        """The process on what is known."""
+    def _model(self) -> Model:
+        """The processes on what is known."""
         values, variances = self._values()
-        order = np.argsort(values, kind="stable")
+        order = self._order(values)
         if len(order) > KNOWN:
             best, others = np.split(order, [KNOWN // 2])
             order = np.concatenate([best, others[np.linspace(0, len(others) - 1, KNOWN // 2).astype(int)]])
         features = np.stack([self._known[row].features for row in order])
-        return Process.fitted(features, values[order], variances[order])
+        failing = np.array([np.nan if (one := self._known[row].feasible) is None else not one for row in order], float)
+        return Model.fitted(features, values[order], variances[order], failing)
+
+    def _order(self, values: Numbers) -> Rows:
+        """The terms known, best first; those that fail a constraint come last."""
+        found: Rows = np.lexsort([values, self._infeasible()])
+        return found
+
+    def _infeasible(self) -> Booleans:
+        return np.array([one.feasible is False for one in self._known])
 
     def _values(self) -> tuple[Numbers, Numbers]:
         """What is known of each term, as one number, smaller is better, and the variance of its error."""
-        behind = np.array([one.behind for one in self._known])
-        found = [normal_scores(*paired(self._scores(goal), ~behind), behind) for goal in range(len(self.goals))]
+        feasible = ~self._infeasible()
+        found = [normal_scores(*paired(self._scores(goal), feasible)) for goal in range(len(self.goals))]
         if len(found) == 1:
             return found[0]
         values, variances = (np.stack(each) for each in zip(*found, strict=True))
@@ -186,7 +193,7 @@ class Surrogate(Learner):
         """The best terms known."""
         if self._proposed <= FIRST or not self._known or not self.pool.draws:
             return []
-        order = np.argsort(self._values()[0], kind="stable")
+        order = self._order(self._values()[0])
         return [self._known[row].term for row in order[: max(4, len(order) // 10)]]
 
     def status(self) -> Mapping[str, int]:
@@ -212,7 +219,7 @@ class Surrogate(Learner):
                     "term": term_text(one.term),
                     "ranks": list(one.ranks),
                     "scores": [None if row is None else _without_nan(row) for row in one.scores],
-                    "behind": one.behind,
+                    "feasible": one.feasible,
                 }
                 for one in self._known
             ],
@@ -230,7 +237,7 @@ class Surrogate(Learner):
                 features,
                 tuple(one["ranks"]),
                 tuple(None if row is None else np.array(row, np.float64) for row in one["scores"]),
-                one["behind"],
+                one["feasible"],
             )
             for term, features, one in zip(terms, self.pool.projected(terms), state["known"], strict=True)
         ]

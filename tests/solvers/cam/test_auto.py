@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,15 @@ def test_it_proposes_what_the_learner_that_fits_proposes(more: int, name: str, m
     first._fates, third._fates = iter([]), iter([])
     assert [p.term for p in mine.ask(8)] == [p.term for p in again.ask(8)]
     assert mine.conclusion() == again.conclusion()
+
+
+def test_a_budget_that_cannot_score_everything_is_no_case_for_enumeration() -> None:
+    learner = Auto(replace(space_for("gradcam_plus", 4), rationed=True))
+    assert learner.plan() == "auto: surrogate, as the budget limits what is scored"
+    search = Search(learner)
+    search.go_on(5_000)
+    assert search.ended
+    assert learner.conclusion().startswith("best of all terms up to size 4")
 
 
 def test_huge_spaces_are_counted_no_further_than_need_be() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from solvers.cam.estimates import normal_scores, paired
-from solvers.cam.gaussian import Process
+from solvers.cam.gaussian import Model, Process
 
 CHANCE = np.random.Generator(np.random.PCG64(5))
 POINTS = CHANCE.standard_normal((14, 3)).astype(np.float32) + 40
@@ -100,12 +100,32 @@ def test_before_any_is_complete_the_mean_of_each_picture_is_what_terms_are_compa
     np.testing.assert_allclose(values, [centre - 0.5, centre + 0.5, centre + 0.5])
 
 
-def test_ranks_have_no_scale_and_what_fails_is_behind() -> None:
-    values = np.array([3.0, 1.0, 2.0, -5.0])
-    behind = np.array([False, False, False, True])
-    found, variances = normal_scores(values, np.zeros(4), behind)
-    assert np.argsort(found).tolist() == [1, 2, 0, 3]
-    np.testing.assert_allclose(found, normal_scores(values * 1e6, np.zeros(4), behind)[0])
+def test_ranks_have_no_scale() -> None:
+    values = np.array([3.0, 1.0, 2.0])
+    found, variances = normal_scores(values, np.zeros(3))
+    assert np.argsort(found).tolist() == [1, 2, 0]
+    np.testing.assert_allclose(found, normal_scores(values * 1e6, np.zeros(3))[0])
     assert (variances == 0).all()
-    _, noisy = normal_scores(values, np.full(4, 1.0), behind)
+    _, noisy = normal_scores(values, np.full(3, 1.0))
     assert (noisy > 0).all()
+
+
+def test_what_surely_fails_comes_after_all_that_may_be_feasible() -> None:
+    """The best values are where everything fails; no constraint is settled far from what is known."""
+    points = np.array([[0.0], [0.2], [1.0], [1.2]], np.float32)
+    values, failing = np.array([-2.0, -1.5, 1.0, 1.5]), np.array([1.0, 1.0, 0.0, 0.0])
+    others = np.array([[0.1], [1.1], [50.0]], np.float32)
+    constrained = Model.fitted(points, values, np.zeros(4), failing).prospects(others)
+    assert int(np.argmax(constrained.bounds())) == 0
+    free = Model.fitted(points, values, np.zeros(4), np.zeros(4))
+    assert free.failure is None
+    assert int(np.argmin(free.prospects(others).bounds())) in (0, 2)
+
+
+def test_where_all_that_is_settled_fails_it_looks_elsewhere() -> None:
+    points = np.array([[0.0], [0.2], [0.4]], np.float32)
+    failing = np.array([1.0, 1.0, np.nan])
+    prospects = Model.fitted(points, np.array([0.0, 1.0, 2.0]), np.zeros(3), failing).prospects(
+        np.array([[0.1], [9.0]], np.float32)
+    )
+    assert int(np.argmin(prospects.bounds())) == 1
