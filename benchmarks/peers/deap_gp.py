@@ -44,7 +44,7 @@ class Node(gp.Primitive):
 
     __slots__ = ("nodes", "production")
 
-    def __init__(self, name: str, production: Production, types: dict[Nonterminal, type], made: Nonterminal) -> None:
+    def __init__(self, name: str, production: Production, types: dict[Nonterminal, int], made: Nonterminal) -> None:
         super().__init__(name, [types[hole] for hole in production.holes], types[made])
         self.production = production
         self.nodes = production.size
@@ -64,16 +64,16 @@ class Deap(Peer[Individual]):
     def __init__(self, space: Space) -> None:
         super().__init__(space)
         self._chance = random.Random(space.seed)  # noqa: S311 - nothing that is drawn is secret
-        types = {n: type(f"Type{number}", (), {}) for number, n in enumerate(space.grammar.productions)}
+        self._of_type = list(space.grammar.productions)
+        types = {n: number for number, n in enumerate(self._of_type)}  # DEAP orders sets of them
         makers = GrammarStatistics(space.grammar).makers
         self._nodes = {
-            (n, p): Node(f"{types[n].__name__}_{number}", p, types, n)
+            (n, p): Node(f"{types[n]} {number}", p, types, n)
             for n, productions in makers.items()
             for number, p in enumerate(productions)
         }
         self._list = list(self._nodes.values())
         self._numbers = {node.name: number for number, node in enumerate(self._list)}
-        self._of_type = {types[n]: n for n in types}
         objectives = max(1, 1 if space.ordered else len(space.goals))
         self._fitness: Any = type("Fitness", (base.Fitness,), {"weights": (-1.0,) * (1 + objectives)})
         self._toolbox = self._equipped()
@@ -93,7 +93,7 @@ class Deap(Peer[Individual]):
             toolbox.register("select", tools.selNSGA2)
         return toolbox
 
-    def _grown(self, pset: None, type_: type) -> list[Node]:  # noqa: ARG002 - DEAP passes its set of primitives
+    def _grown(self, pset: None, type_: int) -> list[Node]:  # noqa: ARG002 - DEAP passes its set of primitives
         """A sub-tree for a place of this type, as large as the whole may be at most."""
         nonterminal = self._of_type[type_]
         smallest = min(self.growth.sizes(nonterminal, self.space.size))

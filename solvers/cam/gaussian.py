@@ -26,10 +26,7 @@ LENGTHS = (0.25, 0.5, 1.0, 2.0)
 NUGGETS = (1e-3, 1e-2, 1e-1)
 
 WIDTH = 2.0
-"""Standard deviations of the confidence bound of values."""
-
-DOUBT = 1.0
-"""Those of failing: what is further from all that fails can be believed to be feasible."""
+"""Standard deviations of the confidence bound."""
 
 
 def kernel(one: Numbers, other: Numbers, length: float) -> Numbers:
@@ -133,33 +130,22 @@ class Belief:
         self.variance = np.maximum(self.variance - step**2, 0)
 
 
+def likelihood_of_failing(points: Points, failing: Numbers) -> Process | None:
+    """The process of whether something fails, 1, or not, 0, at points (n, d), failing (n,); None where nothing does."""
+    return Process.fitted(points, failing, np.zeros(len(failing))) if failing.any() else None
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """What is believed of values, and of whether constraints hold.
 
     Attributes:
         value: the process of the values.
-        failure: that of being infeasible, 1, or not, 0; None where all is feasible.
+        failure: that of failing; None where nothing does.
     """
 
     value: Process
     failure: Process | None
-
-    @classmethod
-    def fitted(cls, points: Points, values: Numbers, noise: Numbers, failing: Numbers) -> Model:
-        """The model of what is known.
-
-        Args:
-            points: (n, d).
-            values: (n,) what is known there, smaller is better.
-            noise: (n,) the variance of each value.
-            failing: (n,) 1 where a constraint fails, 0 where all hold, NaN where that is not known.
-        """
-        settled = ~np.isnan(failing)
-        failure = None
-        if (failing == 1).any():
-            failure = Process.fitted(points[settled], failing[settled], np.zeros(int(settled.sum())))
-        return cls(Process.fitted(points, values, noise), failure)
 
     def prospects(self, points: Points) -> Prospects:
         """What it says of other points (m, d)."""
@@ -172,7 +158,7 @@ class Prospects:
 
     Attributes:
         value: the belief about their values.
-        failure: that about their being infeasible; None where all is feasible.
+        failure: that about their failing; None where nothing is known to.
     """
 
     value: Belief
@@ -181,13 +167,13 @@ class Prospects:
     def bounds(self) -> Numbers:
         """(m,) the smaller the more is promised: the lower confidence bounds of the values.
 
-        Where it cannot be believed that the constraints hold, a point comes after all others, by its bound of failing.
+        A point where the constraints are more likely to fail than to hold comes after all others, by the bound of that.
         """
         found = self.value.bound(WIDTH)
         if self.failure is None:
             return found
-        process, failing = self.failure.process, self.failure.bound(DOUBT)
-        hopeless = failing > (0.5 - process.centre) / process.scale
+        process, failing = self.failure.process, self.failure.bound(WIDTH)
+        hopeless = self.failure.mean > (0.5 - process.centre) / process.scale
         return np.where(hopeless, found.max() + 1 + failing - failing.min(), found)
 
     def take(self, row: int) -> None:

@@ -17,7 +17,7 @@ from solvers.cam.interrupts import heeded
 from solvers.cam.journal import Journal
 from solvers.cam.learner import Fate, Learner, Outcome, Proposal, Space
 from solvers.cam.race import Racer, mean
-from solvers.cam.tuning import Tuner
+from solvers.cam.tuning import Bar, Tuner
 from sygus.language.terms import OracleFunction, Term
 from sygus.language.text import term_text
 from sygus.oracles.cam import CamOracle, HeatMaps, Scores
@@ -100,6 +100,9 @@ class Run:
         self._count = 0
         self._interrupted: Callable[[], bool] = lambda: False
         self.tuner = Tuner(problem.problem.target.written, self._cost)
+        self.bar = Bar(problem)
+        size = oracle.subject.network.size
+        self.by_price = sorted(problem.metrics.items(), key=lambda one: (one[1].alone, one[1].passes(size)))
 
     def execute(self) -> tuple[Ending, str]:
         """Search; the archive holds the answer. Returns why the search ended, and that in words.
@@ -119,9 +122,9 @@ class Run:
                     proposals = self.learner.ask(BATCH)
                     if not proposals:
                         return Ending.CONCLUDED, self.learner.conclusion()
-                self._judge(proposals, told=asked)
+                judged = self._judge(proposals, told=asked)
                 if self.problem.goals:
-                    self.tuner.tune([judged.term for judged in self.archive.front()])
+                    self.tuner.tune([one.term for one in (*self.archive.front(), *self.bar.over(judged))])
                 front = self.archive.front()
                 self.report(Progress(self.archive.leader, front, self.fates, self.spending, self.learner))
                 if not self.problem.goals and self.archive.leader is not None:
@@ -152,7 +155,7 @@ class Run:
     def _cost(self, term: Term) -> float:
         """How good a tuned term is by the first objective, the smaller the better; what is not feasible is hopeless.
 
-        Of one that lost a race, what it lost by on the pictures that it saw, beside the leader's score.
+        Of one that lost the race in that, what it lost by on the pictures that it saw, beside the leader's score.
         """
         self._heed()
         if self.spending.exhausted() is not None:
@@ -162,7 +165,7 @@ class Run:
         if outcome.complete:
             return goal.rank(outcome.objectives[0]) if outcome.feasible else HOPELESS
         scores = outcome.scores.get(goal.metric) if goal.metric is not None else None
-        if scores is None or leader is None or goal.metric is None:
+        if scores is None or leader is None or goal.metric is None or not np.isnan(scores).any():
             return HOPELESS
         behind = float(np.nanmean(scores.astype(float) - leader.outcome.scores[goal.metric]))
         return goal.rank(leader.outcome.objectives[0] + behind)
@@ -198,9 +201,9 @@ class Run:
             keys.add(heat.key)
 
     def _score(self, entries: list[_Entry]) -> None:
-        """Score by every metric in turn; who loses the race in the first is not scored by the others."""
+        """Score by every metric, the cheapest first; who loses a race or fails a constraint goes no further."""
         alive = entries
-        for symbol, metric in self.problem.metrics.items():
+        for symbol, metric in self.by_price:
             heat = [entry.heat for entry in alive if entry.heat is not None]
             if not heat:
                 break
@@ -213,6 +216,7 @@ class Run:
             for entry, row in zip(alive, found, strict=True):
                 entry.scores[symbol] = row
             alive = [entry for entry, row in zip(alive, found, strict=True) if not np.isnan(row).any()]
+            alive = [entry for entry in alive if not self.objectives.refuted(entry.term, entry.means)]
         for entry in entries:
             assert entry.heat is not None
             entry.judged = self._by_map[entry.heat.key] = self._scored(entry)
@@ -238,7 +242,7 @@ class Run:
         complete = len(scores) == len(self.problem.metrics) and all(n == len(self.racer.order) for n in seen)
         if not complete:
             return Judged(entry.number, entry.term, Outcome(Fate.PRUNED, images=min(seen), scores=scores))
-        means = tuple(mean(values)[0] for values in scores.values())
+        means = tuple(entry.means.values())
         first = self._by_score.get(means) if self.equivalence is Equivalence.SCORE else None
         if first is not None:
             return self._duplicate(entry, first)
@@ -304,6 +308,11 @@ class _Entry:
     @property
     def term(self) -> Term:
         return self.proposal.term
+
+    @property
+    def means(self) -> dict[OracleFunction, float]:
+        """The mean of its scores by each metric."""
+        return {symbol: mean(values)[0] for symbol, values in self.scores.items()}
 
 
 def _row(entry: _Entry, judged: Judged) -> tuple[Any, ...]:

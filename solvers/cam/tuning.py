@@ -12,10 +12,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
 from scipy.optimize import minimize_scalar
 
+from solvers.cam.archive import Judged
+from solvers.cam.learner import Fate
 from sygus.language.problem import Derivation, Grammar
 from sygus.language.terms import REAL, AnyConstant, Literal, Term, Variable, leaf, substitute, term
+from sygus.oracles.cam import Scores
+from sygus.oracles.objective import CamProblem
 
 DIGITS = 3
 """Significant digits of a tuned constant."""
@@ -149,3 +154,50 @@ class Tuner:
             )
             if minimum.fun < cost(middle):
                 best[index] = float(rounded(math.exp(minimum.x)))
+
+
+class Bar:
+    """The best term as it was proposed, with no constant tuned: who is ahead of it deserves to be tuned.
+
+    Of terms that lost a race the difference is taken on the pictures that both saw, and has to be more than its
+    standard error; of a batch, the one that is ahead most.
+
+    Args:
+        problem: with objectives. Only the first one counts, where it is a metric and outranks the others.
+    """
+
+    def __init__(self, problem: CamProblem) -> None:
+        goal = problem.goals[0] if problem.goals and problem.is_ordered else None
+        self._metric = goal.metric if goal is not None else None
+        self._sign = goal.rank(1.0) if goal is not None else 1.0
+        self._best: Scores | None = None
+
+    def over(self, batch: Iterable[Judged]) -> list[Judged]:
+        """Who of a batch of proposals is ahead, one at most; a feasible one that is complete is the next to beat."""
+        if self._metric is None:
+            return []
+        found: list[tuple[float, Judged]] = []
+        for judged in batch:
+            outcome = judged.outcome
+            scores = outcome.scores.get(self._metric)
+            lost = scores is not None and bool(np.isnan(scores).any())
+            if scores is None or outcome.fate is Fate.DUPLICATE or not (lost or outcome.feasible):
+                continue
+            ahead = self._ahead(scores)
+            if ahead > 0:
+                found.append((ahead, judged))
+                if outcome.complete:
+                    self._best = scores
+        return [max(found, key=lambda one: one[0])[1]] if found else []
+
+    def _ahead(self, scores: Scores) -> float:
+        """By how many standard errors scores are better than the best; 0 where they are not by one."""
+        if self._best is None:
+            return 0.0 if np.isnan(scores).any() else math.inf
+        seen = ~np.isnan(scores)
+        gains = -self._sign * (scores[seen].astype(np.float64) - self._best[seen])
+        mean = float(gains.mean())
+        if seen.all():
+            return math.inf if mean > 0 else 0.0
+        error = float(gains.std(ddof=1)) / math.sqrt(len(gains)) if len(gains) > 1 else math.inf
+        return mean / error if mean > error > 0 else 0.0

@@ -101,9 +101,7 @@ class CamProblem:
     def metrics(self) -> Mapping[OracleFunction, Metric]:
         """The metrics asked of the candidate, in the order in which the file asks."""
         asked = [objective.term for objective in self.problem.objectives] + list(self.problem.constraints)
-        applied = (node for root in asked for node in subterms(root) if isinstance(node.head, OracleFunction))
-        wanted = [node.head for node in applied if isinstance(node.arguments[0].head, SynthFunction)]
-        return {symbol: self._bound[symbol] for symbol in dict.fromkeys(wanted)}
+        return {symbol: self._bound[symbol] for root in asked for symbol in _metrics_read(root)}
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -275,6 +273,7 @@ class Objectives:
         self.problem = problem
         self.oracles = oracles
         self._fixed: dict[Term, Scores] = {}
+        self._read = {constraint: _metrics_read(constraint) for constraint in problem.problem.constraints}
 
     def values(self, candidate: Term, means: Means, seen: Seen = _EVERYTHING) -> tuple[float, ...]:
         """The objectives of a candidate, in the file's order and units.
@@ -290,6 +289,13 @@ class Objectives:
         """Whether the constraints hold; arguments as of :meth:`values`."""
         constraints = self.problem.problem.constraints
         return all(bool(self._number(constraint, candidate, means, seen)) for constraint in constraints)
+
+    def refuted(self, candidate: Term, means: Means) -> bool:
+        """Whether a constraint fails that reads no other metrics of the candidate than these."""
+        return any(
+            read.keys() <= means.keys() and not bool(self._number(constraint, candidate, means, _EVERYTHING))
+            for constraint, read in self._read.items()
+        )
 
     def _number(self, root: Term, candidate: Term, means: Means, seen: Seen) -> Tensor:
         def visit(node: Term, arguments: list[Tensor]) -> Tensor:
@@ -334,6 +340,16 @@ class Objectives:
             metric = self.problem.metric(node.head)
             self._fixed[node] = np.concatenate([_scored(oracle, node, metric) for oracle in self.oracles])
         return self._fixed[node]
+
+
+def _metrics_read(root: Term) -> dict[OracleFunction, None]:
+    """The metrics of the candidate that an objective or a constraint depends on, in their order."""
+    applied = (node for node in subterms(root) if isinstance(node.head, OracleFunction))
+    return {
+        node.head: None
+        for node in applied
+        if isinstance(node.head, OracleFunction) and isinstance(node.arguments[0].head, SynthFunction)
+    }
 
 
 def _scored(oracle: CamOracle, node: Term, metric: Metric) -> Scores:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from solvers.cam.drawing import Draws
-from solvers.cam.estimates import Booleans, normal_scores, paired
-from solvers.cam.gaussian import Model, Numbers, Rows
+from solvers.cam.estimates import normal_scores, paired
+from solvers.cam.gaussian import Model, Numbers, Process, Rows, likelihood_of_failing
 from solvers.cam.grammar_statistics import GrammarStatistics
 from solvers.cam.learner import Learner, Outcome, Proposal, Space, learner
 from solvers.cam.learners.enumerate import Enumerate
@@ -58,14 +58,19 @@ class Known:
         ranks: per goal its objective such that smaller is better; none where it is not known on every picture.
         scores: per goal the score of each picture such that smaller is better, NaN where it was not seen; None of a
             goal that is not a metric's.
-        feasible: whether the constraints hold; None where a lost race left that open.
+        fails: whether a constraint is known to fail.
     """
 
     term: Term
     features: Points
     ranks: tuple[float, ...]
     scores: tuple[Numbers | None, ...]
-    feasible: bool | None
+    fails: bool
+
+    @property
+    def valued(self) -> bool:
+        """Whether its value is known, on some pictures at least; it is not where a constraint was lost before."""
+        return bool(self.ranks) or all(one is not None for one in self.scores)
 
 
 @learner("surrogate")
@@ -76,13 +81,13 @@ class Surrogate(Learner):
     once, is drawn: all of the space where it is small enough, otherwise those up to a size and, beyond it, random ones,
     every other time by the productions that the best terms have. After a few at random, the terms with the lowest
     confidence bound are proposed, in small batches in which the model believes its own means. Whether the constraints
-    hold is modelled likewise, and terms of which it can be believed come first. It ends when the whole pool was
-    proposed, last what draws the same maps as an earlier term: where the space was enumerated the best is then
-    known, whatever the model believed; otherwise nothing is guaranteed.
+    hold is modelled likewise, and terms of which that is likely come first. It ends when the whole pool was proposed,
+    last what draws the same maps as an earlier term: where the space was enumerated the best is then known, whatever
+    the model believed; otherwise nothing is guaranteed.
 
     Bayesian optimisation over a grammar is BOSS, of Moss et al. (NeurIPS 2020); here the kernel is on what terms do,
     not on how they are written. Bound: Srinivas et al. (ICML 2010), GP-LCB; batches: Ginsbourger et al. (2010), kriging
-    believer; constraints: what is feasible by its bound, Xu et al. (2022), CONFIG; several objectives that are equals:
+    believer; constraints: Gardner et al. (ICML 2014), a process of their own; several objectives that are equals:
     Knowles (2006), ParEGO.
     """
 
@@ -110,9 +115,9 @@ class Surrogate(Learner):
         """Rows of the pool."""
         if self._proposed == 1:
             return np.zeros(1, np.int64)
-        if self._proposed <= FIRST or not self._known:
+        model = None if self._proposed <= FIRST else self._model()
+        if model is None:
             return self._chance.choice(len(self.pool), count, replace=False)
-        model = self._model()
         prospects = model.prospects(self.pool.features)
         if len(self.pool) > POOL:
             self.pool.set_aside(np.argsort(prospects.bounds(), kind="stable")[POOL // 2 :])
@@ -141,36 +146,40 @@ class Surrogate(Learner):
             else outcome.scores[goal.metric].astype(np.float64) * goal.rank(1.0)
             for goal in self.goals
         )
-        numbers = [*ranks, *(float(np.nansum(one)) for one in scores if one is not None)]
-        told = bool(ranks) or (bool(scores) and all(one is not None for one in scores))
-        if not told or not np.isfinite(numbers).all():
+        raced = [one for one in scores if one is not None]
+        if not np.isfinite([*ranks, *(float(np.nansum(one)) for one in raced)]).all():
             return None
-        lost_elsewhere = not outcome.complete and not any(np.isnan(one).any() for one in scores if one is not None)
-        return Known(term, features, ranks, scores, False if lost_elsewhere else outcome.feasible)
+        lost_elsewhere = bool(outcome.scores) and not outcome.complete and not any(np.isnan(one).any() for one in raced)
+        known = Known(term, features, ranks, scores, outcome.feasible is False or lost_elsewhere)
+        return known if known.valued or known.fails else None
 
-    def _model(self) -> Model:
-        """The processes on what is known."""
+    def _model(self) -> Model | None:
+        """The processes on what is known; None where no value is."""
+        valued = self._valued
+        if not valued:
+            return None
         values, variances = self._values()
-        order = self._order(values)
+        order = np.array(_order(valued, values))
         if len(order) > KNOWN:
             best, others = np.split(order, [KNOWN // 2])
             order = np.concatenate([best, others[np.linspace(0, len(others) - 1, KNOWN // 2).astype(int)]])
-        features = np.stack([self._known[row].features for row in order])
-        failing = np.array([np.nan if (one := self._known[row].feasible) is None else not one for row in order], float)
-        return Model.fitted(features, values[order], variances[order], failing)
+        features = np.stack([valued[row].features for row in order])
+        settled = self._known[-KNOWN:]
+        return Model(
+            Process.fitted(features, values[order], variances[order]),
+            likelihood_of_failing(
+                np.stack([one.features for one in settled]), np.array([float(one.fails) for one in settled])
+            ),
+        )
 
-    def _order(self, values: Numbers) -> Rows:
-        """The terms known, best first; those that fail a constraint come last."""
-        found: Rows = np.lexsort([values, self._infeasible()])
-        return found
-
-    def _infeasible(self) -> Booleans:
-        return np.array([one.feasible is False for one in self._known])
+    @property
+    def _valued(self) -> list[Known]:
+        return [one for one in self._known if one.valued]
 
     def _values(self) -> tuple[Numbers, Numbers]:
-        """What is known of each term, as one number, smaller is better, and the variance of its error."""
-        feasible = ~self._infeasible()
-        found = [normal_scores(*paired(self._scores(goal), feasible)) for goal in range(len(self.goals))]
+        """What is known of each term with a value, as one number, smaller is better, and the variance of its error."""
+        holds = np.array([not one.fails for one in self._valued])
+        found = [normal_scores(*paired(self._scores(goal), holds)) for goal in range(len(self.goals))]
         if len(found) == 1:
             return found[0]
         values, variances = (np.stack(each) for each in zip(*found, strict=True))
@@ -180,21 +189,20 @@ class Surrogate(Learner):
 
     def _scores(self, goal: int) -> Numbers:
         """(terms, pictures) of one goal; what has no score of pictures has its objective on each."""
-        rows = [one.scores[goal] for one in self._known]
+        valued = self._valued
+        rows = [one.scores[goal] for one in valued]
         pictures = max((len(row) for row in rows if row is not None), default=1)
         return np.stack(
-            [
-                np.full(pictures, one.ranks[goal]) if row is None else row
-                for one, row in zip(self._known, rows, strict=True)
-            ]
+            [np.full(pictures, one.ranks[goal]) if row is None else row for one, row in zip(valued, rows, strict=True)]
         )
 
     def _elite(self) -> list[Term]:
         """The best terms known."""
-        if self._proposed <= FIRST or not self._known or not self.pool.draws:
+        valued = self._valued
+        if self._proposed <= FIRST or not valued or not self.pool.draws:
             return []
-        order = self._order(self._values()[0])
-        return [self._known[row].term for row in order[: max(4, len(order) // 10)]]
+        order = _order(valued, self._values()[0])
+        return [valued[row].term for row in order[: max(4, len(order) // 10)]]
 
     def status(self) -> Mapping[str, int]:
         """How many terms the pool holds and held back, and how many the model knows."""
@@ -219,7 +227,7 @@ class Surrogate(Learner):
                     "term": term_text(one.term),
                     "ranks": list(one.ranks),
                     "scores": [None if row is None else _without_nan(row) for row in one.scores],
-                    "feasible": one.feasible,
+                    "fails": one.fails,
                 }
                 for one in self._known
             ],
@@ -237,10 +245,15 @@ class Surrogate(Learner):
                 features,
                 tuple(one["ranks"]),
                 tuple(None if row is None else np.array(row, np.float64) for row in one["scores"]),
-                one["feasible"],
+                one["fails"],
             )
             for term, features, one in zip(terms, self.pool.projected(terms), state["known"], strict=True)
         ]
+
+
+def _order(known: Sequence[Known], values: Numbers) -> list[int]:
+    """Terms with a value, best first; those that fail a constraint come last."""
+    return sorted(range(len(known)), key=lambda row: (known[row].fails, values[row]))
 
 
 def _without_nan(row: Numbers) -> list[float | None]:

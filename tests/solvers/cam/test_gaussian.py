@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from solvers.cam.estimates import normal_scores, paired
-from solvers.cam.gaussian import Model, Process
+from solvers.cam.gaussian import Model, Process, likelihood_of_failing
 
 CHANCE = np.random.Generator(np.random.PCG64(5))
 POINTS = CHANCE.standard_normal((14, 3)).astype(np.float32) + 40
@@ -110,22 +110,19 @@ def test_ranks_have_no_scale() -> None:
     assert (noisy > 0).all()
 
 
-def test_what_surely_fails_comes_after_all_that_may_be_feasible() -> None:
-    """The best values are where everything fails; no constraint is settled far from what is known."""
+def test_what_is_likely_to_fail_comes_after_all_else() -> None:
+    """The best values are where everything fails."""
     points = np.array([[0.0], [0.2], [1.0], [1.2]], np.float32)
-    values, failing = np.array([-2.0, -1.5, 1.0, 1.5]), np.array([1.0, 1.0, 0.0, 0.0])
-    others = np.array([[0.1], [1.1], [50.0]], np.float32)
-    constrained = Model.fitted(points, values, np.zeros(4), failing).prospects(others)
-    assert int(np.argmax(constrained.bounds())) == 0
-    free = Model.fitted(points, values, np.zeros(4), np.zeros(4))
-    assert free.failure is None
-    assert int(np.argmin(free.prospects(others).bounds())) in (0, 2)
+    value = Process.fitted(points, np.array([-2.0, -1.5, 1.0, 1.5]), np.zeros(4))
+    others = np.array([[0.1], [1.1]], np.float32)
+    assert likelihood_of_failing(points, np.zeros(4)) is None
+    assert int(np.argmin(Model(value, None).prospects(others).bounds())) == 0
+    failure = likelihood_of_failing(points, np.array([1.0, 1.0, 0.0, 0.0]))
+    assert int(np.argmin(Model(value, failure).prospects(others).bounds())) == 1
 
 
-def test_where_all_that_is_settled_fails_it_looks_elsewhere() -> None:
+def test_where_everything_fails_it_looks_elsewhere() -> None:
     points = np.array([[0.0], [0.2], [0.4]], np.float32)
-    failing = np.array([1.0, 1.0, np.nan])
-    prospects = Model.fitted(points, np.array([0.0, 1.0, 2.0]), np.zeros(3), failing).prospects(
-        np.array([[0.1], [9.0]], np.float32)
-    )
-    assert int(np.argmin(prospects.bounds())) == 1
+    value = Process.fitted(points, np.array([0.0, 1.0, 2.0]), np.zeros(3))
+    model = Model(value, likelihood_of_failing(points, np.ones(3)))
+    assert int(np.argmin(model.prospects(np.array([[0.1], [9.0]], np.float32)).bounds())) == 1
