@@ -188,7 +188,7 @@ class Bar:
                 found.append((ahead, judged))
                 if outcome.complete:
                     self._best = scores
-        return [max(found, key=lambda one: one[0])[1]] if found else []
+        return [max(reversed(found), key=lambda one: one[0])[1]] if found else []
 
     def _ahead(self, scores: Scores) -> float:
         """By how many standard errors scores are better than the best; 0 where they are not by one."""

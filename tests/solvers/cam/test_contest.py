@@ -9,12 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from contests import quickly
 from solvers.cam.contest.contest import Comparison, ContestOptions, Shard
 from solvers.cam.contest.costs import Meter
 from solvers.cam.contest.folder import Folder, complete, gathered
+from solvers.cam.contest.scores import ScoreTable
 from solvers.cam.contest.trial import play
 from sygus.app.dispatch import read
 from sygus.errors import OptionError, SycamError
@@ -22,6 +25,7 @@ from sygus.export.contest.findings import findings
 from sygus.export.contest.tables import summary_csv
 from sygus.export.contest.trials import PROTOCOL, SHARES, Contest, Trial
 from sygus.export.nodes import RecordError
+from sygus.oracles.expressions import read_expression
 
 GIVEN = {"budget": "size=5,forwards=300", "search_images": 8, "held_out_images": 8, "device": "cpu"}
 TWO = ContestOptions(("random", "enumerate"), 2, exhaustive=3)
@@ -110,6 +114,36 @@ def test_what_others_have_scored_costs_no_passes_and_changes_no_result(finished:
     paid = play(stage, 0, "enumerate", 1)
     assert paid.costs["passes made"] >= paid.accounting["passes"]
     assert without_costs([paid]) == without_costs([again])
+
+
+def test_maps_that_are_equal_but_for_rounding_share_no_scores_between_trials(
+    comparison: Comparison, tmp_path: Path
+) -> None:
+    """Which of them comes first differs from trial to trial, and a metric may tell them apart."""
+    (arena,) = comparison.arenas
+    plain = arena.opened(None)
+    one, other = plain.search.heat_maps([read_expression("(gap gradient)"), read_expression("(gap activation)")])
+    other = replace(other, key=one.key)
+    (metric,) = arena.problem.metrics.values()
+    every = torch.arange(len(plain.search.subject.images))
+    with ScoreTable(tmp_path / "scores.sqlite", len(every), arena.name) as table:
+        shared = arena.opened(table)
+        for heat in (one, other, one, other):
+            np.testing.assert_array_equal(
+                shared.search.score([heat], metric, every), plain.search.score([heat], metric, every)
+            )
+        assert shared.search.paid == 2 * len(every) * metric.passes(shared.search.subject.network.size)
+
+
+def test_what_learners_look_at_is_drawn_once_for_all_trials(comparison: Comparison, tmp_path: Path) -> None:
+    (arena,) = comparison.arenas
+    terms = [read_expression(text) for text in ("(gap gradient)", "(gap activation)", "(gap gradient)")]
+    with ScoreTable(tmp_path / "scores.sqlite", 8, arena.name) as table:
+        stage = arena.opened(table)
+        first, second = (stage.space(seed).heat_maps(terms) for seed in (0, 1))
+    assert all(a is b for a, b in zip(first, second, strict=True))
+    assert first[0] is first[2]
+    assert [heat.key for heat in first] == [heat.key for heat in arena.opened(None).space(0).heat_maps(terms)]
 
 
 def test_without_a_cache_duplicates_are_paid_again() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from solvers.cam.budget import Budget, Spending
 from solvers.cam.journal import JOURNAL, Journal
@@ -45,8 +47,10 @@ def started(subjects: Subjects, tmp_path: Path) -> Iterator[Start]:
     """Makes a run of a learner, on few pictures."""
     with Journal(tmp_path / JOURNAL, FEW.search_images) as journal:
 
-        def make(made: type[Learner], problem: CamProblem, budget: Budget = NO_LIMIT, mode: str = "t") -> Run:
-            space = space_of(problem, FEW, subjects.search)
+        def make(
+            made: type[Learner], problem: CamProblem, budget: Budget = NO_LIMIT, mode: str = "t", size: int = 3
+        ) -> Run:
+            space = replace(space_of(problem, FEW, subjects.search), size=size)
             racer = Racer.of(mode, FEW.search_images, 0)
             return Run(problem, subjects.search, space, made(space), racer, Spending(budget), journal)
 
@@ -122,6 +126,28 @@ def test_every_proposal_is_told_once_in_order_with_its_scores(started: Start) ->
             assert run.archive.problem.goals[0].rank(outcome.objectives[0]) == learner.space.rank(outcome)[0]
         with pytest.raises(ValueError, match="read-only"):
             scores[0] = 0
+
+
+def test_what_fails_a_settled_constraint_is_not_scored_further(started: Start) -> None:
+    """Coverage takes no passes, so it is measured first; a map that covers too much is paid no masked pass."""
+    run = started(Notes, problem_of("gradcam_plus"), size=6)
+    run.execute()
+    learner, problem = run.learner, run.problem
+    assert isinstance(learner, Notes)
+    by_name = {symbol.name: symbol for symbol in problem.metrics}
+    assert next(iter(run.by_price))[0] == by_name["coverage"]
+    failed = 0
+    for term, outcome in learner.told:
+        if outcome.fate is Fate.DUPLICATE:
+            continue
+        (heat,) = run.oracle.heat_maps([term])
+        (covered,) = run.oracle.score([heat], problem.metric(by_name["coverage"]), torch.arange(FEW.search_images))
+        fails = bool(covered.mean(dtype=np.float64) > 0.5)
+        assert (outcome.scores.keys() == {by_name["coverage"]}) == fails
+        assert not (fails and (outcome.complete or outcome.fate is not Fate.PRUNED))
+        failed += fails
+    assert failed > 3
+    assert run.archive.leader is not None
 
 
 class Looks(Random):

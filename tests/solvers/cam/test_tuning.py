@@ -5,12 +5,15 @@ import re
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solvers.cam.tuning import DIGITS, EVALUATIONS, Tuner, opened, rounded
+from solvers.cam.archive import Judged
+from solvers.cam.learner import Fate, Outcome
+from solvers.cam.tuning import DIGITS, EVALUATIONS, Bar, Tuner, opened, rounded
 from sygus.app.cli import main
 from sygus.language.elaborate import load_problem
 from sygus.language.problem import Grammar
@@ -18,6 +21,7 @@ from sygus.language.syntax.parser import parse_term
 from sygus.language.terms import Literal, Term, leaf, subterms
 from sygus.language.text import term_text
 from sygus.oracles.expressions import parse_expression
+from sygus.oracles.objective import CamProblem
 
 PROBLEM = """
 (set-logic CAM)
@@ -127,3 +131,39 @@ def test_terms_are_parsed_as_they_are_printed() -> None:
         parse_term(text, "here")
         assert term_of(text) is found.filled([value])
     assert leaf(Literal(rounded(7.0), found.places[0].sort)).head.value == 7  # type: ignore[union-attr]
+
+
+def judged(number: int, scores: list[float], *, feasible: bool | None = True, fate: Fate = Fate.SCORED) -> Judged:
+    """A term with scores by the one metric, NaN where it lost a race."""
+    values = np.array(scores, np.float32)
+    objectives = () if np.isnan(values).any() or feasible is None else (float(values.mean()), 4.0)
+    outcome = Outcome(fate, objectives, int((~np.isnan(values)).sum()), feasible, {METRIC: values})
+    return Judged(number, term_of("(relu (cam (gap gradient)))"), outcome)
+
+
+CAM = CamProblem(load_problem(PROBLEM.format(metric="iou :t 0.5", more=""), "p.sy"))
+(METRIC,) = CAM.metrics
+NAN = float("nan")
+
+
+def over(bar: Bar, *batch: Judged) -> list[int]:
+    return [one.id for one in bar.over(batch)]
+
+
+def test_who_is_ahead_of_the_best_untuned_term_is_tuned_and_no_other() -> None:
+    bar = Bar(CAM)
+    assert over(bar, judged(1, [0.5, 0.4, 0.6, 0.5])) == [1]
+    assert over(bar, judged(2, [0.4, 0.4, 0.6, 0.5])) == []
+    assert over(bar, judged(3, [0.6, 0.5, 0.61, NAN], feasible=None, fate=Fate.PRUNED)) == [3]  # lost to one tuned
+    assert over(bar, judged(4, [0.9, 0.1, 0.6, NAN], feasible=None, fate=Fate.PRUNED)) == []  # by luck, as it seems
+    assert over(bar, judged(5, [0.9, 0.9, 0.9, 0.9], feasible=False)) == []
+    assert over(bar, judged(6, [0.9, 0.9, 0.9, 0.9], feasible=None, fate=Fate.PRUNED)) == []  # lost to a constraint
+    assert over(bar, judged(7, [0.9, 0.9, 0.9, 0.9], fate=Fate.DUPLICATE)) == []
+    assert over(bar, judged(8, [0.6, 0.5, 0.7, 0.6]), judged(9, [0.7, 0.6, 0.8, 0.7])) == [9]
+    assert over(bar, judged(10, [0.6, 0.5, 0.7, 0.6])) == []
+
+
+def test_where_no_metric_outranks_the_rest_there_is_no_bar() -> None:
+    equal = PROBLEM.format(metric="iou :t 0.5", more="").replace(":lexico", ":pareto")
+    bar = Bar(CamProblem(load_problem(equal, "p.sy")))
+    assert over(bar, judged(1, [0.5, 0.4, 0.6, 0.5])) == []
