@@ -24,7 +24,6 @@ from sygus.language.terms import Term
 from sygus.oracles.cam import CamOracle, HeatMaps, Scores
 from sygus.oracles.methods import QUICK, Method, applicable_methods, methods
 from sygus.oracles.objective import CamProblem
-from sygus.saliency.images import check_counts
 from sygus.saliency.metrics import Metric
 from sygus.saliency.progress import track
 
@@ -170,7 +169,6 @@ def plan(problem: CamProblem, settings: Settings, options: PilotOptions) -> tupl
             fewer than two candidates.
     """
     metric = _planned(problem)
-    check_counts(settings.search_images, settings.held_out_images, settings.validation_images)
     if options.pictures < FEWEST:
         raise OptionError(f"--pilot-images: {options.pictures} is too few to tell noise by", f"give at least {FEWEST}")
     oracle, there = load_pilot(settings, min(options.pictures, MOST_PICTURES), FEWEST, problem.references)

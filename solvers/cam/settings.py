@@ -15,6 +15,7 @@ from sygus.errors import OptionError, guess
 from sygus.language.problem import Problem
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import find_methods
+from sygus.saliency.images import check_counts
 from sygus.saliency.networks import Target, read_layers, read_target
 
 AUTO = "auto"
@@ -85,6 +86,7 @@ class Settings:
             if count is not None and count > MOST_PICTURES:
                 message = f"--{part}-images: so many pictures are never looked at"
                 raise OptionError(message, f"give at most {MOST_PICTURES}")
+        check_counts(self.search_images, self.held_out_images, self.validation_images)
         self.modules  # noqa: B018 - reads the layers now, likewise
         self.limits  # noqa: B018 - reads the budget now, likewise
 

@@ -13,7 +13,7 @@ from sygus.oracles.cam import CamOracle, Saliency
 from sygus.oracles.methods import methods
 from sygus.oracles.objective import CamProblem
 from sygus.saliency.features import sources_of
-from sygus.saliency.images import load_images, load_some
+from sygus.saliency.images import check_images, load_images, load_some
 from sygus.saliency.metrics import subject_of
 from sygus.saliency.networks import load_network, split_at
 from sygus.saliency.remarks import remarks
@@ -56,6 +56,7 @@ def load_subjects(
     Raises:
         OptionError: an unknown network, layer, target or image set.
     """
+    check_images(settings.images)
     network = load_network(settings.network, settings.torch_device(), settings.layer, settings.explained)
     split = load_images(
         settings.images,
@@ -94,6 +95,7 @@ def load_pilot(
     Raises:
         OptionError: an unknown network, layer, target or image set, or too few pictures.
     """
+    check_images(settings.images)
     network = load_network(settings.network, settings.torch_device(), settings.layer, settings.explained)
     images, there = load_some(
         settings.images,

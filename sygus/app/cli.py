@@ -163,7 +163,7 @@ def _click_option(option: Option) -> Callable[[Callable[..., None]], Callable[..
     how: dict[str, Any] = dict(_CLICK.get(option.kind, {}))
     if option.choices:
         how["type"] = click.Choice(option.choices)
-    if any(other.spelled == option.spelled and other is not option for other in OPTIONS):
+    if any(other.spelled == option.spelled and other.name != option.name for other in OPTIONS):
         how |= {"is_flag": False, "flag_value": ""}  # the other one is a switch: the same flag without a value
     return click.option(option.spelled, option.name, metavar=option.metavar or None, help=option.help, **how)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.images.imageset import NO_CLASS, Box, ImageSet, Split
-from sygus.saliency.images.loading import IMAGE_SETS, check_counts, load_images, load_some
+from sygus.saliency.images.loading import IMAGE_SETS, check_counts, check_images, load_images, load_some
 
 __all__ = [
     "IMAGE_SETS",
@@ -14,6 +14,7 @@ __all__ = [
     "Preprocessing",
     "Split",
     "check_counts",
+    "check_images",
     "load_images",
     "load_some",
 ]

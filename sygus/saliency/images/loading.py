@@ -102,6 +102,16 @@ def check_counts(search: int, held_out: int, validation: int | None) -> None:
         raise OptionError(f"--validation-images: {validation} is too few", "give at least 2, or 0 to do without")
 
 
+def check_images(name: str) -> None:
+    """Check that there is such an image set, before anything that takes time.
+
+    Raises:
+        OptionError: there is none, or a folder does not have its layout.
+    """
+    if name != "shapes":
+        _find(name)
+
+
 def load_some(
     name: str,
     count: int,

@@ -138,6 +138,43 @@ def test_bad_options(options: list[str], fragments: tuple[str, ...], tmp_path: P
     rejected(run("channel_weights", *options, *folder), *fragments)
 
 
+@pytest.mark.parametrize("command", ["solve", "evaluate", "plan", "compare"])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--search-images", "1"),
+        ("--held-out-images", "1"),
+        ("--validation-images", "1"),
+        ("--images", "nowhere"),
+        ("--race", "bond"),
+        ("--strategy", "guess"),
+        ("--device", "abacus"),
+        ("--target", "both"),
+        ("--layers", "early"),
+        ("--seed", "-1"),
+        ("--budget", "0"),
+        ("--metric", "nowhere"),
+        ("--metrics", "nowhere"),
+        ("--methods", "nowhere"),
+        ("--baselines", "nowhere"),
+    ],
+)
+def test_options_are_checked_before_a_network_is_built(
+    command: str, option: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network may take a minute to load; whatever does not need one is an error before."""
+
+    def load(*_: object) -> None:
+        raise AssertionError("the network is loaded first")
+
+    monkeypatch.setattr("solvers.cam.subjects.load_network", load)
+    file = [] if command == "evaluate" else ["channel_weights"]
+    told = [command, *file, *([] if command in ("evaluate", "plan") else ["--out", str(tmp_path / "run")])]
+    result = CliRunner().invoke(main, [*told, option, value])
+    assert not isinstance(result.exception, AssertionError)
+    rejected(result, option)
+
+
 def test_unwritable_output_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     rejected(run("channel_weights", "--out", str(tmp_path / "file" / "run")), "--out", "cannot write")
