@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sygus.maps import unit_range, upsample
 from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
+from sygus.saliency.heatmap import combine
 from sygus.saliency.networks import Network
 from sygus.saliency.progress import track
 
@@ -52,10 +53,11 @@ def optimal_weights(
     rate: float = 0.1,
     tolerance: float = 1e-10,
 ) -> Tensor:
-    """softmax(u*), u* maximising f(x ⊙ n(up(Σ_k softmax(u)_k A_k)))_c (Zhang et al. 2024, arXiv 2301.07002).
+    """softmax(u*), u* maximising f(x ⊙ n(up(ReLU(Σ_k softmax(u)_k A_k))))_c (Zhang et al. 2024, arXiv 2301.07002).
 
-    Adam from u = 0.5; a picture stops when its objective changes by less than ``tolerance``. There is no ReLU but the
-    one on A; a map that is constant is a black mask, not NaN.
+    Adam from u = 0.5; a picture stops when its objective changes by less than ``tolerance``. The paper has no ReLU, and
+    A is not negative there; elsewhere the mask that is optimised has to be the heat map that is drawn. A map that is
+    constant is a black mask, not NaN.
 
     Args:
         network: the classifier.
@@ -72,7 +74,7 @@ def optimal_weights(
     Returns:
         (N, K) float32, summing to 1 over the channels.
     """
-    pictures, targets, activation = pictures.to(network.device), targets.to(network.device), activation.relu()
+    pictures, targets = pictures.to(network.device), targets.to(network.device)
     normalise = _NORMALISED[normalisation]
     starts = range(0, len(pictures), GROUP)
     found = []
@@ -130,7 +132,7 @@ class _Problem:
         """The objective (n,) of the pictures with these indices (n,) and its gradient (n, K) at u (n, K)."""
         leaf = u.detach().requires_grad_()
         with torch.enable_grad():
-            maps = torch.einsum("nk,nkhw->nhw", torch.softmax(leaf, 1), self.activation[index])
+            maps = combine(torch.softmax(leaf, 1)[:, :, None, None], self.activation[index])
             mask = self.normalise(upsample(maps, self.network.size))[:, None]
         inside, slope = self._score(mask.detach(), index)
         value = inside

@@ -32,7 +32,7 @@ from sygus.saliency.progress import track
     variant=True,
 )
 def opti_cam(measured: Measurements, *, loss: Loss, normalisation: Normalisation, steps: int, rate: float) -> Tensor:
-    """L = Σ_k softmax(u*)_k ReLU(A_k); see :func:`sygus.saliency.features.opticam.optimal_weights` for the options."""
+    """L = ReLU(Σ_k softmax(u*)_k A_k); see :func:`sygus.saliency.features.opticam.optimal_weights` for the options."""
     network, activation = measured.network, measured["activation"]
     weights = optimal_weights(
         network,
@@ -44,7 +44,7 @@ def opti_cam(measured: Measurements, *, loss: Loss, normalisation: Normalisation
         steps=steps,
         rate=rate,
     )
-    return saliency(combine(weights[:, :, None, None], activation.relu()), network.size)
+    return saliency(combine(weights[:, :, None, None], activation), network.size)
 
 
 GROUP = 32

@@ -1,9 +1,10 @@
 """Linear imputation of missing pixels (Rong et al. 2022, ROAD), by coarse-to-fine relaxation.
 
 A missing pixel equals the weighted mean of its neighbours, so all of them together solve a sparse linear system. A
-pyramid of averages gives the start and a few sweeps at each of its levels most of the rest: a ROAD differs from its
-value for the solved system by 0.003 a picture. Sweeps work pixel by pixel, so what a picture becomes does not depend
-on what it is batched with, as it would with inner products over a batch.
+pyramid of averages gives the start and a few sweeps at each of its levels most of the rest. The ROAD of a picture
+differs from that of the solved systems by 0.0025 in the median and by up to 0.02, to either side: means of 16 pictures
+differ by less than 0.002. Sweeps work pixel by pixel, so what a picture becomes does not depend on what it is batched
+with, as it would with inner products over a batch.
 
 The ways in which pixels are missing are the channels of a picture's colours, innermost in memory, where a convolution
 that keeps channels apart is a hundred times as fast as one of single planes.

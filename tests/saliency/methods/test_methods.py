@@ -163,6 +163,28 @@ def test_opti_cam_by_torchs_adam(oracle: CamOracle) -> None:
     torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
 
 
+def test_opti_cam_of_maps_that_are_negative_is_the_weighted_sum_that_it_optimised() -> None:
+    """The method and its weights as a feature, of a layer that ends in SiLU."""
+    torch.manual_seed(0)
+    trunk = nn.Sequential(nn.Conv2d(3, 6, 3), nn.SiLU()).requires_grad_(False)
+    tail = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 2)).requires_grad_(False)
+    network = replace(toy().network, trunk=trunk, tail=tail, preprocessing=Preprocessing.square(12), nonnegative=False)
+    pictures, targets = torch.rand(2, 3, 12, 12), torch.tensor([0, 1])
+    measured = measure(network, pictures, targets)
+    activation, weights = measured["activation"], measured["opticam"].flatten(1)
+    assert activation.min() < 0
+    found = VARIANTS["opticam"](measured)
+    for row in range(2):
+        expected = saliency_by_numpy(weights[row].numpy(), activation[row], network.size)
+        torch.testing.assert_close(found[row], expected, atol=1e-5, rtol=0)
+    # No small step to other weights masks better, so that the sum is what was optimised.
+    logit = network.logits(pictures * found[:, None]).gather(1, targets[:, None])
+    for _ in range(20):
+        other = torch.softmax(weights.log() + 0.05 * torch.randn(2, 6), 1).numpy()
+        masks = torch.stack([saliency_by_numpy(other[row], activation[row], network.size) for row in range(2)])
+        assert (network.logits(pictures * masks[:, None]).gather(1, targets[:, None]) < logit + 1e-3).all()
+
+
 def test_a_batch_of_opti_cam_is_its_pictures(oracle: CamOracle) -> None:
     subject = oracle.subject
     together = VARIANTS["opticam"](oracle.measured, steps=3)
