@@ -70,7 +70,7 @@ def load_subjects(
     named = {name: method.saliency for name, method in methods().items()} if references is None else references
     layers = split_at(network, settings.modules)
     search, held_out, validation = (
-        None if part is None else CamOracle(subject_of(network, part), named, layers=layers)
+        None if part is None else CamOracle(subject_of(network, part, strict=settings.strict), named, layers=layers)
         for part in (split.search, split.held_out, split.validation)
     )
     assert search is not None
@@ -107,7 +107,8 @@ def load_pilot(
     if len(images) < fewest:
         message = f"--images: '{settings.images}' has {len(images)} pictures that can be read, too few to tell noise by"
         raise OptionError(message, f"give at least {fewest}")
-    return CamOracle(subject_of(network, images), references, layers=split_at(network, settings.modules)), there
+    subject = subject_of(network, images, strict=settings.strict)
+    return CamOracle(subject, references, layers=split_at(network, settings.modules)), there
 
 
 def subject_notes(subjects: Subjects) -> list[str]:

@@ -396,8 +396,11 @@ def saliency_of(expression: Term) -> Saliency:
     def draw_maps(oracle: CamOracle) -> Tensor:
         (heat,) = oracle.heat_maps([expression])
         if not heat.finite:
-            bad = int((~heat.maps.isfinite().flatten(1).all(1)).sum())
-            message = f"the expression {expression!r} is not finite on {bad} of {len(heat.maps)} pictures"
+            bad = (~heat.maps.isfinite().flatten(1).all(1)).nonzero()[:, 0].tolist()
+            named = ", ".join(oracle.subject.images.ids[place] for place in bad[:3])
+            more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+            message = f"the expression {expression!r} is not finite on {len(bad)} of {len(heat.maps)} pictures"
+            message += f": {named}{more}"
             divides = any(getattr(node.head, "name", "") == "/" for node in subterms(expand(expression)))
             raise SycamError(message, "div0 in place of / gives 0 where the denominator is" if divides else "")
         return saliency(heat.maps, oracle.subject.network.size)

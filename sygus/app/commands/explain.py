@@ -71,7 +71,7 @@ def run_explain(options: ExplainOptions) -> None:
     network = load_network(settings.network, settings.torch_device(), settings.layer, settings.explained)
     network = network.for_few(len(options.images))
     echo(f"note: {network.name}: {'; '.join(network.notes)}", err=True)
-    subject = subject_of(network, read_pictures(options.images, network.preprocessing))
+    subject = subject_of(network, read_pictures(options.images, network.preprocessing), strict=True)
     images = subject.images
     _report(subject)
     oracle = CamOracle(subject, layers=split_at(network, settings.modules))

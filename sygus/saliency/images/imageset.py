@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -63,6 +63,19 @@ class ImageSet:
             digest.update(self.masks.numpy().tobytes())
         digest.update(repr(self.boxes).encode())
         return digest.hexdigest()[:16]
+
+    def only(self, kept: Tensor, note: str) -> ImageSet:
+        """Those of the pictures at these places (n,), with a note that says why."""
+        places = kept.tolist()
+        return replace(
+            self,
+            pictures=self.pictures[kept],
+            labels=self.labels[kept],
+            masks=None if self.masks is None else self.masks[kept],
+            boxes=tuple(self.boxes[place] for place in places),
+            ids=tuple(self.ids[place] for place in places),
+            notes=(*self.notes, note),
+        )
 
     def labels_for(self, classes: int) -> Tensor:
         """The labels (N,), once it is certain that they are classes of a network with this many.

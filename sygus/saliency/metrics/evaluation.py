@@ -202,27 +202,32 @@ class Evaluation:
         return self.explain(change, torch.arange(len(self.index), device=self.index.device))
 
 
-def subject_of(network: Network, images: ImageSet, target: Target | str | None = None) -> Subject:
+def subject_of(
+    network: Network, images: ImageSet, target: Target | str | None = None, *, strict: bool = False
+) -> Subject:
     """The network's view of the pictures.
 
-    Labels become classes of the network, see :mod:`sygus.saliency.images.labelling`.
+    Labels become classes of the network, see :mod:`sygus.saliency.images.labelling`. Pictures for which the network
+    gives a NaN or an infinity are left out, and a note of the pictures names them.
 
     Args:
         network: made for what is explained.
         images: the pictures.
         target: the class explained, of a network that gives classes; None: the network's own target.
+        strict: whether a picture without a finite output is an error.
 
     Raises:
         OptionError: the pictures do not fit the network, or true labels are explained and are not its classes, or it
-            has no such class.
+            has no such class, or fewer than two pictures have a finite output.
     """
     if tuple(images.pictures.shape[-2:]) != network.size:
         height, width = network.size
         raise OptionError(f"--images: the pictures of {images.name} have the wrong size", f"make them {height}x{width}")
     chosen = network.target if target is None else read_target(target)
     if not chosen.is_class or not network.target.is_class:
-        return _of_a_number(network, images, chosen)
-    images, logits = labelled(images, network.classes, network.name), network.logits(images.pictures)
+        return _of_a_number(network, images, chosen, strict)
+    images, logits = _with_output(network, images, strict)
+    images = labelled(images, network.classes, network.name)
     match chosen.kind:
         case "predicted":
             targets = logits.argmax(1)
@@ -234,14 +239,33 @@ def subject_of(network: Network, images: ImageSet, target: Target | str | None =
     return Subject(network, images, targets, target_probability(logits, targets), logits)
 
 
-def _of_a_number(network: Network, images: ImageSet, target: Target) -> Subject:
+def _with_output(network: Network, images: ImageSet, strict: bool) -> tuple[ImageSet, Tensor]:
+    """The pictures with a finite output, and it."""
+    logits = network.logits(images.pictures)
+    finite = logits.isfinite().all(1).cpu()
+    if finite.all():
+        return images, logits
+    ids = [name for name, fine in zip(images.ids, finite.tolist(), strict=True) if not fine]
+    named = ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else "")
+    message = f"'{network.name}' gives a NaN or an infinity for {len(ids)} of {len(images)} pictures of {images.name}"
+    if strict or int(finite.sum()) < 2:
+        raise OptionError(f"--network: {message}: {named}", "mend the network, or leave these pictures out")
+    kept = finite.nonzero()[:, 0]
+    return images.only(kept, f"{message}, which are left out: {named}"), logits[kept.to(logits.device)]
+
+
+_NAMED = 5
+"""Pictures that messages name."""
+
+
+def _of_a_number(network: Network, images: ImageSet, target: Target, strict: bool) -> Subject:
     """The view of a network of which a number is explained, so that no label is a class of it."""
     if target != network.target:
         raise OptionError(
             f"--target: '{network.name}' was made for '{network.target.text}', not for '{target.text}'",
             "give load_network or make_network the target",
         )
-    logits = network.logits(images.pictures)
+    images, logits = _with_output(network, images, strict)
     if bool((images.labels != NO_CLASS).any()):
         reason = f"'{network.name}' gives no classes where '{target.text}' is explained"
         nothing = torch.full_like(images.labels, NO_CLASS)
