@@ -131,7 +131,7 @@ def search(
         **({"finalists": len(choice.finalists), "validation forwards": choice.passes} if choice is not None else {}),
         "seconds": round(spending.seconds, 2),
     }
-    racing = racer.statement(spending.forwards, run.full_passes, problem.metrics.values())
+    racing = racer.statement(run.passes, run.full_passes, problem.metrics.values())
     certificates = None
     if certify_aliases and leader is not None:
         aliases = (alias for alias in learner.aliases(leader.term) if alias is not leader.term)
