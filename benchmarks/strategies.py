@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import os
 import subprocess
 import sys
@@ -50,27 +49,32 @@ def curves(folder: Path) -> Mapping[tuple[str, str], Mapping[str, Curve]]:
     return found
 
 
+def medians(trials: Iterable[Curve], seeds: int, unit: int) -> list[tuple[float, float]]:
+    """The median cost over the seeds from each count on at which it changes for some seed."""
+    events = sorted((when[unit], number, cost) for number, trial in enumerate(trials) for when, cost in trial)
+    costs = np.full(seeds, np.inf)
+    found = []
+    for count, number, cost in events:
+        costs[number] = min(costs[number], cost)
+        low, high = np.sort(costs)[[(seeds - 1) // 2, seeds // 2]]
+        found.append((count, float(np.inf if np.isinf(high) else (low + high) / 2)))
+    return found
+
+
 def needed(trials: Iterable[Curve], seeds: int, target: float, unit: int) -> float:
-    """The first count at which the median over the seeds is at most the target; infinite where it never is."""
-    arrived = sorted(next((when[unit] for when, cost in trial if cost <= target + 1e-9), np.inf) for trial in trials)
-    arrived += [np.inf] * (seeds - len(arrived))
-    return float(np.mean([arrived[(seeds - 1) // 2], arrived[seeds // 2]]))
-
-
-def last_median(trials: Iterable[Curve], seeds: int) -> float:
-    """The median cost over the seeds at the end."""
-    costs = [trial[-1][1] for trial in trials]
-    return float(np.median(costs + [np.inf] * (seeds - len(costs))))
+    """The first count at which the median is at most the target; infinite where it never is."""
+    return next((count for count, median in medians(trials, seeds, unit) if median <= target + 1e-9), np.inf)
 
 
 def table(folder: Path, strategy: str) -> list[dict[str, object]]:
     """What a strategy needs beside each rival, by task."""
     of = curves(folder)
-    seeds = len(json.loads((folder / "protocol.json").read_text())["seeds"])
+    with (folder / "costs.csv").open(newline="") as file:  # a row for each trial, whether it found anything or not
+        seeds = len({row["seed"] for row in csv.DictReader(file)})
     rows: list[dict[str, object]] = []
     for task in dict.fromkeys(name for name, _ in of):
         for rival in RIVALS:
-            target = last_median(of[task, rival].values(), seeds)
+            target = medians(of[task, rival].values(), seeds, 0)[-1][1]
             row: dict[str, object] = {"task": task, "rival": rival, "target": target}
             for unit, name in enumerate(("terms", "passes")):
                 mine, theirs = (

@@ -58,7 +58,7 @@ def best_so_far(measures: Measures, task: int) -> Figure:
     unit = f" {about.unit}" if about.unit else ""
     axes.set_ylabel(f"{plain(about.metric)}{unit} {arrow(about)}")
     axes.set_title(plain(about.name, TITLE), fontsize=9)
-    axes.legend(fontsize=7.5, frameon=False)
+    legend(axes)
     return figure
 
 
@@ -73,7 +73,7 @@ def ecdf(measures: Measures) -> Figure:
     axes.set_ylim(0, 1)
     axes.set_xlabel(_spent(measures))
     axes.set_ylabel("share of trials and targets reached")
-    axes.legend(fontsize=7.5, frameon=False)
+    legend(axes)
     return figure
 
 
@@ -93,8 +93,19 @@ def front_figure(found: Findings, task: int) -> Figure:
     axes.set_xlabel("size in nodes")
     axes.set_ylabel(f"{plain(about.metric)}{unit} {arrow(about)}")
     axes.set_title(plain(about.name, TITLE), fontsize=9)
-    axes.legend(fontsize=7.5, frameon=False)
+    legend(axes)
     return figure
+
+
+def legend(axes: Axes) -> None:
+    """The legend, beside the axes where it would cover them."""
+    _, labels = axes.get_legend_handles_labels()
+    where: dict[str, Any] = {} if len(labels) <= MOST_INSIDE else {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
+    axes.legend(fontsize=7.5, frameon=False, **where)
+
+
+MOST_INSIDE = 6
+"""Labels of a legend that stands among the curves."""
 
 
 def styles(strategies: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:

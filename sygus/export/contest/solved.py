@@ -15,7 +15,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
-from sygus.export.contest.figures import CURVE, styles
+from sygus.export.contest.figures import CURVE, legend, styles
 from sygus.export.contest.page import Cell, Section, Table, numeric, page
 from sygus.export.contest.words import number
 from sygus.export.nodes import Node
@@ -160,7 +160,7 @@ def cactus(found: Solved) -> Figure:
     axes.axhline(found.seconds, color="#999999", linewidth=0.8, linestyle=":")
     axes.set_xlabel("files decided")
     axes.set_ylabel("seconds of each")
-    axes.legend(fontsize=7.5, frameon=False)
+    legend(axes)
     return figure
 
 

@@ -52,8 +52,8 @@ def paragraph(found: Findings) -> str:
     said += _across(found)
     if measures.deterministic:
         said.append(
-            f"{_listed(measures.deterministic)} did the same with every seed, and counts as one trial: others are "
-            "tested against that number by the sign test."
+            f"{_listed(measures.deterministic)} did the same with every seed, which is one trial: others are tested "
+            "against that number by the sign test."
         )
     if measures.contest.exhaustive:
         said.append("Ranks in the exhaustive table say how far each was from what there is to find.")
