@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -118,6 +118,10 @@ def interrupted(limits: Limits) -> Iterator[None]:
     main = threading.current_thread() is threading.main_thread()
 
     def watch() -> None:
+        with suppress(OSError, ValueError):  # closed by an interrupt that came before the thread could be told to end
+            attend()
+
+    def attend() -> None:
         heeded = 0.0
         while True:
             if select.select([reader], [], [], min(0.02 + limits.left, 0.2))[0]:
