@@ -24,10 +24,10 @@ def known(names: Iterable[str], wrong: str = "", what: str = "known") -> str:
     return f"{guess(ordered, wrong)}{what}: {listed(ordered) or 'none'}"
 
 
-def listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str], most: int = MOST_LISTED) -> str:
     """Names separated by commas; of very many only the first ones."""
-    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
-    return ", ".join(names[:MOST_LISTED]) + more
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def guess(names: Iterable[str], wrong: str) -> str:

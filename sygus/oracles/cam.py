@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sygus.errors import OptionError, Position, SycamError, TypeCheckError, guess, known
+from sygus.errors import OptionError, Position, SycamError, TypeCheckError, guess, known, listed
 from sygus.language.terms import BOOL, REAL, Definition, Sort, Term, Variable, expand, leaf, subterms, term
 from sygus.language.theories.cam import activation_at
 from sygus.language.theories.evaluate import evaluate
@@ -397,10 +397,9 @@ def saliency_of(expression: Term) -> Saliency:
         (heat,) = oracle.heat_maps([expression])
         if not heat.finite:
             bad = (~heat.maps.isfinite().flatten(1).all(1)).nonzero()[:, 0].tolist()
-            named = ", ".join(oracle.subject.images.ids[place] for place in bad[:3])
-            more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+            named = listed([oracle.subject.images.ids[place] for place in bad], 3)
             message = f"the expression {expression!r} is not finite on {len(bad)} of {len(heat.maps)} pictures"
-            message += f": {named}{more}"
+            message += f": {named}"
             divides = any(getattr(node.head, "name", "") == "/" for node in subterms(expand(expression)))
             raise SycamError(message, "div0 in place of / gives 0 where the denominator is" if divides else "")
         return saliency(heat.maps, oracle.subject.network.size)

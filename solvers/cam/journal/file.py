@@ -9,7 +9,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from sygus.errors import SycamError
+from sygus.errors import SycamError, listed
 from sygus.files import UnfitFileError, read_head, unfit_kind
 
 JOURNAL = "journal.sqlite"
@@ -165,7 +165,7 @@ def _check_content(connection: sqlite3.Connection) -> None:
     found, expected = _schema(connection), _expected_schema()
     if found != expected:
         strange = sorted(f"the {kind} {name!r}" for kind, name, *_ in found - expected)
-        said = ", ".join(strange[:3]) + ("" if len(strange) <= 3 else f" and {len(strange) - 3} more")
+        said = listed(strange, 3)
         missing = ", ".join(sorted(name for _, name, *_ in expected - found))
         raise UnfitJournalError(f"it holds {said}, which are not a journal's" if said else f"it lacks {missing}")
     (said,) = connection.execute("PRAGMA quick_check(1)").fetchone()

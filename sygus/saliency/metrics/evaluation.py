@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from sygus.errors import OptionError
+from sygus.errors import OptionError, listed
 from sygus.saliency.images import NO_CLASS, Box, ImageSet
 from sygus.saliency.images.labelling import labelled
 from sygus.saliency.networks import Network, Target, class_number, read_target
@@ -246,7 +246,7 @@ def _with_output(network: Network, images: ImageSet, strict: bool) -> tuple[Imag
     if finite.all():
         return images, logits
     ids = [name for name, fine in zip(images.ids, finite.tolist(), strict=True) if not fine]
-    named = ", ".join(ids[:_NAMED]) + (f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else "")
+    named = listed(ids, _NAMED)
     message = f"'{network.name}' gives a NaN or an infinity for {len(ids)} of {len(images)} pictures of {images.name}"
     if strict or int(finite.sum()) < 2:
         raise OptionError(f"--network: {message}: {named}", "mend the network, or leave these pictures out")
