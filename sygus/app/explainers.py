@@ -13,11 +13,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sygus.errors import OptionError
-from sygus.export.hooked import MEASURED, Explained, Expression, ExpressionCAM, ExpressionExtractor, Reached, value_of
+from sygus.export.hooked import (
+    MEASURED,
+    Explained,
+    Expression,
+    ExpressionCAM,
+    ExpressionExtractor,
+    Reached,
+    targets_of,
+    value_of,
+    values_of,
+)
 from sygus.export.record import Record
 from sygus.language.terms import Term
 from sygus.language.theories.cam import activation_at
@@ -28,10 +40,10 @@ from sygus.oracles.expressions import parse_expression
 from sygus.resources import read_text
 from sygus.saliency.features import FEATURES, Measurements
 from sygus.saliency.images.geometry import Preprocessing
-from sygus.saliency.networks import Target, make_network, read_target, split_at
+from sygus.saliency.networks import Network, Target, make_network, read_target, split_at
 from sygus.saliency.networks.chunks import chunk_for_few
 from sygus.saliency.networks.classifier import Classifier
-from sygus.saliency.networks.network import unwrapped
+from sygus.saliency.networks.kept import KeptNetworks
 
 
 def load_expression(path: str | Path) -> Term:
@@ -65,46 +77,74 @@ def _loaded(path: str | Path) -> tuple[Term, Mapping[str, str]]:
 
 
 class _Synthesized(Expression):
-    """Evaluates a term on a model's features."""
+    """Evaluates a term on a model's features.
+
+    Attributes:
+        model: what is explained.
+        expression: the term.
+        further: the features that one pass does not show, in words; "" where it shows all.
+        kept: the networks that those are measured on.
+    """
 
     model: nn.Module
     expression: Term
+    further: str
+    kept: KeptNetworks
 
-    def _take(self, expression: Term) -> None:
+    def _take(self, expression: Term, model: nn.Module) -> None:
         self.expression = expression
         self.names = features_of(expression)
         self.is_whole = is_whole(expression.sort)
         self.layer = layer_of(expression.sort)
+        self.further = ", ".join(name for name in self.names if parted(name)[0] not in MEASURED)
+        self.kept = KeptNetworks(model)
 
     def values(self, features: Mapping[str, Tensor], size: tuple[int, int]) -> Tensor:
         variables = (activation_at(""), *variables_of(self.expression))
         return evaluate(self.expression, {one: features[one.name] for one in variables}, size=size)
 
-    def measured(self, reached: Reached) -> Mapping[str, Tensor]:
-        """What the pass shows; and where that does not suffice, everything measured on a copy of the model."""
-        further = ", ".join(name for name in self.names if parted(name)[0] not in MEASURED)
-        if not further:
-            return super().measured(reached)
+    def heat_map(self, reached: Reached) -> Tensor:
+        """L of what a pass shows; and where that does not suffice, of what is measured on a copy of the model."""
+        if not self.further:
+            return super().heat_map(reached)
+        with torch.no_grad(), torch.autocast(reached.pictures.device.type, enabled=False):
+            return self._of_table(self._measured(reached))
+
+    def _of_table(self, table: Measurements) -> Tensor:
+        """L of what is measured."""
+        activation = named_at("activation", self.layer)
+        wanted = dict.fromkeys(("activation", activation, *self.names))
+        features = {name: table.layer(layer)[feature] for name in wanted for feature, layer in [parted(name)]}
+        return self.heat_map_of(features, features[activation], table.network.size)
+
+    def _measured(self, reached: Reached) -> Measurements:
+        """Everything, measured on a copy of the model at the layers that a pass has reached."""
         of_class = ", ".join(name for name in self.names if FEATURES[parted(name)[0]].of_class)
         if reached.classes is None and of_class:
             raise OptionError(f"{of_class}: a target that is no class has none", "give class numbers as targets")
-        size = (reached.pictures.shape[-2], reached.pictures.shape[-1])
-        paths = {module: path for path, module in unwrapped(self.model).named_modules()}
+        pictures, paths = reached.pictures, self.kept.paths()
         everywhere = {"": reached, **reached.beside}
         if any(one.layer not in paths for one in everywhere.values()):
-            raise OptionError(f"{further}: the layer is no part of the model", "give a layer of this model")
-        classifier = Classifier(self.model, Preprocessing(size, size), layer=paths[reached.layer])
-        chunk = chunk_for_few(size, len(reached.pictures))
-        target, rows = _explained(reached)
-        device, name = reached.pictures.device, type(self.model).__name__
-        network = make_network(classifier, name, device, chunk=chunk, target=target)
-        layers = split_at(network, {name: paths[one.layer] for name, one in reached.beside.items()})
-        table = Measurements(network, reached.pictures, rows, layers=layers)
+            raise OptionError(f"{self.further}: the layer is no part of the model", "give a layer of this model")
+        named = {name: paths[one.layer] for name, one in reached.beside.items()}
+        size, device = (pictures.shape[-2], pictures.shape[-1]), pictures.device
+        if reached.classes is not None:
+            self.kept.refresh(size, device)
+            rows = reached.classes
+            network, layers = self.kept.at(paths[reached.layer], named, len(pictures))
+        else:
+            target, rows = _explained(reached)
+            classifier = Classifier(self.model, Preprocessing(size, size), layer=paths[reached.layer])
+            chunk, name = chunk_for_few(size, len(pictures)), type(self.model).__name__
+            network = make_network(classifier, name, device, chunk=chunk, target=target)
+            layers = split_at(network, named)
+        table = Measurements(network, pictures, rows, layers=layers)
         for name, one in everywhere.items():
             if table.layer(name)["activation"].shape != one.activation.shape:
-                raise OptionError(f"{further}: not measured where the layer's output is reshaped", "use other features")
-        wanted = dict.fromkeys(("activation", named_at("activation", self.layer), *self.names))
-        return {name: table.layer(layer)[feature] for name in wanted for feature, layer in [parted(name)]}
+                self.kept.clear()
+                message = f"{self.further}: not measured where the layer's output is reshaped"
+                raise OptionError(message, "use other features")
+        return table
 
 
 def _explained(reached: Reached) -> tuple[Target, Tensor]:
@@ -125,6 +165,14 @@ def _explained(reached: Reached) -> tuple[Target, Tensor]:
     name = ", ".join(_name(target) for target in distinct[:_NAMED])
     rows = torch.tensor([places[key] for key in keys], device=reached.pictures.device)
     return Target("function", name, numbers, len(distinct)), rows
+
+
+def _classes(network: Network, pictures: Tensor, targets: Sequence[Explained] | None) -> Tensor | None:
+    """The class explained in each picture, (N,); None where one is explained that is no class among others."""
+    outputs = torch.zeros(len(pictures), len(network.classes), device=pictures.device)
+    if targets is None or any(map(callable, targets)):
+        outputs = network.logits(pictures)
+    return values_of(outputs, targets_of(outputs, targets))[1]
 
 
 _NAMED = 3
@@ -154,8 +202,34 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
         reshape_transform: Callable[[Tensor], Tensor] | None = None,
         layers: Mapping[str, nn.Module | str] | None = None,
     ) -> None:
-        self._take(expression)
+        self._take(expression, model)
         super().__init__(model, target_layers, reshape_transform, layers)
+
+    def __call__(self, input_tensor: Tensor, targets: Sequence[Explained] | None = None) -> NDArray[np.float32]:
+        """See :meth:`ExpressionCAM.__call__`; where the networks are kept, the model itself need not run."""
+        found = self._of_kept(input_tensor, targets) if self.further else None
+        return super().__call__(input_tensor, targets) if found is None else found
+
+    def _of_kept(self, pictures: Tensor, targets: Sequence[Explained] | None) -> NDArray[np.float32] | None:
+        """S measured on the networks that an earlier call made; None where a pass of the model is needed."""
+        pictures = pictures.to(self.place or pictures.device)
+        paths = self.kept.paths()
+        layers = self.target_layers or list(self.named.values())[:1]
+        if pictures.dim() != 4 or torch.is_autocast_enabled(pictures.device.type):
+            return None
+        size = (pictures.shape[-2], pictures.shape[-1])
+        self.kept.refresh(size, pictures.device)
+        if not all(self.kept.has(paths.get(layer, "")) for layer in layers):
+            return None
+        named = {name: paths[layer] for name, layer in self.named.items()}
+        with torch.inference_mode(mode=False), torch.no_grad():
+            pictures = pictures.clone() if pictures.is_inference() else pictures.detach()
+            networks = [self.kept.at(paths[layer], named, len(pictures)) for layer in layers]
+            classes = _classes(networks[0][0], pictures, targets)
+            if classes is None:
+                return None
+            tables = [Measurements(network, pictures, classes, layers=beside) for network, beside in networks]
+            return self.joined([self._of_table(table) for table in tables], size)
 
     @classmethod
     def load(cls, path: str | Path) -> Callable[..., SynthesizedCAM]:
@@ -191,7 +265,7 @@ class SynthesizedExtractor(_Synthesized, ExpressionExtractor):
         target_layer: Any,
         layers: Mapping[str, nn.Module | str] | None = None,
     ) -> None:
-        self._take(expression)
+        self._take(expression, model)
         super().__init__(model, target_layer, layers)
 
     @classmethod

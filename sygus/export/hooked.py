@@ -121,13 +121,23 @@ class Expression:
     def heat_map(self, reached: Reached) -> Tensor:
         """L, (N, h, w), or (N, H, W) where the expression is on the picture's grid; in float32, whatever the pass."""
         with torch.no_grad(), torch.autocast(reached.pictures.device.type, enabled=False):
-            height, width = reached.pictures.shape[-2:]
-            weights = torch.as_tensor(self.values(self.measured(reached), (height, width)))
-            if self.is_whole:
-                return whole(weights)
-            weights = weights.reshape(1, 1, 1) if weights.dim() == 0 else weights
+            size = (reached.pictures.shape[-2], reached.pictures.shape[-1])
             activation = (reached.beside[self.layer] if self.layer else reached).activation
-            return combine(weights.expand(len(activation), *weights.shape[-3:]), activation)
+            return self.heat_map_of(self.measured(reached), activation, size)
+
+    def heat_map_of(self, features: Mapping[str, Tensor], activation: Tensor, size: tuple[int, int]) -> Tensor:
+        """L, (N, h, w) or (N, H, W).
+
+        Args:
+            features: see :meth:`values`.
+            activation: of the layer whose channels the weights are of, (N, K, h, w).
+            size: H, W of the pictures.
+        """
+        weights = torch.as_tensor(self.values(features, size))
+        if self.is_whole:
+            return whole(weights)
+        weights = weights.reshape(1, 1, 1) if weights.dim() == 0 else weights
+        return combine(weights.expand(len(activation), *weights.shape[-3:]), activation)
 
 
 class _Hooks:
@@ -239,7 +249,7 @@ class ExpressionCAM(Expression):
         if isinstance(target_layers, nn.Module):
             raise TypeError("target_layers is one module; give a list of them")
         self.model, self.target_layers, self.reshape_transform = model, list(target_layers), reshape_transform
-        self._named = self.named_modules(model, layers)
+        self.named = self.named_modules(model, layers)
 
     def __call__(self, input_tensor: Tensor, targets: Sequence[Explained] | None = None) -> NDArray[np.float32]:
         """The saliency maps S of the pictures.
@@ -257,22 +267,31 @@ class ExpressionCAM(Expression):
             ValueError: there is another number of targets, or one gives what is not finite.
             RuntimeError: a target fails, or no pass reached the layers.
         """
-        place = next((p.device for p in self.model.parameters()), input_tensor.device)
         with torch.inference_mode(mode=False), torch.enable_grad(), evaluating(self.model):
-            pictures = input_tensor.to(place)
+            pictures = input_tensor.to(self.place or input_tensor.device)
             pictures = pictures.clone() if pictures.is_inference() else pictures
-            hooks = _Hooks(self.target_layers, self._named, self.reshape_transform)
+            hooks = _Hooks(self.target_layers, self.named, self.reshape_transform)
             try:
                 logits = self.model(pictures)
-                chosen = _chosen(logits, targets)
-                values, classes = _values(logits, chosen)
+                chosen = targets_of(logits, targets)
+                values, classes = values_of(logits, chosen)
                 reached = hooks.reached(logits, values, classes, pictures.detach(), retain_graph=False)
             finally:
                 hooks.remove()
-            height, width = pictures.shape[-2:]
             with torch.autocast(pictures.device.type, enabled=False):
-                maps = [saliency(self.heat_map(replace(one, targets=chosen)), (height, width)) for one in reached]
-                found: NDArray[np.float32] = unit_range(torch.stack(maps).mean(0)).cpu().numpy()
+                maps = [self.heat_map(replace(one, targets=chosen)) for one in reached]
+                return self.joined(maps, (pictures.shape[-2], pictures.shape[-1]))
+
+    @property
+    def place(self) -> torch.device | None:
+        """Where the model computes; None where it has no parameters."""
+        return next((parameter.device for parameter in self.model.parameters()), None)
+
+    def joined(self, maps: Sequence[Tensor], size: tuple[int, int]) -> NDArray[np.float32]:
+        """S, (N, H, W): the mean of the saliency maps of several L, scaled to [0, 1]."""
+        found: NDArray[np.float32] = (
+            unit_range(torch.stack([saliency(one, size) for one in maps]).mean(0)).cpu().numpy()
+        )
         return found
 
     def __enter__(self: Self) -> Self:
@@ -343,8 +362,8 @@ class ExpressionExtractor(Expression):
         """
         if self._pictures is None:
             raise RuntimeError("the model has not run: scores = model(pictures) first")
-        wanted = _chosen(scores, [class_idx] * len(scores) if isinstance(class_idx, int) else class_idx)
-        values, classes = _values(scores, wanted)
+        wanted = targets_of(scores, [class_idx] * len(scores) if isinstance(class_idx, int) else class_idx)
+        values, classes = values_of(scores, wanted)
         reached = self._hooks.reached(scores, values, classes, self._pictures, retain_graph=retain_graph)
         with self._detached():
             maps = [self.heat_map(replace(one, targets=wanted)) for one in reached]
@@ -364,7 +383,7 @@ class ExpressionExtractor(Expression):
         self.remove_hooks()
 
 
-def _chosen(outputs: Tensor, targets: Sequence[Explained] | None) -> list[Explained]:
+def targets_of(outputs: Tensor, targets: Sequence[Explained] | None) -> list[Explained]:
     """What is explained in each picture."""
     if not isinstance(outputs, Tensor) or outputs.dim() == 0:
         raise TypeError(
@@ -408,7 +427,7 @@ def value_of(target: Explained, output: Tensor) -> Tensor:
     return found.reshape(())
 
 
-def _values(outputs: Tensor, targets: Sequence[Explained]) -> tuple[Tensor, Tensor | None]:
+def values_of(outputs: Tensor, targets: Sequence[Explained]) -> tuple[Tensor, Tensor | None]:
     """The targets' values (N,), and their classes where all are classes among others.
 
     A function is one where it names it by an attribute ``category``, as pytorch-grad-cam's do, and gives its logit.

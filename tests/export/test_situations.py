@@ -169,3 +169,64 @@ def test_a_factor_changes_no_map(factor: str, pictures: Tensor, tmp_path: Path) 
     found = cam_of(f"(* {factor} (gap gradient))", model, tmp_path, model.second)(pictures, [0, 1, 2])
     assert expected.max() == 1
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("text", ["(* (gap gradient) ablation)", "(gap smooth-gradient)", "(relu (cam eigen))"])
+@pytest.mark.parametrize("targets", [None, [0, 1, 3], [-1, 1, 0]])
+def test_further_calls_neither_run_the_model_nor_change_its_maps(
+    text: str, targets: list[int] | None, pictures: Tensor, tmp_path: Path
+) -> None:
+    ran: list[nn.Module] = []
+
+    class Watched(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            ran.append(self)
+            return super().forward(x)
+
+    model = Watched().eval()
+    cam = cam_of(text, model, tmp_path, model.second)
+    first = cam(pictures, targets)
+    assert model in ran
+    ran.clear()
+    np.testing.assert_array_equal(cam(pictures, targets), first)
+    last = cam(pictures[1:], None if targets is None else targets[1:])
+    np.testing.assert_allclose(last, first[1:], atol=1e-5)
+    assert model not in ran
+
+
+@pytest.mark.parametrize("text", ["ablation", "(gap smooth-gradient)"])
+def test_a_model_that_is_trained_on_is_explained_as_it_is(text: str, pictures: Tensor, tmp_path: Path) -> None:
+    model = Net().eval()
+    cam = cam_of(text, model, tmp_path, model.second)
+    before = cam(pictures, [0, 1, 2])
+    for parameter in model.parameters():
+        parameter.data.add_(0.3 * torch.rand(parameter.shape, generator=torch.Generator().manual_seed(2)))
+    after = cam(pictures, [0, 1, 2])
+    np.testing.assert_array_equal(after, cam_of(text, model, tmp_path, model.second)(pictures, [0, 1, 2]))
+    assert np.abs(after - before).max() > 0.01
+
+
+def test_what_was_refused_is_refused_again(pictures: Tensor, tmp_path: Path) -> None:
+    (tmp_path / "answer.sy").write_text("ablation")
+    model = Net().eval()
+    cam = SynthesizedCAM.load(tmp_path / "answer.sy")(model, [model.second], lambda maps: maps[:, :3])
+    for _ in range(2):
+        with pytest.raises(OptionError, match="not measured where the layer's output is reshaped"):
+            cam(pictures, [0, 1, 2])
+    cam = cam_of("ablation", model, tmp_path, model.second)
+    for _ in range(2):
+        cam(pictures, [0, 1, 2])
+        with pytest.raises(ValueError, match="there is no class 9"):
+            cam(pictures, [0, 1, 9])
+        with pytest.raises(ValueError, match="2 targets for 3 pictures"):
+            cam(pictures, [0, 1])
+
+
+def test_a_function_is_explained_after_a_class(pictures: Tensor, tmp_path: Path) -> None:
+    model = Net().eval()
+    cam = cam_of("(gap smooth-gradient)", model, tmp_path, model.second)
+    of_class = cam(pictures, [1, 1, 1])
+    np.testing.assert_allclose(cam(pictures, [lambda out: 2 * out[1]] * 3), of_class, atol=1e-5)
+    difference = [lambda out: out[1] - out[0]] * 3
+    fresh = cam_of("(gap smooth-gradient)", model, tmp_path, model.second)(pictures, difference)
+    np.testing.assert_array_equal(cam(pictures, difference), fresh)
