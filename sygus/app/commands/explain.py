@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from rich.console import Console
 
 from solvers.cam.settings import Settings
@@ -128,7 +127,7 @@ def _report(subject: Subject) -> None:
         for name, value in zip(subject.images.ids, subject.logits[:, 0].tolist(), strict=True):
             echo(f"{name}: {network.target.text} {value:.4g}")
         return
-    probabilities = torch.softmax(subject.logits.float(), 1)
+    probabilities = network.class_probabilities(subject.logits)
     for name, row, target in zip(subject.images.ids, probabilities, subject.targets.tolist(), strict=True):
         best = int(row.argmax())
         line = f"{name}: {network.classes[best]} ({float(row[best]):.4f})"

@@ -59,6 +59,10 @@ def scores(
     """
     pictures = pictures.to(network.device).contiguous(memory_format=torch.channels_last)
     targets = targets.to(network.device)
+
+    def judged(logits: Tensor, score: Score) -> Tensor:
+        return logits if score == "logit" else network.class_probabilities(logits)
+
     results = tuple(torch.zeros(activation.shape[:2], device=activation.device) for _ in score)
     varies = ~degenerate(activation.flatten(0, 1)).view(activation.shape[:2])
     rows, channels = varies.nonzero(as_tuple=True)
@@ -69,22 +73,18 @@ def scores(
             network.logits_of(lambda r, m, mask=mask: mask(pictures[r], m[:, None]), row, masks) for mask in masked
         ]
         for result, kind in zip(results, score, strict=True):
-            judged = torch.stack([_judged(logits, kind) for logits in found]).mean(0)
-            result[row, channel] = judged.gather(1, targets[row][:, None])[:, 0]
+            mean = torch.stack([judged(logits, kind) for logits in found]).mean(0)
+            result[row, channel] = mean.gather(1, targets[row][:, None])[:, 0]
     if baseline == "none":
         return results
     black = network.logits(torch.zeros_like(pictures[:1]))
-    less = [_judged(black, kind)[0][targets][:, None] for kind in score]
+    less = [judged(black, kind)[0][targets][:, None] for kind in score]
     return tuple(torch.where(varies, one - base, 0) for one, base in zip(results, less, strict=True))
 
 
 def masked_passes(channels: int, ways: int = 1) -> int:
     """Forward passes that these scores take at most of each picture, by so many ways to mask; black takes one."""
     return ways * channels + 1
-
-
-def _judged(logits: Tensor, score: Score) -> Tensor:
-    return logits if score == "logit" else torch.softmax(logits, 1)
 
 
 SHARES = 10

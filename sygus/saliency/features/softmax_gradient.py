@@ -1,4 +1,4 @@
-"""Gradients of what the softmax makes of the logit: how sure the network is, not how loud."""
+"""Gradients of what the probability makes of the logit: how sure the network is, not how loud."""
 
 from __future__ import annotations
 
@@ -12,24 +12,20 @@ from sygus.saliency.features.feature import GRADIENT, Feature, Measured, registe
 from sygus.saliency.networks.network import target_logit
 
 
-def log_probability(logits: Tensor, targets: Tensor) -> Tensor:
-    """Ln p, p the probability of the class explained."""
-    return target_logit(torch.log_softmax(logits.float(), 1), targets)
-
-
-def rest(logits: Tensor, targets: Tensor) -> Tensor:
-    """The target "ReST" of ShapleyCAM: Y + ln p (Cai 2025, arXiv 2501.06261)."""
-    return target_logit(logits.float(), targets) + log_probability(logits, targets)
-
-
 def _measure_gradient(measured: Measured) -> Mapping[str, Tensor]:
     network, activation = measured.network, measured["activation"]
-    _, gradient = network.gradient(activation, measured.targets, measured.pictures, of=log_probability)
+    of = network.log_probability_of
+    _, gradient = network.gradient(activation, measured.targets, measured.pictures, of=of)
     return {"log-probability-gradient": gradient}
 
 
 def _measure_curvature(measured: Measured) -> Mapping[str, Tensor]:
     network, activation = measured.network, measured["activation"]
+
+    def rest(logits: Tensor, targets: Tensor) -> Tensor:
+        """The target "ReST" of ShapleyCAM: Y + ln p (Cai 2025, arXiv 2501.06261)."""
+        return target_logit(logits.float(), targets) + network.log_probability_of(logits, targets)
+
     _, curvature = network.gradient(activation, measured.targets, measured.pictures, of=rest, curved=True)
     return {"hessian-activation": curvature}
 

@@ -12,7 +12,6 @@ from sygus.saliency.metrics.causal import road
 from sygus.saliency.metrics.confidence import drop
 from sygus.saliency.metrics.evaluation import Change, Evaluation, Subject
 from sygus.saliency.metrics.metric import metric
-from sygus.saliency.networks.network import target_probability
 
 
 @metric("adcc", direction="max", low=0, high=1, passes=1, needs=("explain", "probability"))
@@ -101,7 +100,7 @@ def rank_agreement(evaluation: Evaluation, change: Change) -> Tensor:
 def _of_the_next_class(subject: Subject) -> Subject:
     logits = subject.logits.float()
     targets = logits.scatter(1, subject.targets[:, None], -torch.inf).argmax(1)
-    return replace(subject, targets=targets, known_probability=target_probability(logits, targets))
+    return replace(subject, targets=targets, known_probability=subject.network.probability_of(logits, targets))
 
 
 NEXT_CLASS = Change("the most probable other class", _of_the_next_class)

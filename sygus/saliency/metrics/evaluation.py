@@ -13,7 +13,6 @@ from sygus.errors import OptionError, listed
 from sygus.saliency.images import NO_CLASS, Box, ImageSet
 from sygus.saliency.images.labelling import labelled
 from sygus.saliency.networks import Network, Target, class_number, read_target
-from sygus.saliency.networks.network import target_probability
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +45,7 @@ class Subject:
 
     @cached_property
     def probability(self) -> Tensor:
-        """P = softmax(f(x))_c of the clean pictures, (N,).
+        """P of the clean pictures, softmax(f(x))_c, or of a multi-label network sigmoid; (N,).
 
         Raises:
             OptionError: what is explained is no class.
@@ -176,7 +175,7 @@ class Evaluation:
 
     @cached_property
     def masked_probability(self) -> Tensor:
-        """O = softmax(f(x ⊙ S))_c, (n,)."""
+        """O, the probability P of x ⊙ S, (n,)."""
         subject = self.subject
         return subject.network.masked_probabilities(subject.pictures, self.index, self.saliency, self.targets)
 
@@ -236,7 +235,7 @@ def subject_of(
         case _:
             targets = torch.full((len(logits),), class_number(chosen.name, network.classes, network.name))
             targets = targets.to(logits.device)
-    return Subject(network, images, targets, target_probability(logits, targets), logits)
+    return Subject(network, images, targets, network.probability_of(logits, targets), logits)
 
 
 def _with_output(network: Network, images: ImageSet, strict: bool) -> tuple[ImageSet, Tensor]:

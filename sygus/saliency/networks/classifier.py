@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,8 @@ from sygus.saliency.foreign import blamed
 from sygus.saliency.images.geometry import Preprocessing
 
 Triple: TypeAlias = tuple[float, float, float]
+Output: TypeAlias = Literal["logits", "probabilities", "sigmoid"]
+"""What a model gives in place of logits, by name."""
 
 IMAGENET_PREPROCESSING = Preprocessing.square(224, resize=256)
 IMAGENET_MEAN: Triple = (0.485, 0.456, 0.406)
@@ -36,8 +38,12 @@ class Classifier:
         layer: the layer explained by default; None: it is found, see :mod:`sygus.saliency.networks.layers`.
         grid: for layers that give tokens (B, T, C): rows, columns, and how many tokens before them belong to no
             place; ``"channels-last"`` for maps (B, h, w, C); None: it is guessed.
-        output: picks the logits (B, classes) from what the model returns; None: a tensor is the logits, else they
-            are what is named ``logits``.
+        output: picks the logits (B, classes) from what the model returns; None or ``"logits"``: a tensor is the logits,
+            else they are what is named ``logits``. Or what that is where it is no logits: ``"probabilities"``, of
+            which the logarithm is taken, so that their softmax are the probabilities again; or what a ``"sigmoid"``
+            gave, which is undone: of one number the probability of the second of two classes, of several each by
+            itself, as of a multi-label network.
+        multi_label: whether each class is there or not by itself, so that its probability is the sigmoid of its logit.
         owned: whether nobody else holds the model, so that it need not be copied.
 
     Raises:
@@ -51,7 +57,8 @@ class Classifier:
     classes: Sequence[str] = ()
     layer: str | None = None
     grid: tuple[int, int, int] | str | None = None
-    output: Callable[[Any], Tensor] | None = None
+    output: Callable[[Any], Tensor] | Output | None = None
+    multi_label: bool = False
     owned: bool = False
 
     def __post_init__(self) -> None:
@@ -84,7 +91,11 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: value in (None, "channels-last") or (isinstance(value, tuple) and _are_three(value, Integral)),
         "(rows, columns, tokens before them) or 'channels-last'",
     ),
-    "output": (lambda value: value is None or callable(value), "a function of what the model returns"),
+    "output": (
+        lambda value: value is None or callable(value) or (isinstance(value, str) and value in _UNDONE),
+        "'logits', 'probabilities', 'sigmoid', or a function of what the model returns",
+    ),
+    "multi_label": (lambda value: isinstance(value, bool), "True or False"),
 }
 """What the attributes of a classifier must be: users write them."""
 
@@ -166,6 +177,42 @@ def named_logits(returned: Any) -> Tensor:
     return found
 
 
+def _log(returned: Any) -> Tensor:
+    """Logits of probabilities: their softmax are the probabilities again."""
+    probabilities = named_logits(returned).float()
+    return probabilities.clamp_min(torch.finfo(torch.float32).tiny).log()
+
+
+def _logit(returned: Any) -> Tensor:
+    """Logits of what a sigmoid gave."""
+    return torch.logit(named_logits(returned).float(), torch.finfo(torch.float32).eps / 2)
+
+
+_UNDONE: dict[str, Callable[[Any], Tensor]] = {"logits": named_logits, "probabilities": _log, "sigmoid": _logit}
+"""What makes logits of what a model gives."""
+
+SUM = 1e-3
+"""How far from 1 a sum of probabilities may be; those of bfloat16 are as far."""
+
+
+def _require(output: object, returned: Any) -> None:
+    """Check what a model is said to give on what it gives.
+
+    Raises:
+        OptionError: it gives something else.
+    """
+    if output not in ("probabilities", "sigmoid"):
+        return
+    given = named_logits(returned).float()
+    low, high = float(given.min()), float(given.max())
+    if low < 0 or high > 1 + SUM:
+        message = f"--network: output is '{output}', but the model gives numbers from {low:.3g} to {high:.3g}"
+        raise OptionError(message, "leave output= out where it gives logits")
+    if output == "probabilities" and (given.ndim < 2 or bool(((given.sum(1) - 1).abs() > SUM).any())):
+        message = "--network: output is 'probabilities', but what the model gives for a picture does not sum to 1"
+        raise OptionError(message, "say output='sigmoid' where each class has a probability by itself")
+
+
 MODEL = "model"
 """The name of the user's model inside a pipeline; layers are named relative to it."""
 
@@ -201,8 +248,10 @@ def pipeline(
     built.to(device).eval().requires_grad_(False)
     returned = _run(built, classifier.preprocessing.size, device)
     plain = isinstance(returned, Tensor) and returned.dtype == torch.float32
-    if classifier.output is not None or not (plain or (raw and not isinstance(returned, Tensor))):
-        built.add_module("logits", PickLogits(classifier.output or named_logits).eval())
+    picks = _UNDONE[classifier.output or "logits"] if not callable(classifier.output) else classifier.output
+    if picks is not named_logits or not (plain or (raw and not isinstance(returned, Tensor))):
+        _require(classifier.output, returned)
+        built.add_module("logits", PickLogits(picks).eval())
         returned = built.get_submodule("logits")(returned)
     return built, returned
 

@@ -22,7 +22,7 @@ _PICK = "describe it with output=, a function that picks {} from what the model 
 
 
 def with_head(
-    pipeline: nn.Sequential, returned: Any, target: Target, classes: Sequence[str], name: str
+    pipeline: nn.Sequential, returned: Any, target: Target, classes: Sequence[str], name: str, *, sigmoid: bool = False
 ) -> tuple[nn.Sequential, tuple[str, ...]]:
     """A pipeline that gives numbers (n, outputs): logits of classes, or the one that is explained.
 
@@ -32,6 +32,7 @@ def with_head(
         target: what is explained.
         classes: the names of the network's classes, in their order; empty: they are numbered.
         name: the network's.
+        sigmoid: whether what it gives was one number between 0 and 1, or several, so that one is that of two classes.
 
     Returns:
         The pipeline with what the target asks for at its end, and the names of its outputs.
@@ -47,6 +48,9 @@ def with_head(
             with torch.no_grad():
                 _try(head, returned, target.text)
         return pipeline, (target.text,) * target.numbers
+    if is_one_number(returned) and (len(classes) == 2 or (sigmoid and not classes)):
+        pipeline.add_module("target", TwoClasses().eval())
+        return pipeline, tuple(classes) or _numbered(2)
     if returned.ndim != 2 or returned.shape[0] != TRIAL or returned.shape[1] < 2:
         raise OptionError(
             f"--network: for {TRIAL} pictures the model gives numbers of shape {tuple(returned.shape)}, not "
@@ -77,11 +81,19 @@ _ALIKE = 1e-4
 
 def _instead(returned: Tensor) -> str:
     """What else may be explained of such an output, in words."""
-    if tuple(returned.shape) in ((TRIAL,), (TRIAL, 1)):
-        return "--target regression explains the one number that it gives for a picture; or "
+    if is_one_number(returned):
+        return (
+            "classes=('no', 'yes') make two classes of its one logit, --target regression explains the number itself; "
+            "or "
+        )
     if returned.ndim == 4 and returned.shape[0] == TRIAL:
         return "of a segmentation --target 'region C' explains a class C; or "
     return ""
+
+
+def is_one_number(returned: Any) -> bool:
+    """Whether it is one number for each of :data:`TRIAL` pictures."""
+    return isinstance(returned, Tensor) and tuple(returned.shape) in ((TRIAL,), (TRIAL, 1))
 
 
 def _numbered(count: int) -> tuple[str, ...]:
@@ -89,13 +101,22 @@ def _numbered(count: int) -> tuple[str, ...]:
 
 
 def _regression(returned: Tensor, target: Target, _: Sequence[str], name: str) -> Leaf | None:
-    if tuple(returned.shape) not in ((TRIAL,), (TRIAL, 1)):
+    if not is_one_number(returned):
         gives = f"for {TRIAL} pictures '{name}' gives numbers of shape {tuple(returned.shape)}"
         message = (
             f"--target: '{target.text}' explains one number a picture, but {gives}, not ({TRIAL}, 1) or ({TRIAL},)"
         )
         raise OptionError(message, f"explain a class with predicted, label or logit C; or {_PICK.format('the number')}")
     return OneNumber() if returned.ndim == 1 else None
+
+
+class TwoClasses(Leaf):
+    """The one logit z of a binary network as two, -z/2 and z/2: their softmax are 1 - sigmoid(z) and sigmoid(z)."""
+
+    def forward(self, logit: Tensor) -> Tensor:
+        """(n, 2) of (n,) or (n, 1)."""
+        half = logit.reshape(-1, 1) / 2
+        return torch.cat([-half, half], 1)
 
 
 class OneNumber(Leaf):

@@ -21,7 +21,7 @@ from sygus.saliency.networks.chunks import Chunk, chunk_for, enough
 from sygus.saliency.networks.classifier import Classifier, pipeline, probe_pictures
 from sygus.saliency.networks.fingerprint import fingerprint
 from sygus.saliency.networks.folding import folded
-from sygus.saliency.networks.heads import with_head
+from sygus.saliency.networks.heads import is_one_number, with_head
 from sygus.saliency.networks.hooking import hooked_activations
 from sygus.saliency.networks.layers import Layer, find_layer
 from sygus.saliency.networks.nonnegative import is_nonnegative
@@ -38,11 +38,6 @@ Score = Callable[[Tensor, Tensor], Tensor]
 def target_logit(logits: Tensor, targets: Tensor) -> Tensor:
     """Y, the logit of the class explained."""
     return logits.gather(1, targets[:, None])[:, 0]
-
-
-def target_probability(logits: Tensor, targets: Tensor) -> Tensor:
-    """P, the probability of the class explained, float32."""
-    return target_logit(torch.softmax(logits.float(), 1), targets)
 
 
 _FOLD_CHECK = 4
@@ -96,6 +91,7 @@ class Network:
         unknown: what of it the fingerprint cannot tell, in words; where there is any, the fingerprint is of this one
             loading alone, and no other run shares its scores and features.
         target: what is explained. Where that is no class, the logits are the numbers explained, (n, 1).
+        multi_label: whether the probability of a class is the sigmoid of its logit, in place of their softmax.
     """
 
     name: str
@@ -117,6 +113,7 @@ class Network:
     classifier: Classifier | None = None
     unknown: tuple[str, ...] = ()
     target: Target = PREDICTED
+    multi_label: bool = False
 
     @property
     def no_class(self) -> str:
@@ -184,12 +181,12 @@ class Network:
         return self._without_gradients(self._fast, pictures)
 
     def probabilities(self, pictures: Tensor, targets: Tensor) -> Tensor:
-        """softmax(f(x))_c for each picture (N, 3, H, W) and its target class (N,).
+        """P of each picture (N, 3, H, W) and its target class (N,): softmax(f(x))_c, or of several labels sigmoid.
 
         Raises:
             OptionError: what is explained is no class.
         """
-        return self._of_target(self.logits(pictures), targets)
+        return self.probability_of(self.logits(pictures), targets)
 
     def logits_of(self, make: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """The logits (n, classes) of pictures that are made pass by pass, since all at once would fill the memory.
@@ -205,7 +202,7 @@ class Network:
         return self._without_gradients(run, *inputs)
 
     def masked_probabilities(self, pictures: Tensor, index: Tensor, masks: Tensor, targets: Tensor) -> Tensor:
-        """softmax(f(x ⊙ S))_c, masked in pixel space.
+        """P of the pictures x ⊙ S, masked in pixel space.
 
         Args:
             pictures: (N, 3, H, W), the clean ones.
@@ -221,7 +218,7 @@ class Network:
         """
         pictures = pictures.to(self.device).contiguous(memory_format=torch.channels_last)
         logits = self.logits_of(lambda rows, masks: pictures[rows].mul_(masks[:, None]), index, masks)
-        return self._of_target(logits, targets)
+        return self.probability_of(logits, targets)
 
     def tail_logits(self, activation: Tensor, pictures: Tensor | None = None) -> Tensor:
         """The logits (N, classes) from the activation (N, K, h, w) on; only the tail runs.
@@ -305,9 +302,24 @@ class Network:
             torch.cuda.empty_cache()
             self.chunk.halve()
 
-    def _of_target(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def class_probabilities(self, logits: Tensor) -> Tensor:
+        """The probability of each class, float32: the softmax of the logits (n, classes), or of each the sigmoid."""
+        return logits.float().sigmoid() if self.multi_label else torch.softmax(logits.float(), 1)
+
+    def probability_of(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """P, the probability of the class explained (n,) where these are the logits (n, classes); float32.
+
+        Raises:
+            OptionError: what is explained is no class.
+        """
         self.require_class("what is asked")
-        return target_probability(logits, targets.to(logits.device))
+        return target_logit(self.class_probabilities(logits), targets.to(logits.device))
+
+    def log_probability_of(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Ln P, of the logits (n, classes) and the class explained (n,); float32."""
+        if self.multi_label:
+            return torch.nn.functional.logsigmoid(target_logit(logits.float(), targets))
+        return target_logit(torch.log_softmax(logits.float(), 1), targets)
 
     @property
     def _own_whole(self) -> Whole | None:
@@ -443,14 +455,16 @@ def make_network(
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     size = classifier.preprocessing.size
     outputs, returned = pipeline(classifier, model, device, raw=target.kind == "function")
-    whole, names = with_head(outputs, returned, target, classifier.classes, name)
+    sigmoid = classifier.output == "sigmoid"
+    whole, names = with_head(outputs, returned, target, classifier.classes, name, sigmoid=sigmoid)
+    multi_label = target.is_class and (classifier.multi_label or sigmoid) and not is_one_number(returned)
     remarks = probed(whole, name, size, device)
     segments = returned.shape[1] if target.kind == "region" else None
     grid = classifier.grid if isinstance(classifier.grid, tuple | str) else None
     found = find_layer(whole, probe_pictures(2, size).to(device), layer or classifier.layer, grid, segments)
     halves = split(whole, found, size, device)
     fast = folded(whole, _laid_out(probe_pictures(_FOLD_CHECK, size).to(device)))
-    stated = f"{found.path}/{found.calls}/{found.view}/{classifier.preprocessing}"
+    stated = f"{found.path}/{found.calls}/{found.view}/{classifier.preprocessing}{'/multi-label' * multi_label}"
     identity = fingerprint(whole, halves, stated, size)
     chunk = chunk or chunk_for(size, device, lambda count: _timed_pass(fast.module, count, size, device))
     return Network(
@@ -473,12 +487,14 @@ def make_network(
             f"split at {found.name} by {halves.kind}" + (f": {halves.reason}" if halves.reason else ""),
             f"passes without gradients are {fast.reason}",
             f"{chunk.size} pictures in a pass, {chunk.reason}",
-            *remarks,
+            *([] if multi_label else remarks),
+            *(["multi-label: the probability of a class is the sigmoid of its logit"] if multi_label else []),
             *_unshared(identity.unknown),
         ),
         classifier=replace(classifier, model=model, owned=True),
         unknown=identity.unknown,
         target=target,
+        multi_label=multi_label,
     )
 
 

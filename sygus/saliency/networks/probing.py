@@ -6,13 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from sygus.errors import OptionError
-from sygus.saliency.networks.classifier import TRIAL, probe_pictures
+from sygus.saliency.networks.classifier import SUM, TRIAL, probe_pictures
 
 _MATES = 1e-4
 """How much of its largest magnitude a result may move as other pictures pass with it; rounding moves it by far less."""
-
-_SUM = 1e-3
-"""How far from 1 a sum of probabilities may be; those of bfloat16 are as far."""
 
 
 def probed(network: nn.Module, name: str, size: tuple[int, int], device: torch.device) -> tuple[str, ...]:
@@ -52,12 +49,12 @@ def _normalised(outputs: Tensor) -> tuple[str, ...]:
     """Whether outputs (n, classes) look as if they had been through a softmax or a sigmoid already."""
     if outputs.shape[1] < 2 or not bool(((outputs >= 0) & (outputs <= 1)).all()):
         return ()
-    if bool(((outputs.sum(1) - 1).abs() <= _SUM).all()):
+    if bool(((outputs.sum(1) - 1).abs() <= SUM).all()):
         return (
             "what it gives are probabilities already, of which a softmax is taken again; to have it taken once: "
-            "Classifier(…, output=lambda p: p.clamp_min(1e-12).log())",
+            "Classifier(…, output='probabilities')",
         )
     return (
-        "what it gives are numbers between 0 and 1, as of a sigmoid, of which a softmax is taken; to explain the "
-        "logit of each class by itself: Classifier(…, output=torch.logit)",
+        "what it gives are numbers between 0 and 1, as of a sigmoid, of which a softmax is taken; where each class has "
+        "a probability by itself: Classifier(…, output='sigmoid')",
     )

@@ -237,7 +237,10 @@ def test_errors_of_ours_that_the_function_raises_stay_as_they_are(folder: Path) 
         ({"grid": (14, 14)}, "grid of the classifier is (14, 14); give (rows, columns, tokens before them) or"),
         ({"grid": "NHWC"}, "grid of the classifier is 'NHWC'; give (rows, columns, tokens before them) or"),
         ({"grid": (14.0, 14, 1)}, "grid of the classifier is (14.0, 14, 1); give (rows, columns, tokens"),
-        ({"output": "logits"}, "output of the classifier is 'logits'; give a function of what the model returns"),
+        (
+            {"output": "odds"},
+            "output of the classifier is 'odds'; give 'logits', 'probabilities'",
+        ),
     ],
 )
 def test_a_description_of_another_kind_is_refused(options: dict[str, Any], message: str) -> None:

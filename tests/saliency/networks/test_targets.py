@@ -201,7 +201,7 @@ def test_classes_by_name_and_number() -> None:
 REFUSED: dict[str, tuple[Callable[[], nn.Module], Any, str]] = {
     "classes for a number": (chain, "regression", rf"gives numbers of shape \(2, {CLASSES}\), not \(2, 1\) or \(2,\)"),
     "classes for pixels": (chain, "region 1", rf"gives numbers of shape \(2, {CLASSES}\), not \(2, classes, h, w\)"),
-    "a number for classes": (Number, "predicted", r"shape \(2, 1\).*--target regression explains the one number"),
+    "a number for classes": (Number, "predicted", r"shape \(2, 1\).*--target regression explains the number itself"),
     "a wrong shape": (chain, lambda o: o[:, :2], r"'.*<lambda>' gives numbers of shape \(2, 2\) for 2 pictures, not"),
     "one number for all": (chain, lambda o: o.sum(), r"gives numbers of shape \(\) for 2 pictures, not \(2,\)"),
     "no tensor": (chain, lambda o: float(o[0, 0]), "gives float, not a tensor"),

@@ -51,6 +51,7 @@ def _described(model: Any, config: dict[str, Any]) -> Classifier:
         mean=(mean[0] / scale, mean[1] / scale, mean[2] / scale),
         deviation=(deviation[0] / scale, deviation[1] / scale, deviation[2] / scale),
         classes=tuple(names[index] for index in range(len(names))),
+        multi_label=getattr(model.config, "problem_type", None) == "multi_label_classification",
         owned=True,
     )
 
