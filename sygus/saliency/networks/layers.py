@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ _POOLING = (
     nn.AdaptiveMaxPool2d,
 )
 _PASSING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+_OF_TOKENS = 3
+"""Dimensions of tokens, (B, T, K)."""
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
@@ -68,14 +71,26 @@ def plain_attention() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def observe(pipeline: nn.Module, pictures: Tensor, wanted: Callable[[nn.Module], bool]) -> tuple[list[Call], Tensor]:
-    """The runs of the wanted modules in the order in which they end, and the logits; hooks do not stay behind."""
+def observe(
+    pipeline: nn.Module, pictures: Tensor, wanted: Callable[[nn.Module], bool], *, leaves: bool = False
+) -> tuple[list[Call], Tensor]:
+    """The runs of the wanted modules in the order in which they end, and the logits; hooks do not stay behind.
+
+    Args:
+        pipeline: from pixel space on.
+        pictures: for the trial run.
+        wanted: which modules.
+        leaves: whether an output without a gradient, as after a part under ``torch.no_grad``, begins anew.
+    """
     calls: list[Call] = []
     handles = []
 
-    def hook_of(path: str) -> Callable[[nn.Module, Any, Any], None]:
-        def hook(module: nn.Module, given: Any, output: Any) -> None:
-            calls.append(Call(path, module, given[0] if given else None, output))
+    def hook_of(path: str) -> Callable[[nn.Module, Any, Any], Any]:
+        def hook(module: nn.Module, given: Any, output: Any) -> Any:
+            begins = leaves and isinstance(output, Tensor) and output.is_floating_point() and not output.requires_grad
+            kept = output.detach().requires_grad_() if begins else output
+            calls.append(Call(path, module, given[0] if given else None, kept))
+            return kept.clone() if begins else None
 
         return hook
 
@@ -96,10 +111,11 @@ def find_layer(
 ) -> Layer:
     """The layer of this name, or the one found.
 
-    Found is the later of two. The last feature maps of more than one pixel that are not merely pooled: a network whose
-    last feature maps are max-pooled, as VGG, is explained before that pooling. And where tokens are normalised after
-    the last convolution (a transformer), the last such normalisation whose tokens of the grid the logits depend on:
-    where a class token is read, the first of the last block, as patches do not reach the logits after its attention.
+    Found is the last of these that the logits depend on. Feature maps of more than one pixel that are not merely
+    pooled: a network whose last feature maps are max-pooled, as VGG, is explained before that pooling. Of tokens, a
+    normalisation: where a class token is read, the first of the last block, as patches do not reach the logits after
+    its attention. And where nothing is called a normalisation, the tokens that the last of several blocks of one kind
+    gives, or what comes after it.
 
     Args:
         pipeline: with the model at :data:`MODEL`.
@@ -114,10 +130,9 @@ def find_layer(
     """
     if name is not None:
         return _named(pipeline, pictures, name, grid)
-    with torch.no_grad():
-        calls, _ = observe(pipeline, pictures, lambda _: True)
+    calls, reached = _reached(pipeline, pictures, grid)
     inside = _before_classes([call for call in calls if call.path.startswith(f"{MODEL}.")], segments)
-    found = _later(inside, _tokens(pipeline, pictures, inside, grid), _last_maps(inside, pictures, grid))
+    found = _last(inside, reached, pictures, grid)
     if found is None:
         raise OptionError("--layer: no layer of the network gives feature maps", "name the layer to explain")
     return _layer(found, calls, len(pictures), grid)
@@ -171,58 +186,90 @@ def _similar(name: str, known: list[str]) -> str:
     )
 
 
-def _later(calls: list[Call], one: Call | None, other: Call | None) -> Call | None:
-    """Which of two runs ended last."""
-    if one is None or other is None:
-        return one or other
-    last = max(i for i, call in enumerate(calls) if call.path == one.path)
-    return one if last > calls.index(other) else other
+def _reached(pipeline: nn.Module, pictures: Tensor, grid: Grid) -> tuple[list[Call], set[Call]]:
+    """All runs of modules, and those that give maps or tokens on which the logits depend, by their gradients.
 
-
-def _last_maps(calls: list[Call], pictures: Tensor, grid: Grid) -> Call | None:
-    """The last call that gives maps of more than one pixel which are no pooled ones.
-
-    Attention among tokens, (B, heads, T, T) or (B, heads, T, C), is no map.
+    Where no gradient is to be had, or all are zero, as of a last layer of zeros, it is all that may be on the way; the
+    split says what is wrong then.
     """
+    with torch.enable_grad():
+        calls, logits = observe(pipeline, pictures.clone().requires_grad_(), lambda _: True, leaves=True)
+        last = {call.path: call for call in calls}  # what is explained of a module that runs often is its last output
+        given = {
+            call: held for call in last.values() if (held := _maps_or_tokens(call, len(pictures), grid)) is not None
+        }
+        asked = {call: held for call, held in given.items() if held.requires_grad}
+        try:
+            numbers = logits.flatten(1)
+            total = (numbers * torch.linspace(-1, 1, numbers.shape[1], device=numbers.device)).sum()
+            gradients = torch.autograd.grad(total, list(asked.values()), allow_unused=True)
+        except RuntimeError:  # the network holds them back
+            return calls, set(given)
+    passed = {call: one for call, one in zip(asked, gradients, strict=True) if one is not None}
+    views = {call: view_of(one, len(pictures), call.path, call.module, grid) for call, one in passed.items()}
+    return calls, {call for call, one in passed.items() if bool((views[call].extract(one) != 0).any())} or set(passed)
+
+
+def _maps_or_tokens(call: Call, batch: int, grid: Grid) -> Tensor | None:
+    """What may be feature maps of a call's output, of several things the first."""
+    output = _tensor(call.output)
+    if output is None or not output.is_floating_point():
+        return None
+    return output if (output.ndim == 4 and len(output) == batch) or _has_tokens(output, grid) else None
+
+
+def _tensor(output: Any) -> Tensor | None:
+    """What a module gives, of several things the first."""
+    first = output[0] if isinstance(output, tuple | list) and output else output
+    return first if isinstance(first, Tensor) else None
+
+
+def _last(calls: list[Call], reached: set[Call], pictures: Tensor, grid: Grid) -> Call | None:
+    """The last call that gives what may be explained."""
+    normed = [one for call in calls if _is_norm(call.module) and (one := _tensor(call.output)) is not None]
+    counts, widths = ({one.shape[place] for one in normed if one.ndim == _OF_TOKENS} for place in (1, 2))
     pooled: set[int] = set()
-    tokens = {call.output.shape[1] for call in calls if _is_norm(call.module) and _has_tokens(call.output, grid)}
-    last, batch = None, len(pictures)
+    maps, norms, others = None, None, []
     for call in calls:
-        output = call.output[0] if isinstance(call.output, tuple | list) and call.output else call.output
-        if not isinstance(output, Tensor):
+        output = _tensor(call.output)
+        if output is None:
             continue
         if isinstance(call.module, _POOLING) or (isinstance(call.module, _PASSING) and id(call.given) in pooled):
             pooled.add(id(output))
-        if output.ndim == 4 and len(output) == batch and output.is_floating_point() and id(output) not in pooled:
-            _, height, width = view_of(output, batch, call.path, call.module, grid).shape
-            last = call if height * width > 1 and not tokens & {height, width} else last
-    return last
+        if _has_tokens(output, grid) and not _is_norm(call.module):
+            others.append(call)
+        elif call not in reached or id(output) in pooled:
+            continue
+        elif output.ndim == 4:
+            channels, height, width = view_of(output, len(pictures), call.path, call.module, grid).shape
+            # (B, heads, T, T) and (B, heads, T, C / heads) of attention among tokens are no maps
+            heads = bool(counts & {height, width}) or (height == 1 and channels * width in widths)
+            maps = call if height * width > 1 and not heads else maps
+        else:
+            norms = call
+    places = {call: place for place, call in enumerate(calls)}
+    after = [call for call in others if maps is None or places[call] > places[maps]]
+    tokens = norms if norms is not None else _last_of_blocks(after, reached)
+    return max(filter(None, (maps, tokens)), key=places.__getitem__, default=None)
+
+
+def _last_of_blocks(calls: list[Call], reached: set[Call]) -> Call | None:
+    """The last that a block gives, or what comes after the blocks and is as wide; None where no two are of a kind."""
+    parents = [call for call in calls if any(True for _ in call.module.children())]
+    kinds = Counter(type(call.module) for call in parents if type(call.module) is not nn.Sequential)
+    blocks = [call for call in parents if kinds[type(call.module)] > 1]
+    inside = tuple(f"{call.path}." for call in blocks)
+    shapes = {call.output.shape[1:] for call in blocks}
+    found = [call for call in calls if call in reached and not call.path.startswith(inside)]
+    return next((call for call in reversed(found) if call.output.shape[1:] in shapes), None)
 
 
 def _is_norm(module: nn.Module) -> bool:
     return "norm" in type(module).__name__.lower() and not any(True for _ in module.children())
 
 
-def _tokens(pipeline: nn.Module, pictures: Tensor, calls: list[Call], grid: Grid) -> Call | None:
-    """The normalisation of tokens to explain in a transformer; None where the network is none."""
-    after = 1 + max((i for i, call in enumerate(calls) if isinstance(call.module, _CONVOLUTIONS)), default=-1)
-    norms = {call.module for call in calls[after:] if _is_norm(call.module) and _has_tokens(call.output, grid)}
-    if not norms:
-        return None
-    with torch.enable_grad():
-        watched, logits = observe(pipeline, pictures.clone().requires_grad_(), lambda module: module in norms)
-    tokens = [call for call in watched if _has_tokens(call.output, grid) and call.output.requires_grad]
-    direction = torch.linspace(-1, 1, logits.shape[1], device=logits.device)
-    gradients = torch.autograd.grad((logits * direction).sum(), [c.output for c in tokens], allow_unused=True)
-    for call, gradient in reversed(list(zip(tokens, gradients, strict=True))):
-        view = view_of(call.output, len(pictures), call.path, call.module, grid)
-        if gradient is not None and bool((view.extract(gradient) != 0).any()):
-            return call
-    return None
-
-
 def _has_tokens(output: Any, grid: Grid) -> bool:
-    if not isinstance(output, Tensor) or output.ndim != 3 or not output.is_floating_point():
+    if not isinstance(output, Tensor) or output.ndim != _OF_TOKENS or not output.is_floating_point():
         return False
     count = output.shape[1]
     return grid[0] * grid[1] + grid[2] == count if isinstance(grid, tuple) else square_grid(count) is not None

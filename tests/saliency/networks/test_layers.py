@@ -106,6 +106,140 @@ def test_the_last_maps_that_are_not_pooled(model: nn.Module, layer: str) -> None
     assert make(model).layer == layer
 
 
+class Block(nn.Module):
+    """Attention by one head among tokens (B, T, C), then a layer for each by itself; ``norm`` before both."""
+
+    def __init__(self, width: int, norm: type[nn.Module] | None) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = (nn.Identity() if norm is None else norm(width) for _ in range(2))
+        self.qkv, self.proj, self.mlp = (nn.Linear(width, count) for count in (3 * width, width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = self.qkv(self.norm1(x)).chunk(3, -1)
+        x = x + self.proj((query @ key.transpose(1, 2)).softmax(-1) @ value)
+        return x + self.mlp(self.norm2(x)).tanh()
+
+
+class Scale(nn.Module):
+    """What stands for a normalisation in networks without statistics, and is called otherwise."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.linspace(0.5, 1.5, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight
+
+
+class Tokens(nn.Module):
+    """Patches, two blocks, and a head that reads a class token or the mean.
+
+    Args:
+        norm: of the blocks; None for none.
+        read: "class": the class token; "mean": all; "scaled": all, after a scale.
+        maps: whether the patches come out of the last block as maps beside the class token.
+    """
+
+    def __init__(self, norm: type[nn.Module] | None, read: str, *, maps: bool = False) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 4, 4)
+        self.token = nn.Parameter(torch.ones(1, 1, 8)) if read == "class" else None
+        self.blocks = nn.ModuleList(Block(8, norm) for _ in range(2))
+        self.last = Scale(8) if read == "scaled" else nn.Identity()
+        self.patches = nn.Unflatten(2, (4, 4)) if maps else None
+        self.head = nn.Linear(8, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x).flatten(2).transpose(1, 2)
+        x = x if self.token is None else torch.cat([self.token.expand(len(x), 1, 8), x], 1)
+        for block in self.blocks:
+            x = block(x)
+        if self.patches is not None:
+            self.patches(x[:, 1:].transpose(1, 2))
+        x = self.last(x)
+        return self.head(x[:, 0] if self.token is not None else x.mean(1))
+
+
+class Pooled(nn.Module):
+    """Maps, then attention that pools them: queries, keys and values are no blocks of a transformer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.relu = nn.Conv2d(3, 8, 4, 4), nn.ReLU()
+        self.query, self.key, self.value = (nn.Linear(8, 8) for _ in range(3))
+        self.split = nn.Unflatten(2, (2, 4))
+        self.head = nn.Linear(8, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.relu(self.conv(x)).flatten(2).transpose(1, 2)
+        tokens = torch.cat([tokens.mean(1, keepdim=True), tokens], 1)
+        query, key, value = self.query(tokens[:, :1]), self.key(tokens), self.value(tokens)
+        return self.head(((query @ key.transpose(1, 2)).softmax(-1) @ value)[:, 0])
+
+
+class Shared(nn.Module):
+    """One convolution in each of two blocks, of which the second is not read where it gives patches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.shared = nn.Conv2d(3, 8, 4, 4), nn.Conv2d(8, 8, 3, padding=1)
+        self.norms = nn.ModuleList(nn.LayerNorm(8) for _ in range(2))
+        self.head = nn.Linear(8, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        x = x + self.shared(x)
+        tokens = self.norms[0](x.flatten(2).transpose(1, 2))
+        read = self.norms[1](tokens).mean(1)
+        self.shared(tokens.transpose(1, 2).unflatten(2, (4, 4)))
+        return self.head(read)
+
+
+class HeldBack(nn.Module):
+    """Two stages, the first without gradients."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.head = nn.Conv2d(3, 6, 3), nn.Conv2d(6, 6, 3), nn.Linear(6, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            x = self.first(x).relu()
+        return self.head(self.second(x).mean((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("model", "layer"),
+    [
+        (Tokens(nn.LayerNorm, "class"), "blocks.1.norm1"),
+        (Tokens(nn.LayerNorm, "class", maps=True), "blocks.1.norm1"),
+        (Tokens(nn.LayerNorm, "mean"), "blocks.1.norm2"),
+        (Tokens(Scale, "scaled"), "last"),
+        (Tokens(Scale, "mean"), "last"),
+        (Tokens(None, "class"), "blocks.0"),
+        (Pooled(), "relu"),
+        (Shared(), "norms.1"),
+        (HeldBack(), "second"),
+    ],
+    ids=[
+        *("a class token", "patches beside it", "a mean", "no norms", "no norms, a mean", "no norms, a class token"),
+        *("pooled by attention", "shared", "held back"),
+    ],
+)
+def test_the_last_that_the_logits_depend_on(model: nn.Module, layer: str) -> None:
+    network = make(model)
+    assert network.layer == layer
+    x = pictures(2)
+    _, gradient = network.gradient(network.activation(x), torch.tensor([0, 1]), x)
+    assert gradient.abs().amax((1, 2, 3)).min() > 0
+
+
+def test_a_head_of_zeros_hides_no_layer() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), *head(6))
+    nn.init.zeros_(model[-1].weight)
+    assert make(model).layer == "1"
+
+
 def test_the_layer_of_the_description_is_taken_and_the_option_goes_before_it() -> None:
     assert make(chain(), layer=None).layer == "4"
     classifier = Classifier(chain(), Preprocessing.square(SIDE), layer="0")
