@@ -25,8 +25,8 @@ _POOLING = (
     nn.AdaptiveMaxPool2d,
 )
 _PASSING = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
-_OF_TOKENS = 3
-"""Dimensions of tokens, (B, T, K)."""
+_OF_TOKENS, _OF_MAPS = 3, 4
+"""Dimensions of tokens (B, T, K) and of maps (B, K, h, w)."""
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
@@ -215,7 +215,8 @@ def _maps_or_tokens(call: Call, batch: int, grid: Grid) -> Tensor | None:
     output = _tensor(call.output)
     if output is None or not output.is_floating_point():
         return None
-    return output if (output.ndim == 4 and len(output) == batch) or _has_tokens(output, grid) else None
+    fits = output.ndim == _OF_MAPS or _has_tokens(output, grid)
+    return output if fits and len(output) == batch else None  # windows of attention are no pictures
 
 
 def _tensor(output: Any) -> Tensor | None:
@@ -231,16 +232,16 @@ def _last(calls: list[Call], reached: set[Call], pictures: Tensor, grid: Grid) -
     pooled: set[int] = set()
     maps, norms, others = None, None, []
     for call in calls:
-        output = _tensor(call.output)
+        output = _maps_or_tokens(call, len(pictures), grid)
         if output is None:
             continue
         if isinstance(call.module, _POOLING) or (isinstance(call.module, _PASSING) and id(call.given) in pooled):
             pooled.add(id(output))
-        if _has_tokens(output, grid) and not _is_norm(call.module):
+        if output.ndim == _OF_TOKENS and not _is_norm(call.module):
             others.append(call)
         elif call not in reached or id(output) in pooled:
             continue
-        elif output.ndim == 4:
+        elif output.ndim == _OF_MAPS:
             channels, height, width = view_of(output, len(pictures), call.path, call.module, grid).shape
             # (B, heads, T, T) and (B, heads, T, C / heads) of attention among tokens are no maps
             heads = bool(counts & {height, width}) or (height == 1 and channels * width in widths)

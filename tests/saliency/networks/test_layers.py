@@ -195,6 +195,22 @@ class Shared(nn.Module):
         return self.head(read)
 
 
+class Windows(nn.Module):
+    """Attention in windows, whose tokens (B · windows, T, C) are of no picture by itself, between two convolutions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.last = nn.Conv2d(3, 8, 2, 2), nn.Conv2d(8, 8, 3)
+        self.norm, self.block, self.head = nn.LayerNorm(8), Block(8, nn.LayerNorm), nn.Linear(8, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        windows = x.unflatten(2, (2, 4)).unflatten(4, (2, 4)).permute(0, 2, 4, 3, 5, 1).reshape(-1, 16, 8)
+        windows = self.block(self.norm(windows)).reshape(len(x), 2, 2, 4, 4, 8)
+        x = windows.permute(0, 5, 1, 3, 2, 4).reshape(len(x), 8, 8, 8)
+        return self.head(self.last(x).mean((2, 3)))
+
+
 class HeldBack(nn.Module):
     """Two stages, the first without gradients."""
 
@@ -219,11 +235,12 @@ class HeldBack(nn.Module):
         (Tokens(None, "class"), "blocks.0"),
         (Pooled(), "relu"),
         (Shared(), "norms.1"),
+        (Windows(), "last"),
         (HeldBack(), "second"),
     ],
     ids=[
         *("a class token", "patches beside it", "a mean", "no norms", "no norms, a mean", "no norms, a class token"),
-        *("pooled by attention", "shared", "held back"),
+        *("pooled by attention", "shared", "windows", "held back"),
     ],
 )
 def test_the_last_that_the_logits_depend_on(model: nn.Module, layer: str) -> None:
