@@ -110,20 +110,23 @@ def test_the_targets_of_the_guide_are_explained(tmp_path: Path, monkeypatch: pyt
     """The module is written, every command run on few pictures, and the drop-in explainer called."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    _, module, drop_in = blocks("how-to/network.md", "python")
-    (tmp_path / "depth.py").write_text(module)
+    *modules, drop_in = blocks("how-to/network.md", "python")
+    named = {module.partition(".py\n")[0].removeprefix("# "): module for module in modules}
+    for name in ("clip", "depth"):
+        (tmp_path / f"{name}.py").write_text(named[name])
     few = ("--search-images", "4", "--held-out-images", "2")
     commands = [
         line for block in blocks("how-to/network.md", "sh") for line in block.splitlines() if "--target" in line
     ]
-    assert len(commands) == 3
+    assert len(commands) == 4
     for line in commands:
         words = shlex.split(line)[1:]
         result = CliRunner().invoke(main, [*words, "--device", "cpu", *(() if words[0] == "explain" else few)])
         assert result.exit_code == 0, result.output
     space: dict[str, Any] = {"torch": torch}
     exec(drop_in, space)  # noqa: S102 - of this repository
-    sys.modules.pop("depth")
+    for name in ("clip", "depth"):
+        sys.modules.pop(name)
     assert space["maps"].shape == (2, 64, 64)
 
 

@@ -39,10 +39,9 @@ from sygus.oracles.cam import features_of, variables_of
 from sygus.oracles.expressions import parse_expression
 from sygus.resources import read_text
 from sygus.saliency.features import FEATURES, Measurements
-from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.networks import Network, Target, make_network, read_target, split_at
 from sygus.saliency.networks.chunks import chunk_for_few
-from sygus.saliency.networks.classifier import Classifier
+from sygus.saliency.networks.classifier import Shape, undescribed
 from sygus.saliency.networks.kept import KeptNetworks
 
 
@@ -127,15 +126,15 @@ class _Synthesized(Expression):
         if any(one.layer not in paths for one in everywhere.values()):
             raise OptionError(f"{self.further}: the layer is no part of the model", "give a layer of this model")
         named = {name: paths[one.layer] for name, one in reached.beside.items()}
-        size, device = (pictures.shape[-2], pictures.shape[-1]), pictures.device
+        shape, device = _shape_of(pictures), pictures.device
         if reached.classes is not None:
-            self.kept.refresh(size, device)
+            self.kept.refresh(shape, device)
             rows = reached.classes
             network, layers = self.kept.at(paths[reached.layer], named, len(pictures))
         else:
             target, rows = _explained(reached)
-            classifier = Classifier(self.model, Preprocessing(size, size), layer=paths[reached.layer])
-            chunk, name = chunk_for_few(size, len(pictures)), type(self.model).__name__
+            classifier = undescribed(self.model, shape, paths[reached.layer])
+            chunk, name = chunk_for_few(shape[1:], len(pictures)), type(self.model).__name__
             network = make_network(classifier, name, device, chunk=chunk, target=target)
             layers = split_at(network, named)
         table = Measurements(network, pictures, rows, layers=layers)
@@ -165,6 +164,10 @@ def _explained(reached: Reached) -> tuple[Target, Tensor]:
     name = ", ".join(_name(target) for target in distinct[:_NAMED])
     rows = torch.tensor([places[key] for key in keys], device=reached.pictures.device)
     return Target("function", name, numbers, len(distinct)), rows
+
+
+def _shape_of(pictures: Tensor) -> Shape:
+    return pictures.shape[1], pictures.shape[2], pictures.shape[3]
 
 
 def _classes(network: Network, pictures: Tensor, targets: Sequence[Explained] | None) -> Tensor | None:
@@ -217,8 +220,8 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
         layers = self.target_layers or list(self.named.values())[:1]
         if pictures.dim() != 4 or torch.is_autocast_enabled(pictures.device.type):
             return None
-        size = (pictures.shape[-2], pictures.shape[-1])
-        self.kept.refresh(size, pictures.device)
+        shape = _shape_of(pictures)
+        self.kept.refresh(shape, pictures.device)
         if not all(self.kept.has(paths.get(layer, "")) for layer in layers):
             return None
         named = {name: paths[layer] for name, layer in self.named.items()}
@@ -229,7 +232,7 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
             if classes is None:
                 return None
             tables = [Measurements(network, pictures, classes, layers=beside) for network, beside in networks]
-            return self.joined([self._of_table(table) for table in tables], size)
+            return self.joined([self._of_table(table) for table in tables], shape[1:])
 
     @classmethod
     def load(cls, path: str | Path) -> Callable[..., SynthesizedCAM]:

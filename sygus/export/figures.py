@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from sygus.errors import OptionError
-from sygus.export.gallery import Gallery
+from sygus.export.gallery import Gallery, in_colours
 from sygus.export.record import FOUND, Record
 from sygus.export.tables import score_text
 from sygus.writing import write_file
@@ -76,7 +76,7 @@ def rows_of_heat_maps(
     """Write a figure: a row per picture, the picture first and then each method's heat map over it.
 
     Args:
-        pictures: (n, 3, H, W) in [0, 1].
+        pictures: (n, C, H, W) in [0, 1].
         titles: of the columns after the picture.
         maps: for each column its saliency maps (n, H, W) in [0, 1].
         captions: for each row the text under each of those columns.
@@ -86,6 +86,7 @@ def rows_of_heat_maps(
     Raises:
         WriteError: it cannot be written.
     """
+    pictures = in_colours(pictures)
     rows, columns = len(pictures), len(titles) + 1
     figure = Figure(figsize=(1.6 * columns, 1.85 * rows + 0.25), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)

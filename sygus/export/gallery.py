@@ -23,12 +23,18 @@ PICTURES = 8
 """So many are kept, the first that are held out; none is chosen."""
 
 
+def in_colours(pictures: Tensor) -> Tensor:
+    """Pictures (n, C, H, W) as red, green and blue, (n, 3, H, W): one or two channels as grey, else the first three."""
+    grey = pictures.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    return grey if pictures.shape[1] < grey.shape[1] else pictures[:, : grey.shape[1]]
+
+
 @dataclass(frozen=True, eq=False)
 class Gallery:
     """Pictures and heat maps.
 
     Attributes:
-        pictures: (n, 3, H, W) uint8: the first held-out pictures, as the network sees them.
+        pictures: (n, 3, H, W) uint8: the first held-out pictures, as the network sees them; see :func:`in_colours`.
         maps: for each title of the table its saliency maps (n, H, W), uint8.
     """
 
@@ -37,8 +43,11 @@ class Gallery:
 
     @classmethod
     def of(cls, pictures: Tensor, maps: Mapping[str, Tensor]) -> Gallery:
-        """From values in [0, 1]: all pictures (N, 3, H, W) and maps (N, H, W); the first :data:`PICTURES` are kept."""
-        return cls(_bytes(pictures[:PICTURES]), {title: _bytes(values[:PICTURES]) for title, values in maps.items()})
+        """From values in [0, 1]: all pictures (N, C, H, W) and maps (N, H, W); the first :data:`PICTURES` are kept."""
+        return cls(
+            _bytes(in_colours(pictures[:PICTURES])),
+            {title: _bytes(values[:PICTURES]) for title, values in maps.items()},
+        )
 
     def write(self, folder: Path) -> None:
         """Write :data:`GALLERY` into a folder.

@@ -232,7 +232,8 @@ class ExpressionCAM(Expression):
     ``torch.no_grad`` and ``torch.inference_mode`` too.
 
     Args:
-        model: gives logits (N, classes), or with functions as targets any tensor (N, …).
+        model: gives logits (N, classes), as they are or named ``logits`` in a mapping or an object, as transformers do;
+            or with functions as targets any tensor (N, …).
         target_layers: whose output maps are explained; of several the mean of the saliency maps is taken. May be
             empty where the expression reads only layers that have names.
         reshape_transform: makes maps (N, K, h, w) of the layers' outputs, for transformers.
@@ -272,7 +273,7 @@ class ExpressionCAM(Expression):
             pictures = pictures.clone() if pictures.is_inference() else pictures
             hooks = _Hooks(self.target_layers, self.named, self.reshape_transform)
             try:
-                logits = self.model(pictures)
+                logits = logits_of(self.model(pictures))
                 chosen = targets_of(logits, targets)
                 values, classes = values_of(logits, chosen)
                 reached = hooks.reached(logits, values, classes, pictures.detach(), retain_graph=False)
@@ -353,7 +354,8 @@ class ExpressionExtractor(Expression):
 
         Args:
             class_idx: the class explained, for all pictures or for each.
-            scores: what the model gave, (N, classes); of one number for each picture (N, 1), which is class 0.
+            scores: what the model gave, (N, classes), or an object of which they are the ``logits``; of one number for
+                each picture (N, 1), which is class 0.
             normalized: whether each map is scaled to [0, 1].
             retain_graph: whether the same pass is explained again afterwards.
 
@@ -362,6 +364,7 @@ class ExpressionExtractor(Expression):
         """
         if self._pictures is None:
             raise RuntimeError("the model has not run: scores = model(pictures) first")
+        scores = logits_of(scores)
         wanted = targets_of(scores, [class_idx] * len(scores) if isinstance(class_idx, int) else class_idx)
         values, classes = values_of(scores, wanted)
         reached = self._hooks.reached(scores, values, classes, self._pictures, retain_graph=retain_graph)
@@ -381,6 +384,12 @@ class ExpressionExtractor(Expression):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.remove_hooks()
+
+
+def logits_of(returned: Any) -> Any:
+    """What is called ``logits`` in what a model returned, where that is no tensor."""
+    named = returned.get("logits") if isinstance(returned, Mapping) else getattr(returned, "logits", None)
+    return named if not isinstance(returned, Tensor) and isinstance(named, Tensor) else returned
 
 
 def targets_of(outputs: Tensor, targets: Sequence[Explained] | None) -> list[Explained]:

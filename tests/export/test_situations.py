@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -230,3 +231,83 @@ def test_a_function_is_explained_after_a_class(pictures: Tensor, tmp_path: Path)
     difference = [lambda out: out[1] - out[0]] * 3
     fresh = cam_of("(gap smooth-gradient)", model, tmp_path, model.second)(pictures, difference)
     np.testing.assert_array_equal(cam(pictures, difference), fresh)
+
+
+class Returned(dict):
+    """As transformers return: a mapping whose values are attributes too."""
+
+    def __getattr__(self, name: str) -> object:
+        return self[name]
+
+
+class Named(nn.Module):
+    """A model whose logits have a name."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.net, self.kind = Net(), kind
+
+    def forward(self, x: Tensor) -> object:
+        logits = self.net(x)
+        if self.kind == "object":
+            return SimpleNamespace(loss=None, logits=logits)
+        return Returned(hidden=x, logits=logits) if self.kind == "both" else {"logits": logits}
+
+
+@pytest.mark.parametrize("kind", ["object", "mapping", "both"])
+@pytest.mark.parametrize("text", ["(gap gradient)", "ablation"])
+@pytest.mark.parametrize("targets", [None, [0, 1, 3]])
+def test_logits_that_have_a_name_are_found(
+    kind: str, text: str, targets: list[int] | None, pictures: Tensor, tmp_path: Path
+) -> None:
+    model = Named(kind).eval()
+    plain = cam_of(text, model.net, tmp_path, model.net.second)(pictures, targets)
+    cam = cam_of(text, model, tmp_path, model.net.second)
+    for _ in range(2):
+        np.testing.assert_allclose(cam(pictures, targets), plain, atol=1e-6)
+    extractor = extractor_of(text, model, tmp_path, "net.second")
+    (found,) = extractor([0, 1, 3], model(pictures))
+    extractor.remove_hooks()
+    extractor = extractor_of(text, model.net, tmp_path, "second")
+    (expected,) = extractor([0, 1, 3], model.net(pictures))
+    extractor.remove_hooks()
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+
+
+def test_an_output_without_logits_is_named_with_what_mends_it(pictures: Tensor, tmp_path: Path) -> None:
+    class Hidden(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = Net()
+
+        def forward(self, x: Tensor) -> object:
+            return {"scores": self.net(x)}
+
+    model = Hidden().eval()
+    with pytest.raises(TypeError, match=r"the model must give logits.*wrap it in a module that picks it"):
+        cam_of("(gap gradient)", model, tmp_path, model.net.second)(pictures)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4, 12])
+@pytest.mark.parametrize("text", ["(gap gradient)", "ablation", "score", "(gap smooth-gradient)", "opticam"])
+def test_pictures_may_have_any_number_of_channels(channels: int, text: str, tmp_path: Path) -> None:
+    """A network of three channels that reads as many by a fixed product is the reference."""
+    colours = torch.rand(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    mixing = torch.rand(channels, 3, generator=torch.Generator().manual_seed(2))
+    plain = Net().eval()
+    model = Net().eval()
+    mixed = nn.Conv2d(channels, 6, 3, padding=1)
+    inverse = torch.linalg.pinv(mixing)  # (3, channels): colours of what was mixed
+    with torch.no_grad():
+        kernel = plain.first[0].weight
+        mixed.weight.copy_(torch.einsum("ocij,cm->omij", kernel, inverse))
+        mixed.bias.copy_(plain.first[0].bias)
+        colours = torch.einsum("nmij,cm->ncij", torch.einsum("ncij,mc->nmij", colours, mixing), inverse)
+    model.first[0] = mixed
+    pictures = torch.einsum("ncij,mc->nmij", colours, mixing)
+    found = cam_of(text, model, tmp_path, model.second)(pictures, [0, 1, 2])
+    assert found.shape == (3, SIDE, SIDE)
+    assert np.isfinite(found).all()
+    if text not in ("(gap smooth-gradient)", "opticam"):  # of noise on other channels, and of steps along them
+        expected = cam_of(text, plain, tmp_path, plain.second)(colours, [0, 1, 2])
+        np.testing.assert_allclose(found, expected, atol=2e-3)

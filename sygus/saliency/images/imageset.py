@@ -25,7 +25,7 @@ class ImageSet:
 
     Attributes:
         name: what they are and which part, as ``shapes[0:96] seed 0``.
-        pictures: (N, 3, H, W) float32 in [0, 1].
+        pictures: (N, C, H, W) float32 in [0, 1]; those of files are red, green and blue.
         labels: (N,) class indices, :data:`NO_CLASS` where a picture has none.
         masks: (N, H, W) bool, the ground truth; None unless every picture has a mask.
         boxes: for each picture its boxes; empty where it has none, or none of them is left after the crop.

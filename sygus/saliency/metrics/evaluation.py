@@ -222,6 +222,7 @@ def subject_of(
     if tuple(images.pictures.shape[-2:]) != network.size:
         height, width = network.size
         raise OptionError(f"--images: the pictures of {images.name} have the wrong size", f"make them {height}x{width}")
+    images = _of_channels(images, network)
     chosen = network.target if target is None else read_target(target)
     if not chosen.is_class or not network.target.is_class:
         return _of_a_number(network, images, chosen, strict)
@@ -236,6 +237,27 @@ def subject_of(
             targets = torch.full((len(logits),), class_number(chosen.name, network.classes, network.name))
             targets = targets.to(logits.device)
     return Subject(network, images, targets, network.probability_of(logits, targets), logits)
+
+
+GREY = (0.299, 0.587, 0.114)
+"""The luma of red, green and blue (ITU-R BT.601)."""
+
+
+def _of_channels(images: ImageSet, network: Network) -> ImageSet:
+    """The pictures with as many channels as the network takes: those in colour as grey, if it takes one.
+
+    Raises:
+        OptionError: they have another number of channels.
+    """
+    there, wanted = images.pictures.shape[1], network.channels
+    if there == wanted:
+        return images
+    if (there, wanted) == (len(GREY), 1):
+        grey = torch.einsum("nchw,c->nhw", images.pictures, torch.tensor(GREY))
+        return replace(images, pictures=grey[:, None])
+    channels = "1 channel" if wanted == 1 else f"{wanted} channels"
+    message = f"--images: the pictures of {images.name} have {there} channels, '{network.name}' takes {channels}"
+    raise OptionError(message, "describe it with as many numbers in mean= and deviation= as pictures have channels")
 
 
 def _with_output(network: Network, images: ImageSet, strict: bool) -> tuple[ImageSet, Tensor]:

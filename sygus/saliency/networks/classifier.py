@@ -17,6 +17,10 @@ from sygus.saliency.foreign import blamed
 from sygus.saliency.images.geometry import Preprocessing
 
 Triple: TypeAlias = tuple[float, float, float]
+Shape: TypeAlias = tuple[int, int, int]
+"""C, H, W of pictures."""
+Colours: TypeAlias = tuple[float, ...]
+"""A number for each channel of a picture."""
 Output: TypeAlias = Literal["logits", "probabilities", "sigmoid"]
 """What a model gives in place of logits, by name."""
 
@@ -30,10 +34,10 @@ class Classifier:
     """A classifier, as a family of networks or a user's function describes it.
 
     Attributes:
-        model: takes normalised pictures (B, 3, H, W).
+        model: takes normalised pictures (B, 3, H, W), or of as many channels as ``mean`` has numbers.
         preprocessing: what it expects of the geometry of its pictures.
-        mean: subtracted from each colour of a picture in [0, 1].
-        deviation: what each colour is divided by.
+        mean: subtracted from each channel of a picture in [0, 1]; one number for networks of grey pictures.
+        deviation: what each channel is divided by.
         classes: their names; empty: they are numbered.
         layer: the layer explained by default; None: it is found, see :mod:`sygus.saliency.networks.layers`.
         grid: for layers that give tokens (B, T, C): rows, columns, and how many tokens before them belong to no
@@ -52,8 +56,8 @@ class Classifier:
 
     model: nn.Module
     preprocessing: Preprocessing = IMAGENET_PREPROCESSING
-    mean: Triple = (0.0, 0.0, 0.0)
-    deviation: Triple = (1.0, 1.0, 1.0)
+    mean: Colours = (0.0, 0.0, 0.0)
+    deviation: Colours = (1.0, 1.0, 1.0)
     classes: Sequence[str] = ()
     layer: str | None = None
     grid: tuple[int, int, int] | str | None = None
@@ -67,28 +71,49 @@ class Classifier:
             if not fits(value):
                 shown = repr(value) if isinstance(value, str | int | float | tuple | list) else type(value).__name__
                 raise OptionError(f"--network: {attribute} of the classifier is {shown[:60]}", f"give {kind}")
+        if len(self.mean) != len(self.deviation):
+            counts = f"a mean of {len(self.mean)} channels and a deviation of {len(self.deviation)}"
+            raise OptionError(f"--network: the classifier has {counts}", "give both for every channel of its pictures")
+
+    @property
+    def shape(self) -> Shape:
+        """C, H, W of the pictures that it takes."""
+        return (len(self.mean), *self.preprocessing.size)
 
 
-def _are_three(values: Any, kind: Any = Real) -> bool:
+def undescribed(model: nn.Module, shape: Shape, layer: str | None = None) -> Classifier:
+    """A model that is given what it takes: pictures of this shape that are normalised already."""
+    channels, *size = shape
+    preprocessing = Preprocessing((size[0], size[1]), (size[0], size[1]))
+    return Classifier(model, preprocessing, mean=(0.0,) * channels, deviation=(1.0,) * channels, layer=layer)
+
+
+def _are_numbers(values: Any, kind: Any = Real) -> bool:
     return (
         isinstance(values, tuple | list)
-        and len(values) == 3
+        and len(values) > 0
         and all(isinstance(value, kind) and math.isfinite(value) for value in values)
     )
 
 
+_OF_A_GRID = 3
+"""Numbers that describe a grid of tokens."""
+
 _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "model": (lambda value: isinstance(value, nn.Module), "a torch.nn.Module"),
     "preprocessing": (lambda value: isinstance(value, Preprocessing), "a sygus.saliency.images.Preprocessing"),
-    "mean": (_are_three, "three numbers"),
-    "deviation": (lambda value: _are_three(value) and min(value) > 0, "three positive numbers"),
+    "mean": (_are_numbers, "a number for each channel"),
+    "deviation": (
+        lambda value: _are_numbers(value) and min(value) > 0,
+        "a positive number for each channel",
+    ),
     "classes": (
         lambda value: isinstance(value, tuple | list) and all(isinstance(name, str) for name in value),
         "the names of the classes, in their order",
     ),
     "layer": (lambda value: value is None or isinstance(value, str), "the name of a layer"),
     "grid": (
-        lambda value: value in (None, "channels-last") or (isinstance(value, tuple) and _are_three(value, Integral)),
+        lambda value: value in (None, "channels-last") or (_are_numbers(value, Integral) and len(value) == _OF_A_GRID),
         "(rows, columns, tokens before them) or 'channels-last'",
     ),
     "output": (
@@ -105,7 +130,7 @@ class Leaf(nn.Module):
 
 
 class Normalise(nn.Module):
-    """Subtract a mean and divide by a deviation, both fixed, per channel: (B, 3, H, W) from pixel space.
+    """Subtract a mean and divide by a deviation, both fixed, per channel: (B, C, H, W) from pixel space.
 
     Args:
         mean: of the pixels of each channel.
@@ -115,10 +140,10 @@ class Normalise(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, mean: Triple, deviation: Triple) -> None:
+    def __init__(self, mean: Colours, deviation: Colours) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("deviation", torch.tensor(deviation).view(3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(deviation).view(-1, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalised ``x``, of the same shape."""
@@ -236,7 +261,7 @@ def pipeline(
     """
     steps: dict[str, nn.Module] = {}
     tensors = [*model.parameters(), *model.buffers()]
-    if classifier.mean != (0, 0, 0) or classifier.deviation != (1, 1, 1):
+    if any(classifier.mean) or any(one != 1 for one in classifier.deviation):
         steps["normalise"] = Normalise(classifier.mean, classifier.deviation)
     dtype = next((t.dtype for t in tensors if t.is_floating_point()), torch.float32)
     if dtype != torch.float32:
@@ -246,7 +271,7 @@ def pipeline(
     for name, step in steps.items():
         built.add_module(name, step)
     built.to(device).eval().requires_grad_(False)
-    returned = _run(built, classifier.preprocessing.size, device)
+    returned = _run(built, probe_pictures(TRIAL, classifier.shape).to(device))
     plain = isinstance(returned, Tensor) and returned.dtype == torch.float32
     picks = _UNDONE[classifier.output or "logits"] if not callable(classifier.output) else classifier.output
     if picks is not named_logits or not (plain or (raw and not isinstance(returned, Tensor))):
@@ -260,16 +285,15 @@ TRIAL = 2
 """Pictures that a model is tried with."""
 
 
-def probe_pictures(count: int, size: tuple[int, int], seed: int = 0) -> Tensor:
-    """Pictures for trials, (count, 3, H, W) in [0, 1]: coarse colours below fine noise, the same every time."""
+def probe_pictures(count: int, shape: Shape, seed: int = 0) -> Tensor:
+    """Pictures for trials, (count, C, H, W) in [0, 1]: coarse colours below fine noise, the same every time."""
     generator = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(count, 3, 6, 6, generator=generator)
-    smooth = nn.functional.interpolate(coarse, size, mode="bilinear", align_corners=False)
-    return 0.8 * smooth + 0.2 * torch.rand(count, 3, *size, generator=generator)
+    coarse = torch.rand(count, shape[0], 6, 6, generator=generator)
+    smooth = nn.functional.interpolate(coarse, shape[1:], mode="bilinear", align_corners=False)
+    return 0.8 * smooth + 0.2 * torch.rand(count, *shape, generator=generator)
 
 
-def _run(module: nn.Module, size: tuple[int, int], device: torch.device) -> Any:
-    pictures = probe_pictures(TRIAL, size).to(device)
+def _run(module: nn.Module, pictures: Tensor) -> Any:
     try:
         with torch.no_grad():
             return module(pictures)
@@ -277,10 +301,12 @@ def _run(module: nn.Module, size: tuple[int, int], device: torch.device) -> Any:
         if is_out_of_memory(error):
             raise
         raise OptionError(
-            f"--network: the model fails on {TRIAL} pictures of {size[0]}x{size[1]}: "
+            f"--network: the model fails on {TRIAL} pictures of {'x'.join(map(str, pictures.shape[1:]))}: "
             f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}",
             "register every tensor that the model holds as a parameter or a buffer, so that it moves with it"
             if any(sign in str(error) for sign in _OF_DEVICES)
+            else "wrap it in a module that takes the pictures and gives it the rest"
+            if isinstance(error, TypeError) and "argument" in str(error)
             else "check the size and the normalisation that it is described with",
         ) from error
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from sygus.saliency.networks.classifier import Shape
 from sygus.saliency.networks.layers import Layer, plain_attention
 
 
@@ -70,16 +71,16 @@ class HookedTrunk(nn.Module):
 class HookedTail(nn.Module):
     """The activation (B, K, h, w) to logits (B, classes), with the pictures where the logits need them otherwise."""
 
-    def __init__(self, pipeline: nn.Module, layer: Layer, size: tuple[int, int]) -> None:
+    def __init__(self, pipeline: nn.Module, layer: Layer, shape: Shape) -> None:
         super().__init__()
         self.pipeline = pipeline
         self.layer = layer
-        self.size = size
+        self.shape = shape
 
     def forward(self, activation: Tensor, pictures: Tensor | None = None) -> Tensor:
         """The logits; without pictures the network runs on black ones."""
         if pictures is None:
-            pictures = activation.new_zeros(len(activation), 3, *self.size)
+            pictures = activation.new_zeros(len(activation), *self.shape)
         with self._at_layer(lambda output: self.layer.view.restore(activation, output)):
             logits: Tensor = self.pipeline(pictures)
         return logits

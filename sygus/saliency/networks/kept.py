@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.networks.chunks import chunk_for_few
-from sygus.saliency.networks.classifier import Classifier
+from sygus.saliency.networks.classifier import Shape, undescribed
 from sygus.saliency.networks.network import Network, make_network, unwrapped
 from sygus.saliency.networks.together import split_at
 
@@ -110,7 +109,7 @@ def _weighed(numbers: Tensor) -> Tensor:
 class KeptNetworks:
     """The networks of one model: made once, and again only when the model is another.
 
-    They are of a copy of the model, at any of its layers, for pictures of one size on one device.
+    They are of a copy of the model, at any of its layers, for pictures of one shape on one device.
 
     Args:
         model: somebody else's; it is left as it is.
@@ -119,7 +118,7 @@ class KeptNetworks:
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self._made: dict[str, Network] = {}
-        self._of: tuple[State, tuple[int, int], torch.device] | None = None
+        self._of: tuple[State, Shape, torch.device] | None = None
 
     def clear(self) -> None:
         """Forget them."""
@@ -129,14 +128,14 @@ class KeptNetworks:
         """The names of the model's modules."""
         return {module: path for path, module in unwrapped(self.model).named_modules()}
 
-    def refresh(self, size: tuple[int, int], device: torch.device) -> None:
-        """Forget what is of a model that has changed since, or of pictures of another size or device.
+    def refresh(self, shape: Shape, device: torch.device) -> None:
+        """Forget what is of a model that has changed since, or of pictures of another shape or device.
 
         Args:
-            size: H, W of the pictures.
+            shape: C, H, W of the pictures.
             device: where they are.
         """
-        of = (State(unwrapped(self.model)), size, device)
+        of = (State(unwrapped(self.model)), shape, device)
         if of != self._of:
             self.clear()
         self._of = of
@@ -157,13 +156,11 @@ class KeptNetworks:
             OptionError: a layer cannot be explained, or the model cannot be run or copied.
         """
         assert self._of is not None
-        _, size, device = self._of
-        chunk = chunk_for_few(size, count)
+        _, shape, device = self._of
+        chunk = chunk_for_few(shape[1:], count)
         if not self._made:
             name = type(self.model).__name__
-            self._made[layer] = make_network(
-                Classifier(self.model, Preprocessing(size, size)), name, device, layer, chunk
-            )
+            self._made[layer] = make_network(undescribed(self.model, shape), name, device, layer, chunk)
         any_made = next(iter(self._made.values()))
         if layer not in self._made:
             self._made[layer] = any_made.at(layer)

@@ -18,7 +18,7 @@ from sygus.saliency.devices import is_out_of_memory
 from sygus.saliency.foreign import ALWAYS, blamed
 from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.networks.chunks import Chunk, chunk_for, enough
-from sygus.saliency.networks.classifier import Classifier, pipeline, probe_pictures
+from sygus.saliency.networks.classifier import Classifier, Shape, pipeline, probe_pictures
 from sygus.saliency.networks.fingerprint import fingerprint
 from sygus.saliency.networks.folding import folded
 from sygus.saliency.networks.heads import is_one_number, with_head
@@ -154,6 +154,11 @@ class Network:
         """
         size = min(self.chunk.size, enough(count))
         return replace(self, chunk=Chunk(size, f"enough for {count}")) if size < self.chunk.size else self
+
+    @property
+    def channels(self) -> int:
+        """Of the pictures it takes."""
+        return len(self.deviation)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -453,20 +458,20 @@ def make_network(
     model = _usable(classifier.model)
     model = model if classifier.owned else _copied(model)
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    size = classifier.preprocessing.size
+    shape = classifier.shape
     outputs, returned = pipeline(classifier, model, device, raw=target.kind == "function")
     sigmoid = classifier.output == "sigmoid"
     whole, names = with_head(outputs, returned, target, classifier.classes, name, sigmoid=sigmoid)
     multi_label = target.is_class and (classifier.multi_label or sigmoid) and not is_one_number(returned)
-    remarks = probed(whole, name, size, device)
+    remarks = probed(whole, name, shape, device)
     segments = returned.shape[1] if target.kind == "region" else None
     grid = classifier.grid if isinstance(classifier.grid, tuple | str) else None
-    found = find_layer(whole, probe_pictures(2, size).to(device), layer or classifier.layer, grid, segments)
-    halves = split(whole, found, size, device)
-    fast = folded(whole, _laid_out(probe_pictures(_FOLD_CHECK, size).to(device)))
+    found = find_layer(whole, probe_pictures(2, shape).to(device), layer or classifier.layer, grid, segments)
+    halves = split(whole, found, shape, device)
+    fast = folded(whole, _laid_out(probe_pictures(_FOLD_CHECK, shape).to(device)))
     stated = f"{found.path}/{found.calls}/{found.view}/{classifier.preprocessing}{'/multi-label' * multi_label}"
-    identity = fingerprint(whole, halves, stated, size)
-    chunk = chunk or chunk_for(size, device, lambda count: _timed_pass(fast.module, count, size, device))
+    identity = fingerprint(whole, halves, stated, shape)
+    chunk = chunk or chunk_for(shape[1:], device, lambda count: _timed_pass(fast.module, count, shape, device))
     return Network(
         name=name,
         layer=found.name,
@@ -547,6 +552,6 @@ def _laid_out(pictures: Tensor) -> Tensor:
     return pictures.contiguous(memory_format=torch.channels_last)
 
 
-def _timed_pass(module: nn.Module, count: int, size: tuple[int, int], device: torch.device) -> None:
+def _timed_pass(module: nn.Module, count: int, shape: Shape, device: torch.device) -> None:
     with torch.no_grad():
-        module(_laid_out(torch.full((count, 3, *size), 0.5, device=device)))
+        module(_laid_out(torch.full((count, *shape), 0.5, device=device)))

@@ -6,25 +6,25 @@ import torch
 from torch import Tensor, nn
 
 from sygus.errors import OptionError
-from sygus.saliency.networks.classifier import SUM, TRIAL, probe_pictures
+from sygus.saliency.networks.classifier import SUM, TRIAL, Shape, probe_pictures
 
 _MATES = 1e-4
 """How much of its largest magnitude a result may move as other pictures pass with it; rounding moves it by far less."""
 
 
-def probed(network: nn.Module, name: str, size: tuple[int, int], device: torch.device) -> tuple[str, ...]:
-    """Remarks on what a network (n, 3, H, W) → (n, outputs) gives.
+def probed(network: nn.Module, name: str, shape: Shape, device: torch.device) -> tuple[str, ...]:
+    """Remarks on what a network (n, C, H, W) → (n, outputs) gives.
 
     Args:
         network: from pixel space to what is explained, in evaluation mode.
         name: for messages.
-        size: H, W.
+        shape: C, H, W of the pictures.
         device: where it computes.
 
     Raises:
         OptionError: what it gives for a picture depends on the others that pass with it.
     """
-    pictures = probe_pictures(2 * TRIAL, size).to(device)
+    pictures = probe_pictures(2 * TRIAL, shape).to(device)
     with torch.no_grad():
         one, other = network(pictures[:TRIAL]), network(torch.cat([pictures[:1], pictures[1 - TRIAL :]]))
     if one.shape == other.shape and one.isfinite().all() and other.isfinite().all():

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from sygus.errors import OptionError
 from sygus.saliency.devices import is_out_of_memory
-from sygus.saliency.networks.classifier import probe_pictures
+from sygus.saliency.networks.classifier import Shape, probe_pictures
 from sygus.saliency.networks.hooking import HookedTail, HookedTrunk
 from sygus.saliency.networks.layers import Layer, plain_attention
 from sygus.saliency.networks.tracing import NotTraceable, split_graph, takes_pictures
@@ -52,13 +52,13 @@ class SplitNetwork:
         return logits
 
 
-def split(pipeline: nn.Module, layer: Layer, size: tuple[int, int], device: torch.device) -> SplitNetwork:
+def split(pipeline: nn.Module, layer: Layer, shape: Shape, device: torch.device) -> SplitNetwork:
     """Split a pipeline at a layer and check that the halves compute what it computes.
 
     Raises:
         OptionError: the logits are not finite, differ each time, or do not depend on the layer.
     """
-    pictures = probe_pictures(_CHECKED, size).to(device)
+    pictures = probe_pictures(_CHECKED, shape).to(device)
     with torch.no_grad(), plain_attention():
         expected, again = pipeline(pictures), pipeline(pictures)
     if not bool(expected.isfinite().all()):
@@ -70,9 +70,9 @@ def split(pipeline: nn.Module, layer: Layer, size: tuple[int, int], device: torc
             "--network: the model gives other logits each time",
             "make it deterministic in evaluation mode: nothing random may be left in it",
         )
-    found = _by_graph(pipeline, layer, size, pictures, expected)
+    found = _by_graph(pipeline, layer, shape, pictures, expected)
     if isinstance(found, str):
-        found = _by_hooks(pipeline, layer, size, pictures, found)
+        found = _by_hooks(pipeline, layer, shape, pictures, found)
         with torch.no_grad():
             off = deviation(found.logits(found.trunk(pictures), pictures), expected)
         if off > TOLERANCE:
@@ -92,11 +92,11 @@ def deviation(found: Tensor, expected: Tensor) -> float:
 
 
 def _by_graph(
-    pipeline: nn.Module, layer: Layer, size: tuple[int, int], pictures: Tensor, expected: Tensor
+    pipeline: nn.Module, layer: Layer, shape: Shape, pictures: Tensor, expected: Tensor
 ) -> SplitNetwork | str:
     """The split, or why there is none."""
     try:
-        trunk, tail = split_graph(pipeline, layer, size)
+        trunk, tail = split_graph(pipeline, layer, shape)
         halves = SplitNetwork("fx", trunk, tail, takes_pictures(tail))
         with torch.no_grad():
             off = deviation(halves.logits(trunk(pictures).clone(), pictures), expected)
@@ -109,9 +109,9 @@ def _by_graph(
     return halves if off <= TOLERANCE else "the graph that torch.fx records computes something else"
 
 
-def _by_hooks(pipeline: nn.Module, layer: Layer, size: tuple[int, int], pictures: Tensor, reason: str) -> SplitNetwork:
+def _by_hooks(pipeline: nn.Module, layer: Layer, shape: Shape, pictures: Tensor, reason: str) -> SplitNetwork:
     """The split; whether the logits depend on the pictures otherwise is found by changing the pictures alone."""
-    trunk, tail = HookedTrunk(pipeline, layer), HookedTail(pipeline, layer, size)
+    trunk, tail = HookedTrunk(pipeline, layer), HookedTail(pipeline, layer, shape)
     needs_pictures = True
     if layer.view.complete:
         with torch.no_grad():

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from sygus.saliency.networks.classifier import Leaf, probe_pictures
+from sygus.saliency.networks.classifier import Leaf, Shape, probe_pictures
 from sygus.saliency.networks.layers import Layer
 from sygus.saliency.networks.views import Extract, Restore
 
@@ -37,7 +37,7 @@ class _Tracer(fx.Tracer):
         return isinstance(m, Leaf) or not self.layer.startswith(f"{module_qualified_name}.")
 
 
-def split_graph(pipeline: nn.Module, layer: Layer, size: tuple[int, int]) -> tuple[fx.GraphModule, fx.GraphModule]:
+def split_graph(pipeline: nn.Module, layer: Layer, shape: Shape) -> tuple[fx.GraphModule, fx.GraphModule]:
     """Trunk and tail as modules that share the pipeline's parameters.
 
     The trunk takes pictures, the tail the activation; if the tail depends on the pictures by a way around the layer
@@ -56,7 +56,7 @@ def split_graph(pipeline: nn.Module, layer: Layer, size: tuple[int, int]) -> tup
     modules: dict[str, nn.Module] = {_EXTRACT: Extract(layer.view), _RESTORE: Restore(layer.view)}
     trunk = _module(pipeline, _trunk(graph, calls[-1], layer), modules, "Trunk")
     whole = _tail(graph, calls[-1], layer)
-    tail = _module(pipeline, _settled(pipeline, whole, modules, layer, size), modules, "Tail")
+    tail = _module(pipeline, _settled(pipeline, whole, modules, layer, shape), modules, "Tail")
     return trunk, tail
 
 
@@ -112,7 +112,7 @@ def _remove_unused(graph: fx.Graph) -> None:
 
 
 def _settled(
-    pipeline: nn.Module, graph: fx.Graph, modules: dict[str, nn.Module], layer: Layer, size: tuple[int, int]
+    pipeline: nn.Module, graph: fx.Graph, modules: dict[str, nn.Module], layer: Layer, shape: Shape
 ) -> fx.Graph:
     """The tail's graph with its sizes settled, so that it does not need the pictures merely for their number.
 
@@ -122,7 +122,7 @@ def _settled(
     if not any(_asks_size(node) for node in graph.nodes):
         return graph
     tail = _module(pipeline, graph, modules, "Tail")
-    seen = [_integers(tail, layer, count, size, _device(pipeline)) for count in (2, 3)]
+    seen = [_integers(tail, layer, count, shape, _device(pipeline)) for count in (2, 3)]
     graph = tail.graph
     activation = next(iter(graph.nodes))
     with graph.inserting_after(activation):
@@ -137,8 +137,8 @@ def _settled(
             _replace_by_number(node, two)
     for node in list(graph.nodes):
         if node.op == "call_method" and node.target in ("view", "reshape"):
-            shape = node.args[1:] if len(node.args) > 2 else node.args[1] if len(node.args) > 1 else ()
-            if tuple(shape if isinstance(shape, tuple | list) else ()) == (count, -1):
+            wanted = node.args[1:] if len(node.args) > 2 else node.args[1] if len(node.args) > 1 else ()
+            if tuple(wanted if isinstance(wanted, tuple | list) else ()) == (count, -1):
                 node.op, node.target, node.args = "call_function", torch.flatten, (node.args[0], 1)
     _remove_unused(graph)
     return graph
@@ -171,13 +171,11 @@ class _Recorder(fx.Interpreter):
         return value
 
 
-def _integers(
-    tail: fx.GraphModule, layer: Layer, count: int, size: tuple[int, int], device: torch.device
-) -> dict[str, int]:
+def _integers(tail: fx.GraphModule, layer: Layer, count: int, shape: Shape, device: torch.device) -> dict[str, int]:
     """The integers inside the tail for so many pictures, by the name of their node."""
     recorder = _Recorder(tail)
     activation: Tensor = torch.rand(count, *layer.view.shape, device=device)
-    pictures = (probe_pictures(count, size).to(device),) if takes_pictures(tail) else ()
+    pictures = (probe_pictures(count, shape).to(device),) if takes_pictures(tail) else ()
     with torch.no_grad():
         recorder.run(activation, *pictures)
     return recorder.integers

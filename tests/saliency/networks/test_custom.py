@@ -14,8 +14,11 @@ from torch import nn
 
 from sygus.app.cli import main
 from sygus.errors import OptionError
-from sygus.saliency.images import Preprocessing
-from sygus.saliency.networks import Classifier, load_network
+from sygus.oracles.cam import CamOracle
+from sygus.oracles.methods import applicable_methods, methods
+from sygus.saliency.images import NO_CLASS, ImageSet, Preprocessing, load_images
+from sygus.saliency.metrics import subject_of
+from sygus.saliency.networks import Classifier, load_network, make_network
 from toy_models import CPU
 
 SOURCE = '''"""A user's networks."""
@@ -225,11 +228,15 @@ def test_errors_of_ours_that_the_function_raises_stay_as_they_are(folder: Path) 
         ({"model": 3}, "model of the classifier is 3; give a torch.nn.Module"),
         ({"model": nn.Linear}, "model of the classifier is type; give a torch.nn.Module"),
         ({"preprocessing": 224}, "preprocessing of the classifier is 224; give a sygus.saliency.images.Preprocessing"),
-        ({"mean": 0.5}, "mean of the classifier is 0.5; give three numbers"),
-        ({"mean": (0.5, 0.5)}, "mean of the classifier is (0.5, 0.5); give three numbers"),
-        ({"mean": (0.5, 0.5, "a")}, "mean of the classifier is (0.5, 0.5, 'a'); give three numbers"),
-        ({"mean": (0.5, float("nan"), 0)}, "mean of the classifier is (0.5, nan, 0); give three numbers"),
-        ({"deviation": (1, 0, 1)}, "deviation of the classifier is (1, 0, 1); give three positive numbers"),
+        ({"mean": 0.5}, "mean of the classifier is 0.5; give a number for each channel"),
+        ({"mean": ()}, "mean of the classifier is (); give a number for each channel"),
+        (
+            {"mean": (0.5, 0.5)},
+            "a mean of 2 channels and a deviation of 3; give both for",
+        ),
+        ({"mean": (0.5, 0.5, "a")}, "mean of the classifier is (0.5, 0.5, 'a'); give a number for each channel"),
+        ({"mean": (0.5, float("nan"), 0)}, "mean of the classifier is (0.5, nan, 0); give a number for each channel"),
+        ({"deviation": (1, 0, 1)}, "deviation of the classifier is (1, 0, 1); give a positive number for each"),
         ({"classes": "abc"}, "classes of the classifier is 'abc'; give the names of the classes, in their order"),
         ({"classes": 10}, "classes of the classifier is 10; give the names of the classes, in their order"),
         ({"classes": [0, 1]}, "classes of the classifier is [0, 1]; give the names of the classes, in their order"),
@@ -341,3 +348,81 @@ def test_through_the_command_line() -> None:
     assert result.exit_code == 2
     assert "--network: 'mine:raising' fails: RuntimeError: no weights" in result.stderr
     assert "Traceback" not in result.output
+
+
+def of_channels(channels: int) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        stem = nn.Conv2d(channels, 6, 3, padding=1)
+        return nn.Sequential(stem, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4)).eval()
+
+
+@pytest.mark.parametrize("channels", [1, 4, 12])
+def test_the_numbers_of_the_normalisation_say_how_many_channels_there_are(channels: int) -> None:
+    model = of_channels(channels)
+    mean, deviation = (0.4,) * channels, (0.25,) * channels
+    network = make_network(Classifier(model, Preprocessing.square(16), mean=mean, deviation=deviation), "mine", CPU)
+    assert network.channels == channels
+    pictures = torch.rand(3, channels, 16, 16)
+    images = ImageSet("mine", pictures, torch.full((3,), NO_CLASS), None, ((),) * 3, tuple("abc"))
+    oracle = CamOracle(subject_of(network, images))
+    with torch.no_grad():
+        torch.testing.assert_close(network.logits(pictures), model((pictures - 0.4) / 0.25))
+    applicable = {method.name for method in applicable_methods("all", oracle, lambda _: None)}
+    for name, method in methods().items():
+        if name not in applicable or name in ("extremal", "sscam"):
+            continue
+        maps = method.saliency(oracle)
+        assert maps.shape == (3, 16, 16), name
+        assert bool(((maps >= 0) & (maps <= 1)).all()), name
+
+
+def test_pictures_in_colour_are_grey_for_a_network_of_one_channel() -> None:
+    network = make_network(
+        Classifier(of_channels(1), Preprocessing.square(64), mean=(0.5,), deviation=(0.5,)), "grey", CPU
+    )
+    images = load_images("shapes", search=4, held_out=2, seed=0, preprocessing=network.preprocessing).search
+    assert images is not None
+    subject = subject_of(network, images)
+    red, green, blue = images.pictures.unbind(1)
+    torch.testing.assert_close(subject.pictures[:, 0], 0.299 * red + 0.587 * green + 0.114 * blue)
+    network = make_network(
+        Classifier(of_channels(4), Preprocessing.square(64), mean=(0.5,) * 4, deviation=(0.5,) * 4), "four", CPU
+    )
+    with pytest.raises(OptionError, match="have 3 channels, 'four' takes 4 channels"):
+        subject_of(network, images)
+
+
+def test_mean_and_deviation_are_of_as_many_channels() -> None:
+    with pytest.raises(OptionError, match="a mean of 1 channels and a deviation of 3"):
+        Classifier(of_channels(1), mean=(0.5,))
+
+
+def test_a_grey_network_is_searched_for_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "grey.py").write_text(
+        "import torch\nfrom torch import nn\nfrom sygus.saliency.images import Preprocessing\n\n\n"
+        "def network():\n    torch.manual_seed(0)\n"
+        "    model = nn.Sequential(nn.Conv2d(1, 6, 5, 4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), "
+        "nn.Linear(6, 4))\n"
+        "    return model, {'preprocessing': Preprocessing.square(64), 'mean': (0.5,), 'deviation': (0.3,)}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    counts = ["--search-images", "4", "--held-out-images", "4", "--validation-images", "0"]
+    command = ["gradcam", "--network", "grey:network", *counts, "--budget", "terms=3", "--out", "run"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    result = CliRunner().invoke(main, ["report", "run"])
+    assert result.exit_code == 0, result.output
+    result = CliRunner().invoke(main, ["explain", "shapes:0", "--network", "grey:network", "--out", "maps.png"])
+    assert result.exit_code == 0, result.output
+
+
+def test_a_model_of_several_inputs_is_told_what_to_do() -> None:
+    class Two(nn.Module):
+        def forward(self, pictures: torch.Tensor, ages: torch.Tensor) -> torch.Tensor:
+            return pictures.mean((2, 3)) * ages
+
+    with pytest.raises(OptionError, match="missing 1 required positional argument: 'ages'") as caught:
+        make_network(Classifier(Two(), Preprocessing.square(16)), "two", CPU)
+    assert "wrap it in a module that takes the pictures and gives it the rest" in caught.value.hint

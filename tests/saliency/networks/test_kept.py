@@ -47,7 +47,7 @@ def pictures() -> Tensor:
 
 
 def logits(kept: KeptNetworks, pictures: Tensor) -> Tensor:
-    kept.refresh((SIDE, SIDE), CPU)
+    kept.refresh((3, SIDE, SIDE), CPU)
     return kept.at("2", {}, len(pictures))[0].logits(pictures)
 
 
@@ -113,13 +113,13 @@ def test_what_is_the_same_is_made_once(pictures: Tensor, monkeypatch: pytest.Mon
     assert (network.layer, named["late"].layer, named["early"].layer) == ("0", "2", "1")
     assert made == ["2", "0", "1"]
     assert network.shares_passes(named["late"])
-    kept.refresh((SIDE, SIDE + 1), CPU)
+    kept.refresh((3, SIDE, SIDE + 1), CPU)
     assert not kept.has("2")
 
 
 def test_passes_are_no_larger_than_what_is_asked_for(pictures: Tensor) -> None:
     kept = KeptNetworks(model_of())
-    kept.refresh((SIDE, SIDE), CPU)
+    kept.refresh((3, SIDE, SIDE), CPU)
     sizes = [kept.at("2", {"early": "0"}, count)[0].chunk.size for count in (1, 3, 20, 1)]
     assert sizes == [1, 4, 32, 1]
     network, named = kept.at("2", {"early": "0"}, 3)

@@ -282,7 +282,7 @@ class OneLogit(nn.Module):
         (nn.Sequential(nn.LazyConv2d(6, 3), nn.ReLU()), None, "'0.weight' of the model has no values"),
         (OneLogit(), None, r"shape \(2,\), not \(2, classes\)"),
         (nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, CLASSES)), None, "no layer of the network gives"),
-        (nn.Linear(7, 3), None, r"fails on 2 pictures of 16x16: RuntimeError"),
+        (nn.Linear(7, 3), None, r"fails on 2 pictures of 3x16x16: RuntimeError"),
     ],
 )
 def test_models_that_cannot_be_explained_are_errors(model: nn.Module, layer: str | None, message: str) -> None:

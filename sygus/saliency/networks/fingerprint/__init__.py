@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
 
-from sygus.saliency.networks.classifier import probe_pictures
+from sygus.saliency.networks.classifier import Shape, probe_pictures
 from sygus.saliency.networks.fingerprint.inventory import Inventory, Ran, watched
 from sygus.saliency.networks.repeatable import arithmetic
 from sygus.saliency.networks.split import SplitNetwork
@@ -41,17 +41,17 @@ class Fingerprint:
     unknown: tuple[str, ...]
 
 
-def fingerprint(pipeline: nn.Module, halves: SplitNetwork, stated: str, size: tuple[int, int]) -> Fingerprint:
+def fingerprint(pipeline: nn.Module, halves: SplitNetwork, stated: str, shape: Shape) -> Fingerprint:
     """The fingerprint of a pipeline that is split at a layer.
 
     Args:
         pipeline: from pixel space to logits.
         halves: the two parts of it.
         stated: what else the numbers depend on: the layer, the preprocessing.
-        size: H, W of the pictures.
+        shape: C, H, W of the pictures.
     """
     device = next((tensor.device for tensor in (*pipeline.parameters(), *pipeline.buffers())), torch.device("cpu"))
-    pictures = _pictures(size).to(device).contiguous(memory_format=torch.channels_last)
+    pictures = _pictures(shape).to(device).contiguous(memory_format=torch.channels_last)
     digest = hashlib.sha256(f"{stated}/{arithmetic(device)}".encode())
     with torch.no_grad():
         activation = halves.trunk(pictures)
@@ -85,10 +85,10 @@ def _marked(digest: str, unknown: tuple[str, ...]) -> Fingerprint:
     return Fingerprint(text, unknown)
 
 
-def _pictures(size: tuple[int, int]) -> Tensor:
+def _pictures(shape: Shape) -> Tensor:
     """Four pictures: two of all colours, a dark one, and black."""
-    bright = probe_pictures(3, size)
-    return torch.cat([bright[:2], _DARK * bright[2:], torch.zeros(1, 3, *size)])
+    bright = probe_pictures(3, shape)
+    return torch.cat([bright[:2], _DARK * bright[2:], torch.zeros(1, *shape)])
 
 
 def _gradient(halves: SplitNetwork, activation: Tensor, pictures: Tensor) -> Tensor:
