@@ -31,9 +31,10 @@ from sygus.export.hooked import (
     values_of,
 )
 from sygus.export.record import Record
-from sygus.language.terms import Term
+from sygus.language.terms import Term, expand, subterms
 from sygus.language.theories.cam import activation_at
 from sygus.language.theories.evaluate import evaluate
+from sygus.language.theories.function import Function
 from sygus.language.theories.ranks import is_whole, layer_of, named_at, parted
 from sygus.oracles.cam import features_of, variables_of
 from sygus.oracles.expressions import parse_expression
@@ -96,6 +97,7 @@ class _Synthesized(Expression):
         self.is_whole = is_whole(expression.sort)
         self.layer = layer_of(expression.sort)
         self.further = ", ".join(name for name in self.names if parted(name)[0] not in MEASURED)
+        self.placed = any(isinstance(one.head, Function) and one.head.placed for one in subterms(expand(expression)))
         self.kept = KeptNetworks(model)
 
     def values(self, features: Mapping[str, Tensor], size: tuple[int, int]) -> Tensor:
@@ -122,6 +124,9 @@ class _Synthesized(Expression):
         if reached.classes is None and of_class:
             raise OptionError(f"{of_class}: a target that is no class has none", "give class numbers as targets")
         pictures, paths = reached.pictures, self.kept.paths()
+        if pictures.dim() != _OF_PICTURES:
+            message = f"{self.further}: measured of pictures (N, C, H, W) only, not of {tuple(pictures.shape)}"
+            raise OptionError(message, f"an expression over {', '.join(MEASURED)} explains signals and volumes")
         everywhere = {"": reached, **reached.beside}
         if any(one.layer not in paths for one in everywhere.values()):
             raise OptionError(f"{self.further}: the layer is no part of the model", "give a layer of this model")
@@ -178,6 +183,9 @@ def _classes(network: Network, pictures: Tensor, targets: Sequence[Explained] | 
     return values_of(outputs, targets_of(outputs, targets))[1]
 
 
+_OF_PICTURES = 4
+"""Dimensions of pictures (N, C, H, W)."""
+
 _NAMED = 3
 """Targets that messages name."""
 
@@ -218,7 +226,7 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
         pictures = pictures.to(self.place or pictures.device)
         paths = self.kept.paths()
         layers = self.target_layers or list(self.named.values())[:1]
-        if pictures.dim() != 4 or torch.is_autocast_enabled(pictures.device.type):
+        if pictures.dim() != _OF_PICTURES or torch.is_autocast_enabled(pictures.device.type):
             return None
         shape = _shape_of(pictures)
         self.kept.refresh(shape, pictures.device)

@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sygus.maps import unit_range
+from sygus.maps import unit_range, upsample
 from sygus.saliency.features import alpha
-from sygus.saliency.heatmap import combine, saliency, whole
+from sygus.saliency.heatmap import combine, whole
 
 Self = TypeVar("Self")
 
@@ -34,6 +34,8 @@ MEASURED = ("activation", "gradient", "alpha", "logit", "probability")
 class Reached:
     """What a pass through a model shows of one layer.
 
+    Of a layer that gives signals (N, K, t) or volumes (N, K, d, h, w), h is the product of all lengths but the last.
+
     Attributes:
         layer: the layer.
         activation: its output A, (N, K, h, w).
@@ -41,9 +43,10 @@ class Reached:
         logit: the targets' values y, (N,).
         logits: what the model returned, (N, classes); of other models (N, …).
         classes: the class explained in each, (N,); None where a target is any function of the model's output.
-        pictures: what the model was given, (N, 3, H, W).
+        pictures: what the model was given, (N, C, H, W), or (N, C, T) or (N, C, D, H, W).
         beside: the same of the layers that have names.
         targets: what is explained in each.
+        grid: the lengths of the layer's output behind its channels; of maps h and w.
     """
 
     layer: nn.Module
@@ -55,6 +58,7 @@ class Reached:
     pictures: Tensor
     beside: Mapping[str, Reached] = field(default_factory=dict)
     targets: Sequence[Explained] = ()
+    grid: tuple[int, ...] = ()
 
 
 class Expression:
@@ -65,12 +69,14 @@ class Expression:
         is_whole: whether the values are heat maps.
         layer: the name of the layer whose channels the weights are of; "" is the target layer.
         layers: the modules of the layers that have names, where none are given.
+        placed: whether the values depend on where the pixels of a map lie, which is told of two dimensions only.
     """
 
     names: Sequence[str] = ()
     is_whole: bool = False
     layer: str = ""
     layers: Mapping[str, nn.Module | str] = {}
+    placed: bool = False
 
     def values(self, features: Mapping[str, Tensor], size: tuple[int, int]) -> Tensor:
         """w, (N, K, 1, 1) or (N, K, h, w) or of fewer channels or none; or H, (N, 1, h, w) or (N, 1, H, W).
@@ -119,7 +125,14 @@ class Expression:
         return found
 
     def heat_map(self, reached: Reached) -> Tensor:
-        """L, (N, h, w), or (N, H, W) where the expression is on the picture's grid; in float32, whatever the pass."""
+        """L, (N, h, w), or (N, H, W) where the expression is on the picture's grid; in float32, whatever the pass.
+
+        Raises:
+            ValueError: the layer gives signals or volumes, and the expression asks where their cells lie.
+        """
+        if self.placed and len(reached.grid) != _OF_MAPS:
+            shape = ", ".join(map(str, reached.grid))
+            raise ValueError(f"the expression smooths or up-samples maps (h, w), the layer gives cells ({shape})")
         with torch.no_grad(), torch.autocast(reached.pictures.device.type, enabled=False):
             size = (reached.pictures.shape[-2], reached.pictures.shape[-1])
             activation = (reached.beside[self.layer] if self.layer else reached).activation
@@ -138,6 +151,33 @@ class Expression:
             return whole(weights)
         weights = weights.reshape(1, 1, 1) if weights.dim() == 0 else weights
         return combine(weights.expand(len(activation), *weights.shape[-3:]), activation)
+
+
+_LENGTHS = {1: "t", 2: "h, w", 3: "d, h, w"}
+"""What lies behind the channels of what a layer gives for signals, pictures and volumes."""
+
+_OF_MAPS = 2
+"""Lengths of a grid on which it is known where pixels lie."""
+
+
+def laid_out(maps: Tensor, grid: tuple[int, ...]) -> Tensor:
+    """L (N, h, w) on the grid of signals or volumes, (N, *grid); of maps as it is."""
+    return maps if len(grid) == _OF_MAPS else maps.reshape(len(maps), *grid)
+
+
+def enlarged(maps: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Up-sampled linearly along every dimension (align_corners=False): (N, …) of any grid to (N, *size)."""
+    if len(size) == _OF_MAPS:
+        return upsample(maps, (size[0], size[1]))
+    for place, wanted in enumerate(size, start=1):
+        lines = maps.movedim(place, -1)[..., None, :]  # as maps of one row
+        maps = upsample(lines, (1, wanted))[..., 0, :].movedim(-1, place)
+    return maps
+
+
+def in_range(maps: Tensor) -> Tensor:
+    """n(·) over all cells of each of (N, …)."""
+    return unit_range(maps.reshape(len(maps), 1, -1)).view_as(maps)
 
 
 class _Hooks:
@@ -198,12 +238,14 @@ class _Hooks:
         found = {}
         for layer, output, gradient in zip(self.layers, outputs, gradients, strict=True):
             maps = [one if self.reshape is None else self.reshape(one) for one in (output.detach(), gradient)]
-            if maps[0].dim() != 4:
+            grid = tuple(maps[0].shape[2:])
+            lengths = _LENGTHS.get(pictures.dim() - 2, "h, w")
+            if len(grid) != lengths.count(",") + 1:
                 shape = tuple(maps[0].shape)
-                raise ValueError(f"the layer {type(layer).__name__} gives {shape}, not maps (N, K, h, w)")
-            activation, slope = (one.float() for one in maps)
+                raise ValueError(f"the layer {type(layer).__name__} gives {shape}, not maps (N, K, {lengths})")
+            activation, slope = (one.float().reshape(*one.shape[:2], -1, grid[-1]) for one in maps)
             known = (values.detach().float(), logits.detach().float())
-            found[layer] = Reached(layer, activation, slope, *known, classes, pictures)
+            found[layer] = Reached(layer, activation, slope, *known, classes, pictures, grid=grid)
         beside = {name: found[layer] for name, layer in self.named.items()}
         return [replace(found[layer], beside=beside) for layer in self.targets]
 
@@ -256,12 +298,12 @@ class ExpressionCAM(Expression):
         """The saliency maps S of the pictures.
 
         Args:
-            input_tensor: as the model takes them, (N, 3, H, W).
+            input_tensor: as the model takes them, (N, C, H, W); signals (N, C, T) and volumes (N, C, D, H, W) too.
             targets: for each picture a class number, or a function from the model's output for it to one number, such
                 as ``ClassifierOutputTarget(281)``; None: the predicted class, or the one number that the model gives.
 
         Returns:
-            (N, H, W) in [0, 1]; black where the heat map is constant.
+            (N, H, W) in [0, 1], or (N, T) or (N, D, H, W) as the pictures; black where the heat map is constant.
 
         Raises:
             TypeError: a target does not fit what the model gives, or gives no number that has a gradient.
@@ -280,19 +322,18 @@ class ExpressionCAM(Expression):
             finally:
                 hooks.remove()
             with torch.autocast(pictures.device.type, enabled=False):
-                maps = [self.heat_map(replace(one, targets=chosen)) for one in reached]
-                return self.joined(maps, (pictures.shape[-2], pictures.shape[-1]))
+                maps = [laid_out(self.heat_map(replace(one, targets=chosen)), one.grid) for one in reached]
+                return self.joined(maps, tuple(pictures.shape[2:]))
 
     @property
     def place(self) -> torch.device | None:
         """Where the model computes; None where it has no parameters."""
         return next((parameter.device for parameter in self.model.parameters()), None)
 
-    def joined(self, maps: Sequence[Tensor], size: tuple[int, int]) -> NDArray[np.float32]:
-        """S, (N, H, W): the mean of the saliency maps of several L, scaled to [0, 1]."""
-        found: NDArray[np.float32] = (
-            unit_range(torch.stack([saliency(one, size) for one in maps]).mean(0)).cpu().numpy()
-        )
+    def joined(self, maps: Sequence[Tensor], size: tuple[int, ...]) -> NDArray[np.float32]:
+        """S, (N, …): the mean of the saliency maps of several L, up-sampled to the size of the pictures, in [0, 1]."""
+        mean = torch.stack([in_range(enlarged(one, size)) for one in maps]).mean(0)
+        found: NDArray[np.float32] = in_range(mean).cpu().numpy()
         return found
 
     def __enter__(self: Self) -> Self:
@@ -360,7 +401,8 @@ class ExpressionExtractor(Expression):
             retain_graph: whether the same pass is explained again afterwards.
 
         Returns:
-            for each layer L, (N, h, w), or (N, H, W) where the expression is on the picture's grid.
+            for each layer L, (N, h, w), or (N, H, W) where the expression is on the picture's grid; of
+                signals (N, t), of volumes (N, d, h, w).
         """
         if self._pictures is None:
             raise RuntimeError("the model has not run: scores = model(pictures) first")
@@ -369,8 +411,8 @@ class ExpressionExtractor(Expression):
         values, classes = values_of(scores, wanted)
         reached = self._hooks.reached(scores, values, classes, self._pictures, retain_graph=retain_graph)
         with self._detached():
-            maps = [self.heat_map(replace(one, targets=wanted)) for one in reached]
-        return [unit_range(one) for one in maps] if normalized else maps
+            maps = [laid_out(self.heat_map(replace(one, targets=wanted)), one.grid) for one in reached]
+        return [in_range(one) for one in maps] if normalized else maps
 
     def remove_hooks(self) -> None:
         """Leave the model as it was."""

@@ -13,7 +13,7 @@ from sygus import maps
 from sygus.errors import OptionError
 from sygus.export import hooked
 from sygus.export.hooked import MEASURED
-from sygus.language.terms import Literal, Term, Variable, expand, fold
+from sygus.language.terms import Literal, Term, Variable, expand, fold, subterms
 from sygus.language.text import term_text
 from sygus.language.theories import Function, guards
 from sygus.language.theories.ranks import is_whole, layer_of, parted
@@ -83,6 +83,8 @@ def _places(expression: Term, layers: Mapping[str, str]) -> str:
     own, used = layer_of(expression.sort), layers_of(variables_of(expression))
     lines = [f"    layer = {own!r}\n"] if own else []
     known = {name: layers[name] for name in dict.fromkeys(filter(None, (own, *used))) if name in layers}
+    if any(isinstance(one.head, Function) and one.head.placed for one in subterms(expand(expression))):
+        lines.append("    placed = True\n")
     if known:
         lines.append(f"    layers = {known!r}  # other modules by layers=…\n")
     return "".join(lines)

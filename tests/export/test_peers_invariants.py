@@ -11,7 +11,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from exported_files import module_of
 from sygus import SynthesizedCAM, SynthesizedExtractor
+from sygus.errors import OptionError
+from sygus.export.torch_module import torch_source
+from sygus.oracles.expressions import parse_expression
 
 TERMS = (
     "(gap gradient)",
@@ -168,11 +172,85 @@ def test_calls_in_a_loop_keep_no_tensors(answer: Path, model: Stages) -> None:
     assert living() <= before
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 8, 8, 8), (2, 3, 32)])
-def test_layers_of_other_dimensions_are_named(shape: tuple[int, ...], tmp_path: Path) -> None:
+def of_dimensions(count: int) -> nn.Sequential:
+    """A network of signals (1), pictures (2) or volumes (3)."""
+    convolution = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[count - 1]
+    pool = (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)[count - 1]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        first, second = convolution(3, 6, 3, stride=2), convolution(6, 5, 3, padding=1)
+        rest = convolution(5, 7, 3), nn.Softplus(), pool(1), nn.Flatten(), nn.Linear(7, CLASSES)
+    for module in (rest[0], rest[-1]):
+        module.weight.data.abs_()  # so that no map is black
+    return nn.Sequential(first, nn.ReLU(), second, nn.Softplus(), *rest)
+
+
+SIZES = {1: (33,), 2: (17, 21), 3: (9, 17, 13)}
+MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
+
+def by_hand(text: str, model: nn.Sequential, x: Tensor, classes: list[int]) -> tuple[Tensor, Tensor]:
+    """L and S of the output of the second stage, in any number of dimensions."""
+    activation = model[:4](x).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(model[4:](activation)[range(len(x)), classes].sum(), activation)
+    cells = tuple(range(2, x.dim()))
+    with torch.no_grad():
+        if text == "gradient":
+            found = (gradient * activation).sum(1).relu()
+        elif text == "(gap gradient)":
+            found = (gradient.mean(cells, keepdim=True) * activation).sum(1).relu()
+        else:
+            found = (activation.sum(1) - activation.sum(1).mean(tuple(c - 1 for c in cells), keepdim=True)).relu()
+        large = torch.nn.functional.interpolate(found[:, None], x.shape[2:], mode=MODES[x.dim() - 2])[:, 0]
+    return tuple(
+        (one - one.flatten(1).amin(1).view(-1, *(1,) * len(cells)))
+        / (one.flatten(1).amax(1) - one.flatten(1).amin(1)).view(-1, *(1,) * len(cells))
+        for one in (found, large)
+    )
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+@pytest.mark.parametrize("text", ["(gap gradient)", "gradient", "(above-mean (channel-sum activation))"])
+def test_signals_and_volumes_are_explained_as_pictures_are(dimensions: int, text: str, tmp_path: Path) -> None:
+    (tmp_path / "answer.sy").write_text(text)
+    model = of_dimensions(dimensions).eval()
+    x = torch.rand((3, 3, *SIZES[dimensions]), generator=torch.Generator().manual_seed(1))
+    small, large = by_hand(text, model, x, [0, 2, 4])
+    found = SynthesizedCAM.load(tmp_path / "answer.sy")(model, [model[3]])(x, [0, 2, 4])
+    torch.testing.assert_close(torch.from_numpy(found), large, atol=1e-5, rtol=0)
+    with SynthesizedExtractor.load(tmp_path / "answer.sy")(model, "3") as extractor:
+        (maps,) = extractor([0, 2, 4], model(x))
+    torch.testing.assert_close(maps, small, atol=1e-5, rtol=0)
+    file = module_of(torch_source(parse_expression(text, "a test")), tmp_path)
+    exported = file.SynthesizedCAM(model, [model[3]])(x, [0, 2, 4])
+    np.testing.assert_allclose(exported, found, atol=1e-6)
+
+
+@pytest.mark.parametrize("dimensions", [1, 3])
+def test_what_is_known_of_pictures_alone_is_an_error(dimensions: int, tmp_path: Path) -> None:
+    model = of_dimensions(dimensions).eval()
+    x = torch.rand((2, 3, *SIZES[dimensions]))
+    for text in ("(blur (relu (cam (gap gradient))) 1.0)", "(up (relu (cam (gap gradient))))"):
+        (tmp_path / "answer.sy").write_text(text)
+        with pytest.raises(ValueError, match=r"smooths or up-samples maps \(h, w\), the layer gives cells \("):
+            SynthesizedCAM.load(tmp_path / "answer.sy")(model, [model[3]])(x, [0, 1])
+        file = module_of(torch_source(parse_expression(text, "a test")), tmp_path)
+        with pytest.raises(ValueError, match="smooths or up-samples"):
+            file.SynthesizedCAM(model, [model[3]])(x, [0, 1])
+    (tmp_path / "answer.sy").write_text("ablation")
+    with pytest.raises(OptionError, match=r"ablation: measured of pictures \(N, C, H, W\) only"):
+        SynthesizedCAM.load(tmp_path / "answer.sy")(model, [model[3]])(x, [0, 1])
+
+
+def test_tokens_are_no_signals_of_pictures(tmp_path: Path) -> None:
     (tmp_path / "answer.sy").write_text("(gap gradient)")
-    convolution = nn.Conv3d(3, 4, 3) if len(shape) == 5 else nn.Conv1d(3, 4, 3)
-    pool = nn.AdaptiveAvgPool3d(1) if len(shape) == 5 else nn.AdaptiveAvgPool1d(1)
-    model = nn.Sequential(convolution, pool, nn.Flatten(), nn.Linear(4, 3)).eval()
-    with pytest.raises(ValueError, match=r"the layer Conv.d gives \(.*\), not maps \(N, K, h, w\)"):
-        SynthesizedCAM.load(tmp_path / "answer.sy")(model, [model[0]])(torch.rand(shape), [0, 1])
+    model = nn.Sequential(nn.Conv2d(3, 4, 4, 4), nn.Flatten(2), nn.Flatten(), nn.LazyLinear(3)).eval()
+    x = torch.rand(2, 3, 16, 16)
+    model(x)
+    with pytest.raises(ValueError, match=r"the layer Flatten gives \(2, 4, 16\), not maps \(N, K, h, w\)"):
+        SynthesizedCAM.load(tmp_path / "answer.sy")(model, [model[1]])(x, [0, 1])
+    with (
+        SynthesizedExtractor.load(tmp_path / "answer.sy")(model, "1") as extractor,
+        pytest.raises(ValueError, match=r"not maps \(N, K, h, w\)"),
+    ):
+        extractor([0, 1], model(x))

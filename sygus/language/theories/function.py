@@ -89,6 +89,7 @@ class Function:
         partial: whether the standard leaves open what some arguments give.
         axis: along which a function of CAM looks at other places than its own: ``pixels`` or ``channels``; empty for
             what is pointwise.
+        placed: whether the pixels it looks at are neighbours, so that the order of pixels matters.
         sized: whether kernel and source take the size (H, W) of the pictures as a last argument.
         shapes: argument sorts worth trying; by default the signature's, or :func:`plain_shapes`.
     """
@@ -108,6 +109,7 @@ class Function:
     nonzero: tuple[int, ...] = ()
     partial: bool = False
     axis: Literal["", "pixels", "channels"] = ""
+    placed: bool = False
     sized: bool = False
     shapes: Shapes | None = None
 

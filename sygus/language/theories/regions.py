@@ -215,6 +215,7 @@ AMONG_PIXELS = (
         latex=lambda a, b: Latex(rf"G_{{{b.text}}} * {a.within(PRODUCT)}", PRODUCT),
         source=code("blur({0}, {1})"),
         axis="pixels",
+        placed=True,
     ),
 )
 
@@ -229,6 +230,7 @@ UP = Function(
     latex=named(r"\operatorname{up}"),
     source=code("upsample({0}, {1})"),
     axis="pixels",
+    placed=True,
     sized=True,
 )
 """Where heat maps meet that have no grid in common."""

@@ -418,6 +418,24 @@ def test_the_facts_of_a_reduction_hold_on_random_values(name: str, domain: str) 
     assert all(holds(recorder.facts, [(a, float(given)), (result, float(value))]) for (given,), value in seen)
 
 
+@pytest.mark.parametrize("name", sorted(function.name for function in CAM.functions if function.axis == "pixels"))
+def test_what_does_not_ask_where_pixels_lie_takes_them_in_any_order(name: str) -> None:
+    """Those that do say so; layers of other dimensions are explained by the others, with their cells in a row."""
+    (function,) = CAM.entries[name]
+    sort = next(sort for sort in (MAP, HEATMAP) if function.signature((sort, *([REAL] if name == "blur" else []))))
+    given = torch.rand((2, 3 if sort == MAP else 1, 4, 5), generator=torch.Generator().manual_seed(5))
+    order = torch.randperm(20, generator=torch.Generator().manual_seed(6))
+    further = [*([torch.tensor(1.0)] if name == "blur" else []), *([(8, 10)] if function.sized else [])]
+
+    def mixed(maps: torch.Tensor) -> torch.Tensor:
+        flat = maps.flatten(2)
+        return flat[..., order].view(maps.shape) if flat.shape[2] == len(order) else maps
+
+    one, other = function.kernel(mixed(given), *further), mixed(function.kernel(given, *further))
+    alike = one.shape == other.shape and torch.allclose(one, other, atol=1e-6)
+    assert alike != function.placed
+
+
 REDUCTIONS = ("gap", "gmp", "total", "channel-sum", "channel-mean", "channel-max", "up")
 
 
