@@ -16,9 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
 from sygus.errors import OptionError
+from sygus.export.figures import COLOURS, OPACITY, Style, overlay
+from sygus.export.gallery import in_colours
 from sygus.export.hooked import (
     MEASURED,
     Explained,
@@ -26,12 +29,14 @@ from sygus.export.hooked import (
     ExpressionCAM,
     ExpressionExtractor,
     Reached,
+    in_range,
     targets_of,
     value_of,
     values_of,
 )
 from sygus.export.record import Record
 from sygus.language.terms import Term, expand, subterms
+from sygus.language.text import term_text
 from sygus.language.theories.cam import activation_at
 from sygus.language.theories.evaluate import evaluate
 from sygus.language.theories.function import Function
@@ -104,19 +109,19 @@ class _Synthesized(Expression):
         variables = (activation_at(""), *variables_of(self.expression))
         return evaluate(self.expression, {one: features[one.name] for one in variables}, size=size)
 
-    def heat_map(self, reached: Reached) -> Tensor:
+    def heat_map(self, reached: Reached, *, eigen_smooth: bool = False) -> Tensor:
         """L of what a pass shows; and where that does not suffice, of what is measured on a copy of the model."""
         if not self.further:
-            return super().heat_map(reached)
+            return super().heat_map(reached, eigen_smooth=eigen_smooth)
         with torch.no_grad(), torch.autocast(reached.pictures.device.type, enabled=False):
-            return self._of_table(self._measured(reached))
+            return self._of_table(self._measured(reached), eigen_smooth)
 
-    def _of_table(self, table: Measurements) -> Tensor:
+    def _of_table(self, table: Measurements, eigen_smooth: bool) -> Tensor:
         """L of what is measured."""
         activation = named_at("activation", self.layer)
         wanted = dict.fromkeys(("activation", activation, *self.names))
         features = {name: table.layer(layer)[feature] for name in wanted for feature, layer in [parted(name)]}
-        return self.heat_map_of(features, features[activation], table.network.size)
+        return self.heat_map_of(features, features[activation], table.network.size, eigen_smooth=eigen_smooth)
 
     def _measured(self, reached: Reached) -> Measurements:
         """Everything, measured on a copy of the model at the layers that a pass has reached."""
@@ -209,19 +214,59 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
         self,
         expression: Term,
         model: nn.Module,
-        target_layers: Sequence[nn.Module],
+        target_layers: nn.Module | str | Sequence[nn.Module | str],
         reshape_transform: Callable[[Tensor], Tensor] | None = None,
         layers: Mapping[str, nn.Module | str] | None = None,
     ) -> None:
         self._take(expression, model)
         super().__init__(model, target_layers, reshape_transform, layers)
 
-    def __call__(self, input_tensor: Tensor, targets: Sequence[Explained] | None = None) -> NDArray[np.float32]:
-        """See :meth:`ExpressionCAM.__call__`; where the networks are kept, the model itself need not run."""
-        found = self._of_kept(input_tensor, targets) if self.further else None
-        return super().__call__(input_tensor, targets) if found is None else found
+    def __repr__(self) -> str:
+        return f"{super().__repr__()[:-1]}, {term_text(self.expression)})"
 
-    def _of_kept(self, pictures: Tensor, targets: Sequence[Explained] | None) -> NDArray[np.float32] | None:
+    def explained(
+        self, input_tensor: Tensor, targets: Sequence[Explained] | None, *, eigen_smooth: bool
+    ) -> NDArray[np.float32]:
+        """See :meth:`ExpressionCAM.explained`; where the networks are kept, the model itself need not run."""
+        found = self._of_kept(input_tensor, targets, eigen_smooth) if self.further else None
+        return super().explained(input_tensor, targets, eigen_smooth=eigen_smooth) if found is None else found
+
+    def show(
+        self,
+        input_tensor: Tensor,
+        targets: Sequence[Explained] | None = None,
+        *,
+        pictures: Tensor | None = None,
+        colours: str = COLOURS,
+        opacity: float = OPACITY,
+    ) -> Image.Image:
+        """The heat maps over their pictures, side by side; a notebook draws it.
+
+        Args:
+            input_tensor: as for a call.
+            targets: as for a call.
+            pictures: what is drawn below the maps, (N, C, H, W) in [0, 1]; None: the input, each scaled to [0, 1].
+            colours: of the maps, one of ``sygus.export.figures.COLOUR_MAPS``.
+            opacity: of the maps, from 0 to 1.
+
+        Raises:
+            OptionError: colours or an opacity that are not offered.
+            ValueError: the input is no pictures (N, C, H, W); or as a call.
+        """
+        style = Style(colours, opacity)
+        if input_tensor.dim() != _OF_PICTURES:
+            raise ValueError(f"drawn are pictures (N, C, H, W), not {tuple(input_tensor.shape)}")
+        maps = torch.from_numpy(self(input_tensor, targets))
+        below = in_range(input_tensor.detach().cpu().float()) if pictures is None else pictures
+        tiles = [overlay(*one, style) for one in zip(in_colours(below), maps, strict=True)]
+        row = Image.new("RGB", (sum(tile.width for tile in tiles), tiles[0].height))
+        for place, tile in enumerate(tiles):
+            row.paste(tile, (place * tile.width, 0))
+        return row
+
+    def _of_kept(
+        self, pictures: Tensor, targets: Sequence[Explained] | None, eigen_smooth: bool
+    ) -> NDArray[np.float32] | None:
         """S measured on the networks that an earlier call made; None where a pass of the model is needed."""
         pictures = pictures.to(self.place or pictures.device)
         paths = self.kept.paths()
@@ -240,7 +285,7 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
             if classes is None:
                 return None
             tables = [Measurements(network, pictures, classes, layers=beside) for network, beside in networks]
-            return self.joined([self._of_table(table) for table in tables], shape[1:])
+            return self.joined([self._of_table(table, eigen_smooth) for table in tables], shape[1:])
 
     @classmethod
     def load(cls, path: str | Path) -> Callable[..., SynthesizedCAM]:
@@ -278,6 +323,9 @@ class SynthesizedExtractor(_Synthesized, ExpressionExtractor):
     ) -> None:
         self._take(expression, model)
         super().__init__(model, target_layer, layers)
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()[:-1]}, {term_text(self.expression)})"
 
     @classmethod
     def load(cls, path: str | Path) -> Callable[..., SynthesizedExtractor]:

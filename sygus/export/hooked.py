@@ -9,6 +9,7 @@ import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from types import TracebackType
 from typing import Any, SupportsIndex, TypeAlias, TypeVar
 
@@ -124,11 +125,16 @@ class Expression:
                 raise TypeError(f"{message}: give layers={{'{name}': module, …}}") from None
         return found
 
-    def heat_map(self, reached: Reached) -> Tensor:
+    def heat_map(self, reached: Reached, *, eigen_smooth: bool = False) -> Tensor:
         """L, (N, h, w), or (N, H, W) where the expression is on the picture's grid; in float32, whatever the pass.
 
+        Args:
+            reached: what a pass shows.
+            eigen_smooth: see :func:`principal`.
+
         Raises:
-            ValueError: the layer gives signals or volumes, and the expression asks where their cells lie.
+            ValueError: the layer gives signals or volumes, and the expression asks where their cells lie; or its values
+                are not finite, or have no channels to smooth.
         """
         if self.placed and len(reached.grid) != _OF_MAPS:
             shape = ", ".join(map(str, reached.grid))
@@ -136,28 +142,91 @@ class Expression:
         with torch.no_grad(), torch.autocast(reached.pictures.device.type, enabled=False):
             size = (reached.pictures.shape[-2], reached.pictures.shape[-1])
             activation = (reached.beside[self.layer] if self.layer else reached).activation
-            return self.heat_map_of(self.measured(reached), activation, size)
+            return self.heat_map_of(self.measured(reached), activation, size, eigen_smooth=eigen_smooth)
 
-    def heat_map_of(self, features: Mapping[str, Tensor], activation: Tensor, size: tuple[int, int]) -> Tensor:
+    def heat_map_of(
+        self,
+        features: Mapping[str, Tensor],
+        activation: Tensor,
+        size: tuple[int, int],
+        *,
+        eigen_smooth: bool = False,
+    ) -> Tensor:
         """L, (N, h, w) or (N, H, W).
 
         Args:
             features: see :meth:`values`.
             activation: of the layer whose channels the weights are of, (N, K, h, w).
             size: H, W of the pictures.
+            eigen_smooth: see :func:`principal`.
+
+        Raises:
+            ValueError: values that are not finite, or that have no channels to smooth.
         """
         weights = torch.as_tensor(self.values(features, size))
+        weights = weights.reshape(1, 1, 1) if weights.dim() == 0 else weights
+        weights = weights.expand(len(activation), *weights.shape[-3:])
+        wrong = (~weights.isfinite()).flatten(1).any(1).nonzero()[:, 0].tolist()
+        if wrong:
+            pictures = ", ".join(map(str, wrong[:_SHOWN])) + (", …" if len(wrong) > _SHOWN else "")
+            raise ValueError(f"the expression has no finite value for the pictures {pictures} of {len(weights)}")
+        if self.is_whole and eigen_smooth:
+            raise ValueError("eigen_smooth: the expression is a whole heat map and has no channels to smooth")
         if self.is_whole:
             return whole(weights)
-        weights = weights.reshape(1, 1, 1) if weights.dim() == 0 else weights
-        return combine(weights.expand(len(activation), *weights.shape[-3:]), activation)
+        return principal(weights * activation) if eigen_smooth else combine(weights, activation)
 
+
+_SHOWN = 8
+"""Pictures that a message names."""
 
 _LENGTHS = {1: "t", 2: "h, w", 3: "d, h, w"}
 """What lies behind the channels of what a layer gives for signals, pictures and volumes."""
 
 _OF_MAPS = 2
 """Lengths of a grid on which it is known where pixels lie."""
+
+
+def principal(maps: Tensor) -> Tensor:
+    """The first principal component of the maps (N, K, h, w) of each picture in place of their sum, (N, h, w) ≥ 0.
+
+    The pixels are points of K numbers, less their mean; what is negative becomes 0. It points where the sum does, which
+    settles its sign.
+    """
+    points = maps.flatten(2).transpose(1, 2).double()
+    points = points - points.mean(1, keepdim=True)
+    first = torch.linalg.svd(points, full_matrices=False).Vh[:, :1]
+    along = (points * first).sum(2)
+    sign = torch.where((along * points.sum(2)).sum(1, keepdim=True) < 0, -1.0, 1.0)
+    found: Tensor = (sign * along).view(len(maps), *maps.shape[2:]).relu().float()
+    return found
+
+
+def module_of(model: nn.Module, layer: nn.Module | str) -> nn.Module:
+    """A layer by itself, or by its name in the model.
+
+    Raises:
+        ValueError: there is no such module.
+    """
+    if not isinstance(layer, str):
+        return layer
+    modules: dict[str, nn.Module] = dict(model.named_modules(remove_duplicate=False))
+    if not layer or layer not in modules:
+        close = get_close_matches(layer, [name for name in modules if name]) or list(dict(model.named_children()))
+        raise ValueError(f"the model has no module '{layer}'; there are {', '.join(close)}")
+    return modules[layer]
+
+
+def modules_of(model: nn.Module, layers: nn.Module | str | Sequence[nn.Module | str]) -> list[nn.Module]:
+    """One layer or several, by themselves or by name; see :func:`module_of`."""
+    several = [layers] if isinstance(layers, nn.Module | str) else list(layers)
+    return [module_of(model, one) for one in several]
+
+
+def _named_in(model: nn.Module, layers: Sequence[nn.Module]) -> str:
+    """The names of layers in a model, for texts."""
+    names = {module: name for name, module in model.named_modules()}
+    return ", ".join(repr(names.get(layer, type(layer).__name__)) for layer in layers)
 
 
 def laid_out(maps: Tensor, grid: tuple[int, ...]) -> Tensor:
@@ -242,7 +311,8 @@ class _Hooks:
             lengths = _LENGTHS.get(pictures.dim() - 2, "h, w")
             if len(grid) != lengths.count(",") + 1:
                 shape = tuple(maps[0].shape)
-                raise ValueError(f"the layer {type(layer).__name__} gives {shape}, not maps (N, K, {lengths})")
+                hint = " (of tokens reshape_transform makes them)" if lengths == _LENGTHS[_OF_MAPS] else ""
+                raise ValueError(f"the layer {type(layer).__name__} gives {shape}, not maps (N, K, {lengths}){hint}")
             activation, slope = (one.float().reshape(*one.shape[:2], -1, grid[-1]) for one in maps)
             known = (values.detach().float(), logits.detach().float())
             found[layer] = Reached(layer, activation, slope, *known, classes, pictures, grid=grid)
@@ -267,6 +337,10 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+_FACTORS = (0.9, 1.0, 1.1)
+"""Of the brightness of augmented pictures, as pytorch-grad-cam's."""
+
+
 class ExpressionCAM(Expression):
     """Called as the classes of pytorch-grad-cam are: ``cam(input_tensor, targets)``.
 
@@ -276,8 +350,8 @@ class ExpressionCAM(Expression):
     Args:
         model: gives logits (N, classes), as they are or named ``logits`` in a mapping or an object, as transformers do;
             or with functions as targets any tensor (N, …).
-        target_layers: whose output maps are explained; of several the mean of the saliency maps is taken. May be
-            empty where the expression reads only layers that have names.
+        target_layers: whose output maps are explained: modules, or their names in the model; of several the mean of the
+            saliency maps is taken. May be empty where the expression reads only layers that have names.
         reshape_transform: makes maps (N, K, h, w) of the layers' outputs, for transformers.
         layers: the modules of the layers that have names, or their paths.
     """
@@ -285,31 +359,60 @@ class ExpressionCAM(Expression):
     def __init__(
         self,
         model: nn.Module,
-        target_layers: Sequence[nn.Module],
+        target_layers: nn.Module | str | Sequence[nn.Module | str],
         reshape_transform: Callable[[Tensor], Tensor] | None = None,
         layers: Mapping[str, nn.Module | str] | None = None,
     ) -> None:
-        if isinstance(target_layers, nn.Module):
-            raise TypeError("target_layers is one module; give a list of them")
-        self.model, self.target_layers, self.reshape_transform = model, list(target_layers), reshape_transform
+        self.model, self.reshape_transform = model, reshape_transform
+        self.target_layers = modules_of(model, target_layers)
         self.named = self.named_modules(model, layers)
 
-    def __call__(self, input_tensor: Tensor, targets: Sequence[Explained] | None = None) -> NDArray[np.float32]:
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({type(self.model).__name__}, [{_named_in(self.model, self.target_layers)}])"
+
+    def __call__(
+        self,
+        input_tensor: Tensor,
+        targets: Sequence[Explained] | None = None,
+        aug_smooth: bool = False,
+        eigen_smooth: bool = False,
+    ) -> NDArray[np.float32]:
         """The saliency maps S of the pictures.
 
         Args:
             input_tensor: as the model takes them, (N, C, H, W); signals (N, C, T) and volumes (N, C, D, H, W) too.
             targets: for each picture a class number, or a function from the model's output for it to one number, such
                 as ``ClassifierOutputTarget(281)``; None: the predicted class, or the one number that the model gives.
+            aug_smooth: the mean over the pictures and their mirror images, each 0.9, 1 and 1.1 times as bright: six
+                times the work.
+            eigen_smooth: the first principal component of the weighted maps in place of their sum.
 
         Returns:
             (N, H, W) in [0, 1], or (N, T) or (N, D, H, W) as the pictures; black where the heat map is constant.
 
         Raises:
             TypeError: a target does not fit what the model gives, or gives no number that has a gradient.
-            ValueError: there is another number of targets, or one gives what is not finite.
+            ValueError: there is another number of targets, or one gives what is not finite; or the expression does, or
+                has no channels to smooth.
             RuntimeError: a target fails, or no pass reached the layers.
         """
+        if not aug_smooth:
+            return self.explained(input_tensor, targets, eigen_smooth=eigen_smooth)
+        if targets is None:
+            with torch.no_grad(), evaluating(self.model):
+                targets = targets_of(logits_of(self.model(input_tensor.to(self.place or input_tensor.device))), None)
+        maps = []
+        for axes in ((), (-1,)):
+            for factor in _FACTORS:
+                found = self.explained(input_tensor.flip(axes) * factor, targets, eigen_smooth=eigen_smooth)
+                maps.append(np.flip(found, axes))
+        mean: NDArray[np.float32] = np.mean(maps, 0, dtype=np.float32)
+        return mean
+
+    def explained(
+        self, input_tensor: Tensor, targets: Sequence[Explained] | None, *, eigen_smooth: bool
+    ) -> NDArray[np.float32]:
+        """S of the pictures as they are; see :meth:`__call__`."""
         with torch.inference_mode(mode=False), torch.enable_grad(), evaluating(self.model):
             pictures = input_tensor.to(self.place or input_tensor.device)
             pictures = pictures.clone() if pictures.is_inference() else pictures
@@ -322,7 +425,10 @@ class ExpressionCAM(Expression):
             finally:
                 hooks.remove()
             with torch.autocast(pictures.device.type, enabled=False):
-                maps = [laid_out(self.heat_map(replace(one, targets=chosen)), one.grid) for one in reached]
+                maps = [
+                    laid_out(self.heat_map(replace(one, targets=chosen), eigen_smooth=eigen_smooth), one.grid)
+                    for one in reached
+                ]
                 return self.joined(maps, tuple(pictures.shape[2:]))
 
     @property
@@ -361,10 +467,8 @@ class ExpressionExtractor(Expression):
         target_layer: str | nn.Module | Sequence[str | nn.Module],
         layers: Mapping[str, nn.Module | str] | None = None,
     ) -> None:
-        several = [target_layer] if isinstance(target_layer, str | nn.Module) else list(target_layer)
-        targets = [model.get_submodule(one) if isinstance(one, str) else one for one in several]
         self.model = model
-        self._hooks = _Hooks(targets, self.named_modules(model, layers), None)
+        self._hooks = _Hooks(modules_of(model, target_layer), self.named_modules(model, layers), None)
         self._pictures: Tensor | None = None
         self._watch()
 
@@ -413,6 +517,9 @@ class ExpressionExtractor(Expression):
         with self._detached():
             maps = [laid_out(self.heat_map(replace(one, targets=wanted)), one.grid) for one in reached]
         return [in_range(one) for one in maps] if normalized else maps
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({type(self.model).__name__}, [{_named_in(self.model, self._hooks.targets)}])"
 
     def remove_hooks(self) -> None:
         """Leave the model as it was."""

@@ -213,8 +213,7 @@ def test_targets_may_be_numbers_functions_or_the_prediction(model: nn.Sequential
         assert not np.array_equal(twice, explain(x, [0, 0, 0]))
         with pytest.raises(ValueError, match="2 targets for 3 pictures"):
             explain(x, [0, 1])
-        with pytest.raises(TypeError, match="give a list"):
-            cam(model, model[4])
+        assert np.array_equal(cam(model, model[4])(x, [1, 1, 1]), explain(x, [1, 1, 1]))
 
 
 def test_a_target_that_is_no_class_has_no_probability(model: nn.Sequential, tmp_path: Path) -> None:
