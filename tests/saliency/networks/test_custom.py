@@ -83,7 +83,23 @@ def options_first():
 
 
 def unknown_options():
-    return BODY, {"size": 64, "layr": "0"}
+    return BODY, {"sizes": 64, "layr": "0"}
+
+
+def of_a_side():
+    return BODY, {"size": 48}
+
+
+def of_a_size():
+    return BODY, {"size": (40, 64)}
+
+
+def of_no_size():
+    return BODY, {"size": "large"}
+
+
+def of_two_sizes():
+    return BODY, {**SIZE, "size": 64}
 
 
 def wrong_value():
@@ -183,7 +199,13 @@ _FORMS = "return a torch.nn.Module; or (module, options) with some of preprocess
         ("mine:nothing", "'mine:nothing' returns NoneType, which is no network", _FORMS),
         ("mine:a_triple", "returns tuple, which is no network", _FORMS),
         ("mine:options_first", "returns tuple, which is no network", _FORMS),
-        ("mine:unknown_options", "'mine:unknown_options' gives unknown options: size, layr", _FORMS),
+        (
+            "mine:unknown_options",
+            "'mine:unknown_options' gives unknown options: sizes, layr",
+            "did you mean 'size'?",
+        ),
+        ("mine:of_no_size", "gives the size 'large'", "give a side, as 224, or (H, W)"),
+        ("mine:of_two_sizes", "gives size and preprocessing", "give one of them"),
         ("mine:wrong_value", "preprocessing of the classifier is (64, 64)", "give a sygus.saliency.images.Preproc"),
         ("mine:wrong_classes", "1 classes are named, the model gives 8 logits", ""),
         ("mine:unpicked", "the model returns Output, in which nothing is named 'logits'", "output="),
@@ -222,6 +244,12 @@ def test_errors_of_ours_that_the_function_raises_stay_as_they_are(folder: Path) 
     assert str(error.value) == "--network: x; do y"
 
 
+@pytest.mark.usefixtures("folder")
+def test_the_size_alone_is_a_preprocessing() -> None:
+    assert load_network("mine:of_a_side", CPU).preprocessing == Preprocessing.square(48)
+    assert load_network("mine:of_a_size", CPU).preprocessing == Preprocessing((40, 64), (40, 64))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -232,7 +260,7 @@ def test_errors_of_ours_that_the_function_raises_stay_as_they_are(folder: Path) 
         ({"mean": ()}, "mean of the classifier is (); give a number for each channel"),
         (
             {"mean": (0.5, 0.5)},
-            "a mean of 2 channels and a deviation of 3; give both for",
+            "the classifier has a mean of 2 channels and a deviation of 3",
         ),
         ({"mean": (0.5, 0.5, "a")}, "mean of the classifier is (0.5, 0.5, 'a'); give a number for each channel"),
         ({"mean": (0.5, float("nan"), 0)}, "mean of the classifier is (0.5, nan, 0); give a number for each channel"),

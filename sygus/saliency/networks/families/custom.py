@@ -8,8 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from sygus.errors import OptionError, SycamError
+from sygus.errors import OptionError, SycamError, guess
 from sygus.foreign import failure, named_function
+from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.networks.classifier import Classifier
 
 DOC = "your own: the function takes nothing and returns a torch.nn.Module, (module, options) or a Classifier"
@@ -26,7 +27,9 @@ def load(spec: str) -> Classifier:
     The function takes no arguments. It returns
 
     * a ``torch.nn.Module``, which takes pictures (B, 3, 224, 224) in [0, 1] and returns logits; it normalises itself,
-    * or a pair of a module and a mapping with some of the attributes of :class:`Classifier`,
+    * or a pair of a module and a mapping with some of the attributes of :class:`Classifier`, and in place of
+      ``preprocessing`` perhaps ``size``: the side of its square pictures, cropped from the middle of a picture whose
+      short side is made as long; or (H, W), to which whole pictures are resized,
     * or a :class:`Classifier`.
 
     Raises:
@@ -43,11 +46,26 @@ def load(spec: str) -> Classifier:
 
 
 def _with_options(model: nn.Module, options: Mapping[str, Any], spec: str) -> Classifier:
-    known = {field.name for field in fields(Classifier)} - {"model"}
+    known = {field.name for field in fields(Classifier)} - {"model"} | {"size"}
     unknown = [str(name) for name in options if name not in known]
     if unknown:
-        raise OptionError(f"--network: '{spec}' gives unknown options: {', '.join(unknown)}", _HINT)
-    return Classifier(model, **options)
+        meant = guess(known, unknown[0])
+        raise OptionError(f"--network: '{spec}' gives unknown options: {', '.join(unknown)}", f"{meant}{_HINT}")
+    if "size" not in options:
+        return Classifier(model, **options)
+    if "preprocessing" in options:
+        raise OptionError(f"--network: '{spec}' gives size and preprocessing", "give one of them")
+    others = {name: value for name, value in options.items() if name != "size"}
+    return Classifier(model, _of_size(options["size"], spec), **others)
+
+
+def _of_size(size: object, spec: str) -> Preprocessing:
+    match size:
+        case int(side) if side > 0 and not isinstance(side, bool):
+            return Preprocessing.square(side)
+        case (int(height), int(width)) if height > 0 and width > 0:
+            return Preprocessing((height, width), (height, width))
+    raise OptionError(f"--network: '{spec}' gives the size {size!r}"[:200], "give a side, as 224, or (H, W)")
 
 
 def _function(spec: str) -> Callable[..., Any]:
