@@ -42,7 +42,7 @@ class Reached:
         activation: its output A, (N, K, h, w).
         gradient: of the targets' values with respect to A, the same shape.
         logit: the targets' values y, (N,).
-        logits: what the model returned, (N, classes); of other models (N, …).
+        logits: what the model returned, (N, classes); of other models (N, …), or the values explained, (N, 1).
         classes: the class explained in each, (N,); None where a target is any function of the model's output.
         pictures: what the model was given, (N, C, H, W), or (N, C, T) or (N, C, D, H, W).
         beside: the same of the layers that have names.
@@ -349,7 +349,7 @@ class ExpressionCAM(Expression):
 
     Args:
         model: gives logits (N, classes), as they are or named ``logits`` in a mapping or an object, as transformers do;
-            or with functions as targets any tensor (N, …).
+            or with functions as targets any tensor (N, …), or a list of what it finds in each picture, as detectors do.
         target_layers: whose output maps are explained: modules, or their names in the model; of several the mean of the
             saliency maps is taken. May be empty where the expression reads only layers that have names.
         reshape_transform: makes maps (N, K, h, w) of the layers' outputs, for transformers.
@@ -421,7 +421,8 @@ class ExpressionCAM(Expression):
                 logits = logits_of(self.model(pictures))
                 chosen = targets_of(logits, targets)
                 values, classes = values_of(logits, chosen)
-                reached = hooks.reached(logits, values, classes, pictures.detach(), retain_graph=False)
+                shown = logits if isinstance(logits, Tensor) else values[:, None]
+                reached = hooks.reached(shown, values, classes, pictures.detach(), retain_graph=False)
             finally:
                 hooks.remove()
             with torch.autocast(pictures.device.type, enabled=False):
@@ -541,11 +542,14 @@ def logits_of(returned: Any) -> Any:
     return named if not isinstance(returned, Tensor) and isinstance(named, Tensor) else returned
 
 
-def targets_of(outputs: Tensor, targets: Sequence[Explained] | None) -> list[Explained]:
+def targets_of(outputs: Any, targets: Sequence[Explained] | None) -> list[Explained]:
     """What is explained in each picture."""
+    if isinstance(outputs, list | tuple) and targets is not None and all(map(callable, targets)):
+        return _as_many(list(targets), len(outputs))
     if not isinstance(outputs, Tensor) or outputs.dim() == 0:
         raise TypeError(
-            "the model must give logits (N, classes), or a tensor (N, …); wrap it in a module that picks it"
+            "the model must give logits (N, classes), or a tensor (N, …); wrap it in a module that picks it, or where "
+            "it gives a list of an output for each picture, give functions of those as targets"
         )
     shape = tuple(outputs.shape)
     if targets is None and (outputs.dim() == 1 or shape[1:] == (1,)):
@@ -553,9 +557,13 @@ def targets_of(outputs: Tensor, targets: Sequence[Explained] | None) -> list[Exp
     if outputs.dim() != 2 and (targets is None or not all(map(callable, targets))):
         raise TypeError(f"classes are those of logits (N, classes), the model gives {shape}: give functions as targets")
     chosen: list[Explained] = outputs.argmax(1).tolist() if targets is None else list(targets)
-    if len(chosen) != len(outputs):
-        raise ValueError(f"{len(chosen)} targets for {len(outputs)} pictures")
-    return chosen
+    return _as_many(chosen, len(outputs))
+
+
+def _as_many(targets: list[Explained], count: int) -> list[Explained]:
+    if len(targets) != count:
+        raise ValueError(f"{len(targets)} targets for {count} pictures")
+    return targets
 
 
 def _only(output: Tensor) -> Tensor:
@@ -563,35 +571,38 @@ def _only(output: Tensor) -> Tensor:
     return output.reshape(())
 
 
-def value_of(target: Explained, output: Tensor) -> Tensor:
-    """The number, (), that a target makes of the model's output for one picture."""
+def value_of(target: Explained, output: Any) -> Tensor:
+    """The number, (), that a target makes of the model's output for one picture: a tensor, or a mapping."""
     if not callable(target):
         index = operator.index(target)
         if not -len(output) <= index < len(output):
             raise ValueError(f"there is no class {index}, the model gives {len(output)}")
-        return output[index]
+        chosen: Tensor = output[index]
+        return chosen
     name = getattr(target, "__qualname__", type(target).__name__)
     try:
         found = target(output)
     except Exception as error:
-        raise RuntimeError(f"the target {name} fails on an output {tuple(output.shape)}: {error}") from error
+        what = tuple(output.shape) if isinstance(output, Tensor) else f"of the kind {type(output).__name__}"
+        raise RuntimeError(f"the target {name} fails on an output {what}: {error}") from error
     if not isinstance(found, Tensor) or found.numel() != 1:
         what = f"a tensor {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
         raise TypeError(f"the target {name} gives {what}, not a tensor of one number")
-    if output.requires_grad and not found.requires_grad:
+    parts = list(output.values()) if isinstance(output, Mapping) else [output]
+    if any(isinstance(one, Tensor) and one.requires_grad for one in parts) and not found.requires_grad:
         raise TypeError(f"the target {name} gives a number without a gradient: compute it by torch's operations")
     if not bool(found.isfinite()):
         raise ValueError(f"the target {name} gives {float(found.detach())}, which is not finite")
     return found.reshape(())
 
 
-def values_of(outputs: Tensor, targets: Sequence[Explained]) -> tuple[Tensor, Tensor | None]:
+def values_of(outputs: Any, targets: Sequence[Explained]) -> tuple[Tensor, Tensor | None]:
     """The targets' values (N,), and their classes where all are classes among others.
 
     A function is one where it names it by an attribute ``category``, as pytorch-grad-cam's do, and gives its logit.
     """
     values = torch.stack([value_of(target, output) for target, output in zip(targets, outputs, strict=True)])
-    if outputs.dim() != 2 or outputs.shape[1] < 2:
+    if not isinstance(outputs, Tensor) or outputs.dim() != 2 or outputs.shape[1] < 2:
         return values, None
     named = [getattr(target, "category", None) if callable(target) else target for target in targets]
     if not all(isinstance(one, SupportsIndex) for one in named):

@@ -311,3 +311,40 @@ def test_pictures_may_have_any_number_of_channels(channels: int, text: str, tmp_
     if text not in ("(gap smooth-gradient)", "opticam"):  # of noise on other channels, and of steps along them
         expected = cam_of(text, plain, tmp_path, plain.second)(colours, [0, 1, 2])
         np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+class Detector(nn.Module):
+    """Gives for each picture a mapping, of as many scores as it likes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = Net()
+
+    def forward(self, x: Tensor) -> list[dict[str, Tensor]]:
+        return [
+            {"scores": row[: 2 + place], "labels": torch.arange(2 + place)} for place, row in enumerate(self.net(x))
+        ]
+
+
+@pytest.mark.parametrize("text", ["(gap gradient)", "(gap smooth-gradient)"])
+def test_what_a_detector_finds_is_explained_by_a_function_of_it(text: str, pictures: Tensor, tmp_path: Path) -> None:
+    model, pictures = Detector().eval(), pictures[:2]
+
+    def last(found: dict[str, Tensor]) -> Tensor:
+        return found["scores"][0] + found["scores"][1]
+
+    cam = cam_of(text, model, tmp_path, model.net.second)
+    found = cam(pictures, [last, last])
+    plain = cam_of(text, model.net, tmp_path, model.net.second)
+    expected = plain(pictures, [lambda out: out[0] + out[1]] * 2)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    with pytest.raises(TypeError, match="give functions of those as targets"):
+        cam(pictures, [0, 1])
+    with pytest.raises(TypeError, match="give functions of those as targets"):
+        cam(pictures)
+    with pytest.raises(ValueError, match="1 targets for 2 pictures"):
+        cam(pictures, [last])
+    with pytest.raises(RuntimeError, match=r"fails on an output of the kind dict: 'boxes'"):
+        cam(pictures, [lambda out: out["boxes"].sum()] * 2)
+    with pytest.raises(TypeError, match="gives a number without a gradient"):
+        cam(pictures, [lambda out: out["scores"].detach().sum()] * 2)
