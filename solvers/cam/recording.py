@@ -28,6 +28,7 @@ from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import Method, expression_method
 from sygus.oracles.sanity import sanity_of
 from sygus.saliency.metrics import Evaluation
+from sygus.saliency.metrics.coherence import pearson
 
 
 def record_of(solution: Solution, subjects: Subjects, proposals: JournalRows) -> tuple[Record, Gallery]:
@@ -76,6 +77,9 @@ def record_of(solution: Solution, subjects: Subjects, proposals: JournalRows) ->
         ),
         measures=tuple(Measure(metric.name, metric.direction, metric.unit, metric.doc) for metric in metrics),
         table=tuple(table),
+        alike={title: float(pearson(maps[FOUND], one).mean()) for title, one in maps.items() if title != FOUND}
+        if FOUND in maps
+        else {},
         search=_pictures(subjects.search),
         held_out=_pictures(subjects.held_out),
         validation=None if subjects.validation is None else _pictures(subjects.validation),

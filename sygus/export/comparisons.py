@@ -1,4 +1,4 @@
-"""What a run found beside the baselines of its table: the paired tests, and the verdict in a line."""
+"""What a run found beside the baselines of its table: the paired tests, the verdict in a line, and what it is like."""
 
 from __future__ import annotations
 
@@ -17,6 +17,20 @@ def comparisons_of(record: Record) -> Comparisons:
     if found is None or not record.baselines:
         return []
     return [(measure, compared(found, record.baselines, measure)) for measure in record.measures]
+
+
+ALIKE = 0.99
+"""From this correlation of maps on, an expression is a known method in other words."""
+
+
+def nearest_line(record: Record) -> str:
+    """The baseline whose maps are most like the answer's, on the held-out pictures; "" where there is none."""
+    if not record.alike:
+        return ""
+    title, correlation = max(record.alike.items(), key=lambda item: item[1])
+    count = len(record.held_out.ids)
+    said = f"nearest known method: {title}, mean correlation of maps {correlation:.2f} on {count} held-out pictures"
+    return f"{said}: this is {title} in disguise" if correlation >= ALIKE else said
 
 
 def verdict_line(comparisons: Comparisons) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sygus.export.comparisons import comparisons_of, verdict_line
+from sygus.export.comparisons import comparisons_of, nearest_line, verdict_line
 from sygus.export.figures import overlay
 from sygus.export.gallery import Gallery
 from sygus.export.latex import weight_equation
@@ -39,6 +39,7 @@ def notebook_html(record: Record, gallery: Gallery | None, methods: Sequence[str
         record=record,
         formula=formula,
         verdict=verdict_line(comparisons_of(record)),
+        nearest=nearest_line(record),
         titles=titles,
         pictures=rows,
         parts=PARTS,

@@ -25,7 +25,7 @@ SOLUTION = "solution.json"
 FOUND = "found expression"
 """The title of the found expression's line of the table."""
 
-SCHEMA = 3
+SCHEMA = 4
 """Of the JSON; a reader refuses others."""
 
 ENDINGS = ("concluded", "satisfied", "budget", "interrupted")
@@ -87,6 +87,8 @@ class Record:
         certificates: what Z3 says of terms pruned as equal to the answer; None where it was not asked.
         objectives, measures: what was asked.
         table: every baseline, and the found expression last; with the score of each picture.
+        alike: how much the answer's maps are as those of each baseline, by its title: Pearson's correlation over the
+            pixels, the mean over the held-out pictures.
         search, held_out, validation: the pictures; None where there are none of the last.
         sanity: what is measured of the answer's maps beside the metrics asked for, see :mod:`sygus.oracles.sanity`.
         problem: file, its text and its SHA-256.
@@ -110,6 +112,7 @@ class Record:
     objectives: tuple[Objective, ...]
     measures: tuple[Measure, ...]
     table: tuple[Row, ...]
+    alike: Mapping[str, float]
     search: Pictures
     held_out: Pictures
     validation: Pictures | None
@@ -215,6 +218,7 @@ class Record:
             objectives=top.at("objectives").items(_objective),
             measures=top.at("measures").items(_measure),
             table=top.at("table").items(_row),
+            alike=top.at("alike").mapping(Node.number),
             search=_pictures(top.at("search")),
             held_out=_pictures(top.at("held_out")),
             validation=None if validation.value is None else _pictures(validation),

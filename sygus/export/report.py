@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from sygus.export.comparisons import comparisons_of, verdict_line
+from sygus.export.comparisons import comparisons_of, nearest_line, verdict_line
 from sygus.export.figures import COLOURS
 from sygus.export.finalists import differences
 from sygus.export.gallery import Gallery
@@ -81,6 +81,7 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
         title=f"{Path(record.problem.get('file', 'run')).stem} on {record.settings.get('network', 'a network')}",
         summary=_summary(record),
         verdict=verdict_line(comparisons),
+        nearest=nearest_line(record),
         sections=[(anchor, name) for anchor, name in _SECTIONS.items() if anchor in shown],
         parts=PARTS,
         comparisons=comparisons,

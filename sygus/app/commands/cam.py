@@ -19,7 +19,7 @@ from sygus.app.options import BY_NAME, OPTIONS
 from sygus.app.statuses import ExitStatus, Status
 from sygus.app.terminal import echo, printable
 from sygus.errors import WARNING
-from sygus.export.comparisons import comparisons_of, verdict_line
+from sygus.export.comparisons import comparisons_of, nearest_line, verdict_line
 from sygus.export.latex import weight_equation
 from sygus.export.latex_document import bare_formula
 from sygus.export.record import Record
@@ -122,6 +122,8 @@ def _show_tables(solution: Solution, record: Record, console: Console, say: Call
         if comparisons:
             say(MARKS_NOTE)
             say(verdict_line(comparisons))
+        if record.alike:
+            say(nearest_line(record))
 
 
 def _output(record: Record, solution: Solution, form: str) -> str:
