@@ -74,7 +74,8 @@ register(
         latex=r"\mathbb{E}_{l,h,q}\left[\frac{\partial Y^c}{\partial a^{lh}_{q,ij}}\right]_+",
         doc="The mean over layers, heads and queries of the positive part of the logit's gradient with respect to the "
         "attention to each token (after LeGrad, Bousselham et al. 2024, arXiv 2404.03214, which asks the classifier "
-        "at each layer by itself); of vision transformers.",
+        "at each layer by itself); of vision transformers, of those in stages of the layers that attend over the whole "
+        "grid.",
         domain="nonnegative",
         measure=_measure,
         draw=positive,
@@ -88,7 +89,7 @@ register(
         latex=r"\hat{a}_{ij}",
         doc="Attention rollout: how much of each token reaches the first one of those before the grid, as a class "
         "token, or where there is none the mean of all, in the product over layers of (I + a) / 2, a the mean over "
-        "heads (Abnar and Zuidema 2020, arXiv 2005.00928); of vision transformers.",
+        "heads (Abnar and Zuidema 2020, arXiv 2005.00928); of vision transformers as above.",
         domain="nonnegative",
         measure=_measure,
         draw=positive,

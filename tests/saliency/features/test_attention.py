@@ -196,6 +196,54 @@ def test_watching_leaves_the_network_as_it_is(way: str) -> None:
     assert torch.equal(network.logits(x), before)
 
 
+class Staged(nn.Module):
+    """As Swin: a block among windows of a finer grid, patches merged, and two blocks among all that are left.
+
+    A window has as many tokens as the last grid.
+    """
+
+    def __init__(self, attend: Attend | None) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, WIDTH, PATCH // 2, stride=PATCH // 2)
+        self.windows = Block(attend, first=True)
+        self.merge = nn.Linear(4 * WIDTH, WIDTH)
+        self.blocks = nn.Sequential(*(Block(attend, first=True) for _ in range(2)))
+        self.norm = nn.LayerNorm(WIDTH)
+        self.head = nn.Linear(WIDTH, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).permute(0, 2, 3, 1)  # (B, 2 GRID, 2 GRID, C)
+        windows = x.unflatten(1, (2, GRID)).unflatten(3, (2, GRID)).permute(0, 1, 3, 2, 4, 5)
+        windows = self.windows(windows.reshape(-1, GRID * GRID, WIDTH)).view(windows.shape)
+        x = windows.permute(0, 1, 3, 2, 4, 5).reshape(x.shape)
+        corners = x.unflatten(1, (GRID, 2)).unflatten(3, (GRID, 2)).permute(0, 1, 3, 2, 4, 5)
+        tokens = self.norm(self.blocks(self.merge(corners.reshape(len(x), GRID * GRID, -1))))
+        return self.head(tokens.mean(1))
+
+
+@pytest.mark.parametrize("attend", [fused, by_method, by_function, None])
+def test_of_a_network_in_stages_the_layers_count_that_attend_over_the_whole_grid(attend: Attend | None) -> None:
+    x, targets = pictures(COUNT), torch.tensor([1, 4, 2])
+    measured = Measurements(network_of(seeded(lambda: Staged(attend)), "norm"), x, targets)
+    recorded: list[Tensor] = []
+
+    def recording(_: nn.Module, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        recorded.append((query @ key.transpose(2, 3) / math.sqrt(query.shape[-1])).softmax(3))
+        return recorded[-1] @ value
+
+    model = seeded(lambda: Staged(recording)).double()
+    for row in range(COUNT):
+        recorded.clear()
+        logit = model(x[row : row + 1].double())[0, targets[row]]
+        last = recorded[1:]
+        gradients = torch.autograd.grad(logit, last)
+        gradient = sum(one.relu().mean((1, 2))[0] for one in gradients) / 2
+        first, second = (torch.eye(GRID * GRID) / 2 + one[0].mean(0).detach() / 2 for one in last)
+        for name, expected in (("attention-gradient", gradient), ("attention", (second @ first).mean(0))):
+            found = measured[name][row, 0].double()
+            torch.testing.assert_close(found, expected.view(GRID, GRID), atol=2e-5 * float(expected.max()), rtol=0)
+
+
 TOKENS = 6
 
 
