@@ -30,6 +30,7 @@ from sygus.export.hooked import (
     ExpressionExtractor,
     Reached,
     in_range,
+    logits_of,
     targets_of,
     value_of,
     values_of,
@@ -96,14 +97,14 @@ class _Synthesized(Expression):
     further: str
     kept: KeptNetworks
 
-    def _take(self, expression: Term, model: nn.Module) -> None:
+    def _take(self, expression: Term, model: nn.Module, multi_label: bool) -> None:
         self.expression = expression
         self.names = features_of(expression)
         self.is_whole = is_whole(expression.sort)
         self.layer = layer_of(expression.sort)
         self.further = ", ".join(name for name in self.names if parted(name)[0] not in MEASURED)
         self.placed = any(isinstance(one.head, Function) and one.head.placed for one in subterms(expand(expression)))
-        self.kept = KeptNetworks(model)
+        self.kept = KeptNetworks(model, multi_label=multi_label)
 
     def values(self, features: Mapping[str, Tensor], size: tuple[int, int]) -> Tensor:
         variables = (activation_at(""), *variables_of(self.expression))
@@ -167,7 +168,8 @@ def _explained(reached: Reached) -> tuple[Target, Tensor]:
     distinct = list(dict(zip(keys, reached.targets, strict=True)).values())
     places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
 
-    def numbers(outputs: Tensor) -> Tensor:
+    def numbers(returned: Any) -> Tensor:
+        outputs = logits_of(returned)
         made = torch.stack([torch.stack([value_of(target, output) for target in distinct]) for output in outputs])
         return made[:, 0] if len(distinct) == 1 else made
 
@@ -208,6 +210,7 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
         target_layers: see there.
         reshape_transform: see there.
         layers: see there.
+        multi_label: see there.
     """
 
     def __init__(
@@ -217,9 +220,11 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
         target_layers: nn.Module | str | Sequence[nn.Module | str],
         reshape_transform: Callable[[Tensor], Tensor] | None = None,
         layers: Mapping[str, nn.Module | str] | None = None,
+        *,
+        multi_label: bool = False,
     ) -> None:
-        self._take(expression, model)
-        super().__init__(model, target_layers, reshape_transform, layers)
+        self._take(expression, model, multi_label)
+        super().__init__(model, target_layers, reshape_transform, layers, multi_label=multi_label)
 
     def __repr__(self) -> str:
         return f"{super().__repr__()[:-1]}, {term_text(self.expression)})"
@@ -257,7 +262,7 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
         if input_tensor.dim() != _OF_PICTURES:
             raise ValueError(f"drawn are pictures (N, C, H, W), not {tuple(input_tensor.shape)}")
         maps = torch.from_numpy(self(input_tensor, targets))
-        below = in_range(input_tensor.detach().cpu().float()) if pictures is None else pictures
+        below = in_range(input_tensor.detach().cpu().float()) if pictures is None else pictures.detach()
         tiles = [overlay(*one, style) for one in zip(in_colours(below), maps, strict=True)]
         row = Image.new("RGB", (sum(tile.width for tile in tiles), tiles[0].height))
         for place, tile in enumerate(tiles):
@@ -312,6 +317,7 @@ class SynthesizedExtractor(_Synthesized, ExpressionExtractor):
         model: see there.
         target_layer: see there.
         layers: see there.
+        multi_label: see there.
     """
 
     def __init__(
@@ -320,9 +326,11 @@ class SynthesizedExtractor(_Synthesized, ExpressionExtractor):
         model: nn.Module,
         target_layer: Any,
         layers: Mapping[str, nn.Module | str] | None = None,
+        *,
+        multi_label: bool = False,
     ) -> None:
-        self._take(expression, model)
-        super().__init__(model, target_layer, layers)
+        self._take(expression, model, multi_label)
+        super().__init__(model, target_layer, layers, multi_label=multi_label)
 
     def __repr__(self) -> str:
         return f"{super().__repr__()[:-1]}, {term_text(self.expression)})"

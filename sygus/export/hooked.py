@@ -70,6 +70,7 @@ class Expression:
         is_whole: whether the values are heat maps.
         layer: the name of the layer whose channels the weights are of; "" is the target layer.
         layers: the modules of the layers that have names, where none are given.
+        multi_label: whether the probability of a class is the sigmoid of its logit, in place of their softmax.
         placed: whether the values depend on where the pixels of a map lie, which is told of two dimensions only.
     """
 
@@ -78,6 +79,7 @@ class Expression:
     layer: str = ""
     layers: Mapping[str, nn.Module | str] = {}
     placed: bool = False
+    multi_label: bool = False
 
     def values(self, features: Mapping[str, Tensor], size: tuple[int, int]) -> Tensor:
         """w, (N, K, 1, 1) or (N, K, h, w) or of fewer channels or none; or H, (N, 1, h, w) or (N, 1, H, W).
@@ -105,7 +107,8 @@ class Expression:
         if (name := f"probability{suffix}") in self.names:
             if reached.classes is None:
                 raise TypeError("the probability of a target that is no class is not defined: give class numbers")
-            chosen = torch.softmax(reached.logits, 1).gather(1, reached.classes[:, None])
+            of_all = reached.logits.sigmoid() if self.multi_label else torch.softmax(reached.logits, 1)
+            chosen = of_all.gather(1, reached.classes[:, None])
             found[name] = chosen.view(-1, 1, 1, 1)
         return found
 
@@ -210,7 +213,9 @@ def module_of(model: nn.Module, layer: nn.Module | str) -> nn.Module:
     """
     if not isinstance(layer, str):
         return layer
-    modules: dict[str, nn.Module] = dict(model.named_modules(remove_duplicate=False))
+    inner = getattr(model, "_orig_mod", model.module if isinstance(model, nn.DataParallel) else model)
+    modules: dict[str, nn.Module] = dict(inner.named_modules(remove_duplicate=False))
+    modules.update(model.named_modules(remove_duplicate=False))
     if not layer or layer not in modules:
         close = get_close_matches(layer, [name for name in modules if name]) or list(dict(model.named_children()))
         raise ValueError(f"the model has no module '{layer}'; there are {', '.join(close)}")
@@ -354,6 +359,7 @@ class ExpressionCAM(Expression):
             saliency maps is taken. May be empty where the expression reads only layers that have names.
         reshape_transform: makes maps (N, K, h, w) of the layers' outputs, for transformers.
         layers: the modules of the layers that have names, or their paths.
+        multi_label: whether each class is there or not by itself.
     """
 
     def __init__(
@@ -362,8 +368,10 @@ class ExpressionCAM(Expression):
         target_layers: nn.Module | str | Sequence[nn.Module | str],
         reshape_transform: Callable[[Tensor], Tensor] | None = None,
         layers: Mapping[str, nn.Module | str] | None = None,
+        *,
+        multi_label: bool = False,
     ) -> None:
-        self.model, self.reshape_transform = model, reshape_transform
+        self.model, self.reshape_transform, self.multi_label = model, reshape_transform, multi_label
         self.target_layers = modules_of(model, target_layers)
         self.named = self.named_modules(model, layers)
 
@@ -460,6 +468,7 @@ class ExpressionExtractor(Expression):
         target_layer: a layer, its name, or a list of either; the list may be empty where the expression reads only
             layers that have names.
         layers: the modules of the layers that have names, or their paths.
+        multi_label: whether each class is there or not by itself.
     """
 
     def __init__(
@@ -467,8 +476,10 @@ class ExpressionExtractor(Expression):
         model: nn.Module,
         target_layer: str | nn.Module | Sequence[str | nn.Module],
         layers: Mapping[str, nn.Module | str] | None = None,
+        *,
+        multi_label: bool = False,
     ) -> None:
-        self.model = model
+        self.model, self.multi_label = model, multi_label
         self._hooks = _Hooks(modules_of(model, target_layer), self.named_modules(model, layers), None)
         self._pictures: Tensor | None = None
         self._watch()

@@ -11,8 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from cam_terms import read
 from sygus import SynthesizedCAM, SynthesizedExtractor
 from sygus.errors import OptionError
+from sygus.language.theories.evaluate import evaluate
+from sygus.oracles.cam import feature_variables
+from sygus.saliency.features import Measurements
+from sygus.saliency.heatmap import combine, saliency
+from sygus.saliency.images import Preprocessing
+from sygus.saliency.networks import Classifier, make_network
 
 SIDE = 16
 MEASURED = ("(gap gradient)", "(* (gap gradient) probability)")
@@ -55,7 +62,7 @@ def pictures() -> Tensor:
     return torch.rand((3, 3, SIDE, SIDE), generator=torch.Generator().manual_seed(1))
 
 
-def cam_of(text: str, model: nn.Module, folder: Path, layer: nn.Module) -> SynthesizedCAM:
+def cam_of(text: str, model: nn.Module, folder: Path, layer: nn.Module | str) -> SynthesizedCAM:
     (folder / "answer.sy").write_text(text)
     return SynthesizedCAM.load(folder / "answer.sy")(model, [layer])
 
@@ -348,3 +355,41 @@ def test_what_a_detector_finds_is_explained_by_a_function_of_it(text: str, pictu
         cam(pictures, [lambda out: out["boxes"].sum()] * 2)
     with pytest.raises(TypeError, match="gives a number without a gradient"):
         cam(pictures, [lambda out: out["scores"].detach().sum()] * 2)
+
+
+@pytest.mark.parametrize("kind", ["object", "mapping"])
+@pytest.mark.parametrize("text", ["(gap gradient)", "(gap smooth-gradient)"])
+def test_functions_are_given_the_logits_that_have_a_name(
+    kind: str, text: str, pictures: Tensor, tmp_path: Path
+) -> None:
+    model, targets = Named(kind).eval(), [lambda out: out[1] - out[0]] * 3
+    found = cam_of(text, model, tmp_path, model.net.second)(pictures, targets)
+    expected = cam_of(text, model.net, tmp_path, model.net.second)(pictures, targets)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("text", ["(gap gradient)", "score"])
+def test_names_are_those_of_the_model_inside_a_wrapper(text: str, pictures: Tensor, tmp_path: Path) -> None:
+    model = Net().eval()
+    plain = cam_of(text, model, tmp_path, "second")(pictures, [0, 1, 2])
+    for wrapped in (nn.DataParallel(model), torch.compile(model, backend="eager")):
+        np.testing.assert_allclose(cam_of(text, wrapped, tmp_path, "second")(pictures, [0, 1, 2]), plain, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "text", ["(* (gap gradient) probability)", "(gap log-probability-gradient)", "score-probability"]
+)
+def test_of_several_labels_probabilities_are_those_of_a_run(text: str, pictures: Tensor, tmp_path: Path) -> None:
+    (tmp_path / "answer.sy").write_text(text)
+    model = Net().eval()
+    found = SynthesizedCAM.load(tmp_path / "answer.sy")(model, "second", multi_label=True)(pictures, [0, 1, 2])
+    classifier = Classifier(model, Preprocessing.square(SIDE), layer="second", multi_label=True)
+    table = Measurements(make_network(classifier, "labels", torch.device("cpu")), pictures, torch.tensor([0, 1, 2]))
+    values = evaluate(
+        read(text), {v: table[n] for n, v in feature_variables().items() if n in text or n == "activation"}
+    )
+    expected = saliency(combine(values, table["activation"]), (SIDE, SIDE))
+    torch.testing.assert_close(torch.from_numpy(found), expected, atol=1e-5, rtol=0)
+    with SynthesizedExtractor.load(tmp_path / "answer.sy")(model, "second", multi_label=True) as extractor:
+        (maps,) = extractor([0, 1, 2], model(pictures))
+    torch.testing.assert_close(saliency(maps, (SIDE, SIDE)), expected, atol=1e-4, rtol=0)

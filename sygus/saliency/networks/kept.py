@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import torch
@@ -20,90 +20,112 @@ _NOT_COMPARED = ("training",)
 
 _SCALARS = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.Size)
 
-_DEPTH = 4
-"""Containers inside containers that are looked into."""
+_OPAQUE = (type, FunctionType, BuiltinFunctionType, ModuleType)
+"""Objects that are what they are: only whether they are the same is asked."""
 
-_BLOCK = 64
-"""Words of eight bytes that are summed before the sum is weighed by its place."""
+_MOST = 100_000
+"""Facts that are looked at; a model on which more hangs is never known to be the same."""
 
 
 class State:
-    """What a model computes with: its modules, their classes, attributes and hooks, and all bits of its tensors.
+    """What a model computes with: its modules and whatever hangs on them, with classes and hooks, and all tensors.
 
-    Two states of one model are equal only if none of that has changed in between, by whatever way tensors are written
-    to. Objects of other kinds that hang on modules are compared by their identity: what changes inside them is not
-    seen.
+    Tensors are compared bit by bit with copies, so that it does not matter by which way they were written to. What
+    functions capture, and the inside of objects of compiled classes, is not looked at.
 
     Args:
         model: is not run.
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._held: list[object] = []  # what is known by its identity lives as long as that is compared
-        self._sums: list[Tensor] = []
-        modules = model.named_modules(remove_duplicate=False)
-        self._facts = [(path, self._module(module)) for path, module in modules]
-        self._bits = [int(one) for one in self._sums]  # read when all have been asked for: a device works meanwhile
-        self._sums.clear()
+        facts = _Facts(model)
+        self._facts, self._held, self._whole = facts.found, facts.held, facts.whole
+        self._tensors = [tensor.detach().clone() for tensor in facts.tensors]
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, State) and self._bits == other._bits and self._facts == other._facts
+    def holds(self, model: nn.Module) -> bool:
+        """Whether nothing has changed since."""
+        now = _Facts(model)
+        if not (self._whole and now.whole and self._facts == now.found):
+            return False
+        return all(map(_same_bits, self._tensors, now.tensors))
 
-    def __hash__(self) -> int:
-        return hash(tuple(self._bits))
 
-    def _module(self, module: nn.Module) -> object:
-        kind = (self._same(module), self._same(type(module)), self._same(type(module).forward))
-        return kind, [(name, self._attribute(name, value)) for name, value in vars(module).items()]
+class _Facts:
+    """What is compared of a model: scalars, and objects by their identity; and its tensors, in the same order.
 
-    def _attribute(self, name: str, value: Any) -> object:
-        if name in _NOT_COMPARED:
-            return None
-        # torch numbers hooks as they are registered, so that one that went and came back has another number
-        hooks = "_hooks" in name and isinstance(value, dict)
-        return self._fact(list(value.values()) if hooks else value, _DEPTH)
+    Attributes:
+        found: the facts.
+        tensors: those of the model itself.
+        held: the objects, which must live as long as their identity is compared.
+        whole: whether everything could be looked at.
+    """
 
-    def _fact(self, value: Any, depth: int) -> object:
+    def __init__(self, model: nn.Module) -> None:
+        self.found: list[object] = []
+        self.tensors: list[Tensor] = []
+        self.held: list[object] = []
+        self.whole = True
+        self._met: set[int] = set()
+        waiting: list[Any] = [model]
+        while waiting and self.whole:
+            waiting.extend(reversed(self._look(waiting.pop())))
+            self.whole = self.whole and len(self.found) <= _MOST
+
+    def _look(self, value: Any) -> list[Any]:
+        """Note one value; gives what is inside it, if it was not met before."""
+        if isinstance(value, _SCALARS):
+            self.found.append((type(value).__name__, repr(value)))
+            return []
+        if isinstance(value, MethodType):  # made anew whenever it is asked for
+            return [value.__func__, value.__self__]
+        self.found.append(id(value))
+        self.held.append(value)
+        if id(value) in self._met or isinstance(value, _OPAQUE):
+            return []
+        self._met.add(id(value))
         match value:
             case Tensor():
-                return self._tensor(value)
-            case MethodType():
-                return self._same(value.__func__), self._same(value.__self__)
-            case dict() if depth:
-                return [(self._fact(key, depth - 1), self._fact(one, depth - 1)) for key, one in value.items()]
-            case list() | tuple() if depth:
-                return [type(value).__name__, *(self._fact(one, depth - 1) for one in value)]
-            case _ if isinstance(value, _SCALARS):
-                return type(value).__name__, repr(value)
-            case _:
-                return self._same(value)
+                self._note(value)
+                return []
+            case dict():
+                self.found.append(len(value))
+                return [part for item in value.items() for part in item]
+            case list() | tuple() | set() | frozenset():
+                self.found.append(len(value))
+                return list(value)
+        inside = getattr(value, "__dict__", None)
+        if not isinstance(inside, dict):
+            return []
+        passes = [type(value).forward] if isinstance(value, nn.Module) else []
+        return [type(value), *passes, *self._attributes(inside)]
 
-    def _same(self, value: object) -> object:
-        self._held.append(value)
-        return id(value)
+    def _attributes(self, inside: dict[str, Any]) -> list[Any]:
+        found: list[Any] = []
+        for name, value in inside.items():
+            if name in _NOT_COMPARED:
+                continue
+            # torch numbers hooks as they are registered, so that one that went and came back has another number
+            hooks = "_hooks" in name and isinstance(value, dict)
+            found += [name, *value.values()] if hooks else [name, value]
+        return found
 
-    def _tensor(self, tensor: Tensor) -> object:
+    def _note(self, tensor: Tensor) -> None:
         plain = tensor.layout == torch.strided and not tensor.is_quantized and not tensor.is_meta
-        if not plain or type(tensor.detach()) is not Tensor:
-            return self._same(object())  # its bits cannot be read, so it is never known to be the same
-        self._sums.append(_sum_of(tensor.detach()))
-        version = None if tensor.is_inference() else tensor._version
-        return self._same(tensor), tuple(tensor.shape), tensor.dtype, tensor.device, version
+        self.whole = self.whole and plain and type(tensor.detach()) is Tensor  # else its bits cannot be read
+        self.found.append((tuple(tensor.shape), tensor.dtype, tensor.device))
+        self.tensors.append(tensor)
 
 
-def _sum_of(tensor: Tensor) -> Tensor:
-    """A sum of the bits of a tensor that tells where they are, int64 ()."""
-    tensor = torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
-    dense = torch.ops.aten.is_non_overlapping_and_dense(tensor)
-    if not dense or tensor.storage_offset() * tensor.element_size() % 8:
-        tensor = tensor.clone(memory_format=torch.contiguous_format)
-    octets = tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8)
-    blocked = len(octets) // (8 * _BLOCK) * (8 * _BLOCK)
-    return _weighed(octets[:blocked].view(torch.int64).view(-1, _BLOCK).sum(1)) + _weighed(octets[blocked:])
+_WORDS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
-def _weighed(numbers: Tensor) -> Tensor:
-    return (numbers * torch.arange(1, len(numbers) + 1, device=numbers.device)).sum()
+def _same_bits(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors of one shape and kind are equal, as numbers that are no NaN too."""
+    one, other = one.detach(), other.detach()
+    if one.is_complex():
+        one, other = torch.view_as_real(one.resolve_conj()), torch.view_as_real(other.resolve_conj())
+    words = _WORDS[one.element_size()]
+    return torch.equal(one.view(words), other.view(words))
 
 
 class KeptNetworks:
@@ -113,10 +135,12 @@ class KeptNetworks:
 
     Args:
         model: somebody else's; it is left as it is.
+        multi_label: see :class:`~sygus.saliency.networks.classifier.Classifier`.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, *, multi_label: bool = False) -> None:
         self.model = model
+        self.multi_label = multi_label
         self._made: dict[str, Network] = {}
         self._of: tuple[State, Shape, torch.device] | None = None
 
@@ -135,10 +159,11 @@ class KeptNetworks:
             shape: C, H, W of the pictures.
             device: where they are.
         """
-        of = (State(unwrapped(self.model)), shape, device)
-        if of != self._of:
-            self.clear()
-        self._of = of
+        model = unwrapped(self.model)
+        if self._of is not None and self._of[1:] == (shape, device) and self._of[0].holds(model):
+            return
+        self.clear()
+        self._of = State(model), shape, device
 
     def has(self, layer: str) -> bool:
         """Whether the network is kept, split at the module of this name."""
@@ -160,7 +185,8 @@ class KeptNetworks:
         chunk = chunk_for_few(shape[1:], count)
         if not self._made:
             name = type(self.model).__name__
-            self._made[layer] = make_network(undescribed(self.model, shape), name, device, layer, chunk)
+            classifier = replace(undescribed(self.model, shape), multi_label=self.multi_label)
+            self._made[layer] = make_network(classifier, name, device, layer, chunk)
         any_made = next(iter(self._made.values()))
         if layer not in self._made:
             self._made[layer] = any_made.at(layer)

@@ -87,10 +87,13 @@ def observe(
 
     def hook_of(path: str) -> Callable[[nn.Module, Any, Any], Any]:
         def hook(module: nn.Module, given: Any, output: Any) -> Any:
-            begins = leaves and isinstance(output, Tensor) and output.is_floating_point() and not output.requires_grad
-            kept = output.detach().requires_grad_() if begins else output
+            kept, further = output, None
+            if leaves and isinstance(output, Tensor) and output.is_floating_point() and not output.requires_grad:
+                with torch.inference_mode(mode=False), torch.enable_grad():
+                    kept = output.clone().detach().requires_grad_()
+                    further = kept.clone()
             calls.append(Call(path, module, given[0] if given else None, kept))
-            return kept.clone() if begins else None
+            return further
 
         return hook
 
@@ -192,22 +195,29 @@ def _reached(pipeline: nn.Module, pictures: Tensor, grid: Grid) -> tuple[list[Ca
     Where no gradient is to be had, or all are zero, as of a last layer of zeros, it is all that may be on the way; the
     split says what is wrong then.
     """
-    with torch.enable_grad():
-        calls, logits = observe(pipeline, pictures.clone().requires_grad_(), lambda _: True, leaves=True)
-        last = {call.path: call for call in calls}  # what is explained of a module that runs often is its last output
-        given = {
-            call: held for call in last.values() if (held := _maps_or_tokens(call, len(pictures), grid)) is not None
-        }
-        asked = {call: held for call, held in given.items() if held.requires_grad}
-        try:
+    try:
+        with torch.enable_grad():
+            leaf = pictures.clone().requires_grad_()
+            calls, logits = observe(pipeline, leaf.clone(), lambda _: True, leaves=True)  # it may work in place
+            given = _that_may_be_explained(calls, len(pictures), grid)
+            asked = {call: held for call, held in given.items() if held.requires_grad}
             numbers = logits.flatten(1)
             total = (numbers * torch.linspace(-1, 1, numbers.shape[1], device=numbers.device)).sum()
             gradients = torch.autograd.grad(total, list(asked.values()), allow_unused=True)
-        except RuntimeError:  # the network holds them back
-            return calls, set(given)
+    except RuntimeError:  # the network holds them back, or works in place on what must be kept
+        with torch.no_grad():
+            calls, _ = observe(pipeline, pictures, lambda _: True)
+        return calls, set(_that_may_be_explained(calls, len(pictures), grid))
     passed = {call: one for call, one in zip(asked, gradients, strict=True) if one is not None}
     views = {call: view_of(one, len(pictures), call.path, call.module, grid) for call, one in passed.items()}
-    return calls, {call for call, one in passed.items() if bool((views[call].extract(one) != 0).any())} or set(passed)
+    matters = {call for call, one in passed.items() if bool((views[call].extract(one) != 0).any())}
+    return calls, matters or set(passed) or set(given)
+
+
+def _that_may_be_explained(calls: list[Call], batch: int, grid: Grid) -> dict[Call, Tensor]:
+    """What may be feature maps; of a module that runs often its last output is what is explained."""
+    last = {call.path: call for call in calls}
+    return {call: held for call in last.values() if (held := _maps_or_tokens(call, batch, grid)) is not None}
 
 
 def _maps_or_tokens(call: Call, batch: int, grid: Grid) -> Tensor | None:

@@ -18,14 +18,14 @@ from sygus.saliency.devices import is_out_of_memory
 from sygus.saliency.foreign import ALWAYS, blamed
 from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.networks.chunks import Chunk, chunk_for, enough
-from sygus.saliency.networks.classifier import Classifier, Shape, pipeline, probe_pictures
+from sygus.saliency.networks.classifier import TRIAL, Classifier, Shape, pipeline, probe_pictures
 from sygus.saliency.networks.fingerprint import fingerprint
 from sygus.saliency.networks.folding import folded
 from sygus.saliency.networks.heads import is_one_number, with_head
 from sygus.saliency.networks.hooking import hooked_activations
 from sygus.saliency.networks.layers import Layer, find_layer
 from sygus.saliency.networks.nonnegative import is_nonnegative
-from sygus.saliency.networks.probing import probed
+from sygus.saliency.networks.probing import remarks_on, require_alone
 from sygus.saliency.networks.split import SplitKind, split
 from sygus.saliency.networks.target import PREDICTED, Target
 
@@ -461,11 +461,13 @@ def make_network(
     shape = classifier.shape
     outputs, returned = pipeline(classifier, model, device, raw=target.kind == "function")
     sigmoid = classifier.output == "sigmoid"
+    judged = target.is_class and not sigmoid and returned.ndim <= 2 and len(returned) == TRIAL
+    remarks = remarks_on(outputs, shape, device) if judged else ()
     whole, names = with_head(outputs, returned, target, classifier.classes, name, sigmoid=sigmoid)
     multi_label = target.is_class and (classifier.multi_label or sigmoid) and not is_one_number(returned)
-    remarks = probed(whole, name, shape, device)
+    require_alone(whole, name, shape, device)
     segments = returned.shape[1] if target.kind == "region" else None
-    grid = classifier.grid if isinstance(classifier.grid, tuple | str) else None
+    grid = classifier.grid if classifier.grid is None or isinstance(classifier.grid, str) else _triple(classifier.grid)
     found = find_layer(whole, probe_pictures(2, shape).to(device), layer or classifier.layer, grid, segments)
     halves = split(whole, found, shape, device)
     fast = folded(whole, _laid_out(probe_pictures(_FOLD_CHECK, shape).to(device)))
@@ -492,7 +494,7 @@ def make_network(
             f"split at {found.name} by {halves.kind}" + (f": {halves.reason}" if halves.reason else ""),
             f"passes without gradients are {fast.reason}",
             f"{chunk.size} pictures in a pass, {chunk.reason}",
-            *([] if multi_label else remarks),
+            *remarks,
             *(["multi-label: the probability of a class is the sigmoid of its logit"] if multi_label else []),
             *_unshared(identity.unknown),
         ),
@@ -501,6 +503,11 @@ def make_network(
         target=target,
         multi_label=multi_label,
     )
+
+
+def _triple(grid: Sequence[int]) -> tuple[int, int, int]:
+    rows, columns, prefix = map(int, grid)
+    return rows, columns, prefix
 
 
 def _unshared(unknown: tuple[str, ...]) -> tuple[str, ...]:

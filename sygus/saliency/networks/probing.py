@@ -12,8 +12,8 @@ _MATES = 1e-4
 """How much of its largest magnitude a result may move as other pictures pass with it; rounding moves it by far less."""
 
 
-def probed(network: nn.Module, name: str, shape: Shape, device: torch.device) -> tuple[str, ...]:
-    """Remarks on what a network (n, C, H, W) → (n, outputs) gives.
+def require_alone(network: nn.Module, name: str, shape: Shape, device: torch.device) -> None:
+    """Check that what a network (n, C, H, W) → (n, outputs) gives for a picture depends on that picture alone.
 
     Args:
         network: from pixel space to what is explained, in evaluation mode.
@@ -36,7 +36,6 @@ def probed(network: nn.Module, name: str, shape: Shape, device: torch.device) ->
                 "it takes statistics from the batch, as BatchNorm without running statistics does: train it with "
                 "track_running_stats=True, or take another normalisation",
             )
-    return _normalised(torch.cat([one, other]))
 
 
 def _repeats(network: nn.Module, pictures: Tensor, outputs: Tensor) -> bool:
@@ -45,16 +44,29 @@ def _repeats(network: nn.Module, pictures: Tensor, outputs: Tensor) -> bool:
         return torch.equal(network(pictures), outputs)
 
 
-def _normalised(outputs: Tensor) -> tuple[str, ...]:
-    """Whether outputs (n, classes) look as if they had been through a softmax or a sigmoid already."""
-    if outputs.shape[1] < 2 or not bool(((outputs >= 0) & (outputs <= 1)).all()):
+_TRIED = 8
+"""Pictures whose outputs are looked at."""
+
+
+def remarks_on(network: nn.Module, shape: Shape, device: torch.device) -> tuple[str, ...]:
+    """Whether the outputs (n, classes) or (n,) of a model look as if a softmax or a sigmoid had been taken already.
+
+    Args:
+        network: from pixel space to what the model gives, before anything is made of it.
+        shape: C, H, W of the pictures.
+        device: where it computes.
+    """
+    with torch.no_grad():
+        outputs = network(probe_pictures(_TRIED, shape).to(device))
+    outputs = outputs.reshape(_TRIED, -1)
+    if not bool(((outputs >= 0) & (outputs <= 1)).all()):
         return ()
-    if bool(((outputs.sum(1) - 1).abs() <= SUM).all()):
+    if outputs.shape[1] > 1 and bool(((outputs.sum(1) - 1).abs() <= SUM).all()):
         return (
             "what it gives are probabilities already, of which a softmax is taken again; to have it taken once: "
             "Classifier(…, output='probabilities')",
         )
     return (
-        "what it gives are numbers between 0 and 1, as of a sigmoid, of which a softmax is taken; where each class has "
-        "a probability by itself: Classifier(…, output='sigmoid')",
+        "what it gives are numbers between 0 and 1, as of a sigmoid, and are taken for logits; where they are "
+        "probabilities, each by itself: Classifier(…, output='sigmoid')",
     )

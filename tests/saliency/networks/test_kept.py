@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -144,16 +145,67 @@ LAYOUTS: dict[str, Tensor] = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_bits_of_every_kind_of_tensor_are_read(layout: str) -> None:
     module = nn.Module()
-    module.register_buffer("held", LAYOUTS[layout])
+    module.register_buffer("held", LAYOUTS[layout].clone())
     before = State(module)
-    assert before == State(module)
+    assert before.holds(module)
     if module.held.numel():
         last = module.held.data[(-1,) * module.held.dim()]
         last.copy_(~last if last.dtype == torch.bool else -last - 1)
-        assert before != State(module)
+        assert not before.holds(module)
+
+
+INTEGERS = {torch.float32: torch.int32, torch.float64: torch.int64}
+WRITES: dict[str, Callable[[Tensor], object]] = {
+    "one sign": lambda weight: weight.view(-1)[129].neg_(),
+    "all signs": lambda weight: weight.neg_(),
+    "a turn": lambda weight: weight.copy_(weight.roll(2)),
+    "a swap": lambda weight: weight.copy_(weight.flip(0)),
+    "the last bit": lambda weight: weight.view(INTEGERS[weight.dtype])[3, 3].add_(1),
+    "not a number": lambda weight: weight[0, 0].fill_(torch.nan),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_no_write_cancels_out(write: str, dtype: torch.dtype) -> None:
+    module = nn.Linear(256, 64).to(dtype)
+    before = State(module)
+    WRITES[write](module.weight.data)
+    assert not before.holds(module)
+    assert State(module).holds(module)
+
+
+class Hidden(nn.Module):
+    """What computes hangs in containers and objects that torch does not know."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = [nn.Linear(4, 3)]
+        self.named = {"scale": nn.Parameter(torch.ones(3)), "other": {"deep": [[[[[torch.ones(3)]]]]]}}
+        self.settings = SimpleNamespace(factor=2.0, inner=SimpleNamespace(shift=1.0))
+        self.itself = self
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: model.heads[0].weight.data.neg_(),
+        lambda model: model.named["scale"].data.add_(1),
+        lambda model: model.named["other"]["deep"][0][0][0][0][0].add_(1),
+        lambda model: setattr(model.settings, "factor", 3.0),
+        lambda model: setattr(model.settings.inner, "shift", 3.0),
+        lambda model: model.heads.append(nn.Linear(4, 3)),
+    ],
+)
+def test_what_hangs_in_containers_and_objects_is_seen(change: Callable[[nn.Module], object]) -> None:
+    model = Hidden()
+    before = State(model)
+    assert before.holds(model)
+    change(model)
+    assert not before.holds(model)
 
 
 def test_a_tensor_that_cannot_be_read_is_never_known_to_be_the_same() -> None:
     module = nn.Module()
     module.register_buffer("held", torch.eye(3).to_sparse())
-    assert State(module) != State(module)
+    assert not State(module).holds(module)

@@ -1,5 +1,6 @@
 """Which layer is explained: found by itself, named, or refused with what would be right; and grids of tokens."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from sygus.errors import OptionError
 from sygus.saliency.images import Preprocessing
 from sygus.saliency.networks import Classifier, Network, make_network
+from sygus.saliency.networks.layers import find_layer
 from sygus.saliency.networks.views import View, parse_grid, square_grid
 from toy_models import CLASSES, CPU, EXAMPLES, SIDE, Example, Transformer, chain, model_of, pictures
 
@@ -249,6 +251,42 @@ def test_the_last_that_the_logits_depend_on(model: nn.Module, layer: str) -> Non
     x = pictures(2)
     _, gradient = network.gradient(network.activation(x), torch.tensor([0, 1]), x)
     assert gradient.abs().amax((1, 2, 3)).min() > 0
+
+
+class Frozen(nn.Module):
+    """A backbone without gradients below a linear probe.
+
+    Args:
+        how: the gradients are off by ``no_grad`` or ``inference_mode``, of the backbone or in its own forward; or the
+            network works ``in place`` on its pictures.
+    """
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+        self.backbone = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 6, 3))
+        self.head = nn.Linear(6, CLASSES)
+        if how == "own":
+            self.backbone.forward = torch.inference_mode()(self.backbone.forward)  # type: ignore[method-assign]
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.how == "in place":
+            x.clamp_(0.1, 0.9)
+            return self.head(self.backbone(x).mean((2, 3)))
+        if self.how == "own":
+            return self.head(self.backbone(x).clone().mean((2, 3)))
+        with torch.no_grad() if self.how == "no_grad" else torch.inference_mode():
+            maps = self.backbone(x)
+        return self.head(maps.clone().mean((2, 3)))
+
+
+@pytest.mark.parametrize("how", ["no_grad", "inference_mode", "own", "in place"])
+def test_the_layer_of_a_frozen_backbone_is_found(how: str) -> None:
+    torch.manual_seed(0)
+    calls = pictures(2)
+    layer = find_layer(nn.Sequential(OrderedDict(model=Frozen(how).eval().requires_grad_(False))), calls, None, None)
+    assert layer.name.startswith("backbone")
+    assert layer.view.shape == (6, SIDE - 4, SIDE - 4)
 
 
 def test_a_head_of_zeros_hides_no_layer() -> None:

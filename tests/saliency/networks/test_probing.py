@@ -168,3 +168,28 @@ def test_one_number_without_classes_says_what_it_may_be() -> None:
     with pytest.raises(OptionError, match="numbers of shape") as caught:
         made(nn.Sequential(nn.Conv2d(3, 6, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 1)).eval())
     assert "classes=('no', 'yes') make two classes of its one logit" in caught.value.hint
+
+
+def test_what_is_not_said_is_remarked_on_for_labels_and_one_number_too() -> None:
+    twice = make_network(
+        Classifier(model(end=nn.Sigmoid()), Preprocessing.square(SIDE), multi_label=True), "mine", torch.device("cpu")
+    )
+    assert "Classifier(…, output='sigmoid')" in remarks(twice)[0]
+    one = nn.Sequential(nn.Conv2d(3, 6, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 1), nn.Sigmoid()).eval()
+    classifier = Classifier(one, Preprocessing.square(SIDE), classes=("no", "yes"))
+    assert "as of a sigmoid" in remarks(make_network(classifier, "mine", torch.device("cpu")))[0]
+
+
+@pytest.mark.parametrize("grid", [(2, 8, 0), [2, 8, 0]])
+def test_a_grid_may_be_a_list(grid: Any) -> None:
+    class Tokens(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.patches, self.norm, self.head = nn.Conv2d(3, 8, 4, 4), nn.LayerNorm(8), nn.Linear(8, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.norm(self.patches(x).flatten(2).transpose(1, 2)).mean(1))
+
+    classifier = Classifier(Tokens().eval(), Preprocessing.square(SIDE), layer="norm", grid=grid)
+    network = make_network(classifier, "mine", torch.device("cpu"))
+    assert network.activation(torch.rand(1, 3, SIDE, SIDE)).shape == (1, 8, 2, 8)
