@@ -263,4 +263,4 @@ def test_explain_draws_what_is_explained(case: str) -> None:
 def test_explain_names_what_it_does_not_know() -> None:
     assert "'shapes-vgg' has no class 'stra'; did you mean 'star'?" in said("explain", "shapes:0", "--target", "stra")
     line = said("explain", "shapes:0", "--network", "mine:regression")
-    assert "--target regression explains the one number that it gives for a picture" in line
+    assert "--target regression explains the number itself" in line
