@@ -30,19 +30,19 @@ from sygus.export.hooked import (
     ExpressionExtractor,
     Reached,
     in_range,
+    layers_explained,
     logits_of,
     targets_of,
     value_of,
     values_of,
 )
 from sygus.export.record import Record
-from sygus.language.terms import Term, expand, subterms
+from sygus.language.terms import Term
 from sygus.language.text import term_text
 from sygus.language.theories.cam import activation_at
 from sygus.language.theories.evaluate import evaluate
-from sygus.language.theories.function import Function
 from sygus.language.theories.ranks import is_whole, layer_of, named_at, parted
-from sygus.oracles.cam import features_of, variables_of
+from sygus.oracles.cam import features_of, is_placed, variables_of
 from sygus.oracles.expressions import parse_expression
 from sygus.resources import read_text
 from sygus.saliency.features import FEATURES, Measurements
@@ -103,8 +103,11 @@ class _Synthesized(Expression):
         self.is_whole = is_whole(expression.sort)
         self.layer = layer_of(expression.sort)
         self.further = ", ".join(name for name in self.names if parted(name)[0] not in MEASURED)
-        self.placed = any(isinstance(one.head, Function) and one.head.placed for one in subterms(expand(expression)))
+        self.placed = is_placed(expression)
         self.kept = KeptNetworks(model, multi_label=multi_label)
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()[:-1]}, {term_text(self.expression)})"
 
     def values(self, features: Mapping[str, Tensor], size: tuple[int, int]) -> Tensor:
         variables = (activation_at(""), *variables_of(self.expression))
@@ -226,9 +229,6 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
         self._take(expression, model, multi_label)
         super().__init__(model, target_layers, reshape_transform, layers, multi_label=multi_label)
 
-    def __repr__(self) -> str:
-        return f"{super().__repr__()[:-1]}, {term_text(self.expression)})"
-
     def explained(
         self, input_tensor: Tensor, targets: Sequence[Explained] | None, *, eigen_smooth: bool
     ) -> NDArray[np.float32]:
@@ -275,7 +275,7 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
         """S measured on the networks that an earlier call made; None where a pass of the model is needed."""
         pictures = pictures.to(self.place or pictures.device)
         paths = self.kept.paths()
-        layers = self.target_layers or list(self.named.values())[:1]
+        layers = layers_explained(self.target_layers, self.named)
         if pictures.dim() != _OF_PICTURES or torch.is_autocast_enabled(pictures.device.type):
             return None
         shape = _shape_of(pictures)
@@ -331,9 +331,6 @@ class SynthesizedExtractor(_Synthesized, ExpressionExtractor):
     ) -> None:
         self._take(expression, model, multi_label)
         super().__init__(model, target_layer, layers, multi_label=multi_label)
-
-    def __repr__(self) -> str:
-        return f"{super().__repr__()[:-1]}, {term_text(self.expression)})"
 
     @classmethod
     def load(cls, path: str | Path) -> Callable[..., SynthesizedExtractor]:

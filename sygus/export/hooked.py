@@ -122,9 +122,9 @@ class Expression:
         found = {}
         for name in wanted:
             try:
-                found[name] = model.get_submodule(one) if isinstance(one := known[name], str) else one
-            except AttributeError:
-                message = f"the model has no module '{one}', which is the layer '{name}'"
+                found[name] = module_of(model, known[name])
+            except ValueError:
+                message = f"the model has no module '{known[name]}', which is the layer '{name}'"
                 raise TypeError(f"{message}: give layers={{'{name}': module, …}}") from None
         return found
 
@@ -228,6 +228,11 @@ def modules_of(model: nn.Module, layers: nn.Module | str | Sequence[nn.Module | 
     return [module_of(model, one) for one in several]
 
 
+def layers_explained(targets: Sequence[nn.Module], named: Mapping[str, nn.Module]) -> list[nn.Module]:
+    """The layers that are explained; where none is given, the first of those that have names."""
+    return list(targets) or list(named.values())[:1]
+
+
 def _named_in(model: nn.Module, layers: Sequence[nn.Module]) -> str:
     """The names of layers in a model, for texts."""
     names = {module: name for name, module in model.named_modules()}
@@ -258,7 +263,7 @@ class _Hooks:
     """Keeps what some layers give in a pass; the last time, where a layer runs several times.
 
     Args:
-        targets: the layers that are explained; where there are none, the first that has a name.
+        targets: see :func:`layers_explained`.
         named: layers that have names.
         reshape: makes maps of what they give.
     """
@@ -269,7 +274,7 @@ class _Hooks:
         named: Mapping[str, nn.Module],
         reshape: Callable[[Tensor], Tensor] | None,
     ) -> None:
-        self.targets = list(targets) or list(named.values())[:1]
+        self.targets = layers_explained(targets, named)
         self.named = named
         self.layers = list(dict.fromkeys((*self.targets, *named.values())))
         self.reshape = reshape

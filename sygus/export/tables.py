@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
+from sygus.errors import listed
 from sygus.export.escaping import latex_text
 from sygus.statistics import Difference, Mean, holm
 
@@ -159,16 +160,11 @@ def verdict(tests: Sequence[Compared], metric: Scale) -> str:
     elif ahead:
         said.append(f"better than {ahead} of {len(rows)} methods")
     if unclear:
-        said.append(f"not told apart from {_listed(unclear)}")
+        said.append(f"not told apart from {listed(unclear, NAMED)}")
     if behind:
-        said.append(f"behind {_listed(behind)}")
+        said.append(f"behind {listed(behind, NAMED)}")
     level = f"{'' if ahead or behind else 'no '}Holm-corrected p < {LEVEL:g}"
     return f"found expression by {metric.name}, held out: {'; '.join(said)} ({level})"
-
-
-def _listed(titles: Sequence[str]) -> str:
-    more = f" and {len(titles) - NAMED} more" if len(titles) > NAMED else ""
-    return ", ".join(titles[:NAMED]) + more
 
 
 def is_best(row: Row, rows: Sequence[Row], part: Part, metric: Scale) -> bool:

@@ -13,11 +13,11 @@ from sygus import maps
 from sygus.errors import OptionError
 from sygus.export import hooked
 from sygus.export.hooked import MEASURED
-from sygus.language.terms import Literal, Term, Variable, expand, fold, subterms
+from sygus.language.terms import Literal, Term, Variable, expand, fold
 from sygus.language.text import term_text
 from sygus.language.theories import Function, guards
 from sygus.language.theories.ranks import is_whole, layer_of, parted
-from sygus.oracles.cam import features_of, layers_of, variables_of
+from sygus.oracles.cam import features_of, is_placed, layers_of, variables_of
 from sygus.saliency import heatmap
 from sygus.saliency.features import alpha
 
@@ -83,7 +83,7 @@ def _places(expression: Term, layers: Mapping[str, str]) -> str:
     own, used = layer_of(expression.sort), layers_of(variables_of(expression))
     lines = [f"    layer = {own!r}\n"] if own else []
     known = {name: layers[name] for name in dict.fromkeys(filter(None, (own, *used))) if name in layers}
-    if any(isinstance(one.head, Function) and one.head.placed for one in subterms(expand(expression))):
+    if is_placed(expression):
         lines.append("    placed = True\n")
     if known:
         lines.append(f"    layers = {known!r}  # other modules by layers=…\n")

@@ -18,6 +18,7 @@ from sygus.errors import OptionError, Position, SycamError, TypeCheckError, gues
 from sygus.language.terms import BOOL, REAL, Definition, Sort, Term, Variable, expand, leaf, subterms, term
 from sygus.language.theories.cam import activation_at
 from sygus.language.theories.evaluate import evaluate
+from sygus.language.theories.function import Function
 from sygus.language.theories.ranks import (
     HEATMAP,
     LAYER,
@@ -384,6 +385,11 @@ def variables_of(expression: Term) -> tuple[Variable, ...]:
 def features_of(expression: Term) -> tuple[str, ...]:
     """The names of these variables."""
     return tuple(variable.name for variable in variables_of(expression))
+
+
+def is_placed(expression: Term) -> bool:
+    """Whether its values depend on where the pixels of maps lie, as those of a blur do."""
+    return any(isinstance(node.head, Function) and node.head.placed for node in subterms(expand(expression)))
 
 
 Saliency = Callable[[CamOracle], Tensor]

@@ -142,11 +142,13 @@ class KeptNetworks:
         self.model = model
         self.multi_label = multi_label
         self._made: dict[str, Network] = {}
-        self._of: tuple[State, Shape, torch.device] | None = None
+        self._state: State | None = None  # of the model that they were made of
+        self._place: tuple[Shape, torch.device] | None = None
 
     def clear(self) -> None:
         """Forget them."""
         self._made.clear()
+        self._state = None
 
     def paths(self) -> dict[nn.Module, str]:
         """The names of the model's modules."""
@@ -159,11 +161,10 @@ class KeptNetworks:
             shape: C, H, W of the pictures.
             device: where they are.
         """
-        model = unwrapped(self.model)
-        if self._of is not None and self._of[1:] == (shape, device) and self._of[0].holds(model):
-            return
-        self.clear()
-        self._of = State(model), shape, device
+        state = self._state if self._place == (shape, device) else None
+        if state is None or not state.holds(unwrapped(self.model)):
+            self.clear()
+        self._place = shape, device
 
     def has(self, layer: str) -> bool:
         """Whether the network is kept, split at the module of this name."""
@@ -180,8 +181,9 @@ class KeptNetworks:
         Raises:
             OptionError: a layer cannot be explained, or the model cannot be run or copied.
         """
-        assert self._of is not None
-        _, shape, device = self._of
+        assert self._place is not None
+        shape, device = self._place
+        self._state = self._state or State(unwrapped(self.model))
         chunk = chunk_for_few(shape[1:], count)
         if not self._made:
             name = type(self.model).__name__

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.parameter import is_lazy
 
-from sygus.errors import OptionError
+from sygus.errors import OptionError, listed
 from sygus.saliency.devices import is_out_of_memory
 from sygus.saliency.foreign import ALWAYS, blamed
 from sygus.saliency.images.geometry import Preprocessing
@@ -513,8 +513,7 @@ def _triple(grid: Sequence[int]) -> tuple[int, int, int]:
 def _unshared(unknown: tuple[str, ...]) -> tuple[str, ...]:
     if not unknown:
         return ()
-    more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
-    return (f"no other run shares its scores, since not all of it can be told: {', '.join(unknown[:_SHOWN])}{more}",)
+    return (f"no other run shares its scores, since not all of it can be told: {listed(unknown, _SHOWN)}",)
 
 
 _SHOWN = 3
