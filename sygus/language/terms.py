@@ -262,6 +262,13 @@ class Term:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError("terms are immutable")
 
+    def __copy__(self) -> Term:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Term:
+        """Itself, as a copy of a number is: there is one term of a structure."""
+        return self
+
     def __repr__(self) -> str:
         pieces = text_pieces(self, lambda head: str(head.name))
         shown = "".join(islice(pieces, LONGEST_REPR))

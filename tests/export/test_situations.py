@@ -92,6 +92,27 @@ def test_every_module_keeps_its_mode_and_statistics(text: str, fails: bool, pict
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
 
 
+@pytest.mark.parametrize("text", FURTHER)
+def test_another_explainer_may_hang_on_the_model(text: str, pictures: Tensor, tmp_path: Path) -> None:
+    model = Net().eval()
+    expected = cam_of(text, model, tmp_path, model.second)(pictures, [0, 1, 2])
+    other = extractor_of("(gap gradient)", model, tmp_path, "second")
+    found = cam_of(text, model, tmp_path, model.second)(pictures, [0, 1, 2])  # measured on a copy, hooks and all
+    np.testing.assert_array_equal(found, expected)
+    other.remove_hooks()
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_weights_that_are_computed_in_each_pass_are_copied(pictures: Tensor, tmp_path: Path) -> None:
+    model = Net().eval()
+    expected = cam_of("score", model, tmp_path, model.second)(pictures, [0, 1, 2])
+    nn.utils.weight_norm(model.second[0])
+    model(pictures)  # leaves a weight with a graph, which cannot be copied as it is
+    assert not model.second[0].weight.is_leaf
+    found = cam_of("score", model, tmp_path, model.second)(pictures, [0, 1, 2])
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("text", [*MEASURED, *FURTHER])
 def test_it_explains_under_no_grad_and_inference_mode(text: str, pictures: Tensor, tmp_path: Path) -> None:
     model = Net().eval()

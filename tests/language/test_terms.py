@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import weakref
 from fractions import Fraction
@@ -119,6 +120,8 @@ def test_terms_are_immutable() -> None:
         with pytest.raises(AttributeError, match="immutable"):
             setattr(root, name, value)
     assert (root.arguments, root.sort, root.size) == ((X, Y), REAL, 3)
+    assert copy.copy(root) is root
+    assert copy.deepcopy([root])[0] is root
 
 
 # Depth

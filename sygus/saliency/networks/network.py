@@ -27,6 +27,7 @@ from sygus.saliency.networks.layers import Layer, find_layer
 from sygus.saliency.networks.nonnegative import is_nonnegative
 from sygus.saliency.networks.probing import remarks_on, require_alone
 from sygus.saliency.networks.split import SplitKind, split
+from sygus.saliency.networks.state import computed_tensors
 from sygus.saliency.networks.target import PREDICTED, Target
 
 Result = TypeVar("Result")
@@ -545,8 +546,10 @@ def _usable(model: nn.Module) -> nn.Module:
 
 
 def _copied(model: nn.Module) -> nn.Module:
+    # what was computed cannot be copied with how it was; the copy computes it anew, where it is of its own
+    plain = {id(tensor): tensor.detach().clone() for tensor in computed_tensors(model)}
     try:
-        return copy.deepcopy(model)
+        return copy.deepcopy(model, dict(plain))
     except Exception as error:  # foreign objects hang on modules, and each refuses in its own way
         raise OptionError(
             f"--network: the model cannot be copied: {type(error).__name__}: {error}",

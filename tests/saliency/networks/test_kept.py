@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from sygus.saliency.features import Measurements
 from sygus.saliency.networks import network as making
-from sygus.saliency.networks.kept import KeptNetworks, State
+from sygus.saliency.networks.kept import KeptNetworks
+from sygus.saliency.networks.state import State
 
 SIDE = 16
 CPU = torch.device("cpu")
