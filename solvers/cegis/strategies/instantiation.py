@@ -22,8 +22,9 @@ from solvers.cegis.logic.from_z3 import read_point
 from solvers.cegis.logic.to_z3 import Encoder
 from solvers.cegis.specification import Bodies, Point, Specification
 from solvers.cegis.strategy import Candidate, InfeasibleError, Proposals, Strategy
-from sygus.language.terms import INT, REAL, Literal, SynthFunction, Term, Variable, leaf, substitute, subterms
+from sygus.language.terms import SynthFunction, Term, Variable, leaf, substitute, subterms
 from sygus.language.theories.sorts import representation, z3_constant
+from sygus.language.theories.values import value_term
 
 MOST_CONSTANTS = 50
 """Points that may be served by a constant, for want of a term."""
@@ -137,10 +138,10 @@ class _Instantiation:
         return bool(solver.check() == z3.sat)
 
     def _literal(self, unknown: Variable, constant: z3.ExprRef) -> Term:
-        value = representation(unknown.sort).read_z3(constant)
-        if unknown.sort in (INT, REAL):
-            return self.make.number(value, unknown.sort)
-        return leaf(Literal(value, unknown.sort))
+        try:
+            return value_term(representation(unknown.sort).read_z3(constant), unknown.sort, self.make.theory)
+        except ValueError:  # it cannot be written: a value of a sort of declare-sort
+            raise _StuckError from None
 
     def bodies(self, choice: Choice) -> Bodies:
         """Terms for the unknowns as bodies over the functions' own parameters."""

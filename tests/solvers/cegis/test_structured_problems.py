@@ -99,3 +99,34 @@ def test_what_quantifiers_say_z3_decides(declared: str, constraint: str, tmp_pat
     answer.write_text(found.stdout, encoding="utf-8")
     verified = CliRunner().invoke(main, ["verify", str(file), str(answer)])
     assert "every constraint is proved by Z3" in verified.stdout
+
+
+VALUES = {
+    "A": "(> (a f) 3)",
+    "N": "(< (r f) (- 3.5))",
+    "R": "((_ is two) f)",
+    "(Pair Int Bool)": "(and (second f) (> (first f) 2))",
+    "(Array Int Int)": "(> (select f 2) 3)",
+    "(Array Int A)": "(> (a (select f 2)) 3)",
+    "(Array Bool Real)": "(and (> (select f true) 0.5) (< (select f false) (- 0.5)))",
+}
+"""What is asked of a constant of each sort."""
+
+
+@pytest.mark.parametrize("sort", VALUES)
+def test_a_constant_of_any_sort_is_written_and_verified(sort: str, tmp_path: Path) -> None:
+    path, answer = tmp_path / "value.sl", tmp_path / "answer.sl"
+    path.write_text(f"""(set-logic ALL)
+(declare-datatype A ((make-a (a Int))))
+(declare-datatype N ((make-n (r Real))))
+(declare-datatype R ((two (l R)) (one (n Int))))
+(declare-datatype Pair (par (X Y) ((pair (first X) (second Y)))))
+(synth-fun f () {sort})
+(constraint {VALUES[sort]})
+(check-synth)
+""")
+    found = CliRunner().invoke(main, [str(path), "--time", "10"])
+    assert found.exit_code == 0, found.output
+    answer.write_text(found.stdout)
+    verified = CliRunner().invoke(main, ["verify", str(path), str(answer)])
+    assert verified.exit_code == 0, verified.output
