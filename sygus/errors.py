@@ -30,12 +30,19 @@ def listed(names: Sequence[str], most: int = MOST_LISTED) -> str:
     return ", ".join(names[:most]) + more
 
 
-def guess(names: Iterable[str], wrong: str) -> str:
-    """The question whether the closest of some names was meant; "" where none is close."""
+def guess(names: Iterable[str], wrong: str, most: int = 1) -> str:
+    """The question whether one of the closest of some names was meant; "" where none is close.
+
+    Args:
+        names: these.
+        wrong: what was written.
+        most: how many are named.
+    """
     if len(wrong) > LONGEST_GUESS:
         return ""
-    close = get_close_matches(wrong, [name for name in names if len(name) <= LONGEST_GUESS], n=1)
-    return f"did you mean '{close[0]}'? " if close else ""
+    close = get_close_matches(wrong, [name for name in names if len(name) <= LONGEST_GUESS], n=most)
+    shown = " or ".join(f"'{name}'" for name in close)
+    return f"did you mean {shown}? " if close else ""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -107,6 +107,11 @@ def file_notes(problem: Problem) -> list[str]:
     Returns:
         The notes; none where there is nothing to say.
     """
-    if not problem.legacy:
-        return []
-    return [f"{problem.file} uses syntax older than 2.1: {'; '.join(problem.legacy)}"]
+    notes = []
+    if problem.unset:
+        notes.append(
+            f"{problem.file} sets no logic and is read in {problem.logic}, the first in which it is well-sorted"
+        )
+    if problem.legacy:
+        notes.append(f"{problem.file} uses syntax older than 2.1: {'; '.join(problem.legacy)}")
+    return notes

@@ -336,6 +336,7 @@ class Problem:
         positions: where constraints and assumptions are stated.
         asked: the position of the command that asks for an answer.
         legacy: what the file writes as before version 2.1 of the standard, one entry for each kind.
+        unset: whether the file sets no logic, and this one was found for it.
     """
 
     file: str
@@ -356,6 +357,7 @@ class Problem:
     positions: Mapping[Term, Position] = field(default_factory=dict)
     asked: Position = _START
     legacy: tuple[str, ...] = ()
+    unset: bool = False
 
     def error(self, message: str, position: Position, hint: str = "") -> SourceError:
         """The error that shows a place of the file."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import NoReturn
 
-from sygus.errors import Position
+from sygus.errors import Position, guess
 from sygus.language.scope import Scope, Symbol, check_parameters, check_sort, fail, known, parameter_sorts
 from sygus.language.syntax import script as ast
 from sygus.language.syntax.printer import print_term
@@ -266,8 +266,10 @@ def _indexed(identifier: ast.Identifier, position: Position, scope: Scope) -> Te
 
 
 def _unknown(name: str, position: Position, scope: Scope) -> NoReturn:
-    names = [*scope.variables, *scope.symbols, *scope.theory.entries]
-    fail(f"unknown symbol '{name}'", position, known(names, name))
+    declared = [*scope.variables, *scope.symbols]
+    meant = guess(sorted({*declared, *scope.theory.entries}), name, most=3).strip()
+    functions = f"the functions of the logic {scope.theory.name}"
+    fail(f"unknown symbol '{name}'", position, meant or f"{known(declared, what='declared so far')}; and {functions}")
 
 
 def _sort_of(symbol: Symbol) -> Sort:
@@ -290,6 +292,8 @@ def _application(node: ast.Application, arguments: tuple[Term, ...], scope: Scop
             fail(f"'{name}' is applied to {_shown(sorts)}", node.position, f"it takes {_shown(expected)}")
         return term(symbol, arguments, symbol.sort)
     resolved = scope.theory.resolve(name, sorts, indices)
+    if resolved is None and len(sorts) == 1 and not indices and _joins(name, sorts[0], scope.theory):
+        return arguments[0]
     if resolved is None:
         entries = scope.theory.entries_of(name)
         if not entries:
@@ -299,6 +303,15 @@ def _application(node: ast.Application, arguments: tuple[Term, ...], scope: Scop
         hint = "; ".join(filter(None, [f"{name} : {takes}", scope.theory.remedy(sorts)]))
         fail(f"ill-sorted: '{symbol_text}' is applied to {_shown(sorts)}", node.position, hint)
     return term(resolved[0], arguments, resolved[1])
+
+
+def _joins(name: str, sort: Sort, theory: Theory) -> bool:
+    """Whether a function joins any number of values of a sort to one, so that a single one is itself.
+
+    The standard asks for two; generators of problems write ``(and c)`` where a list has one part.
+    """
+    resolved = theory.resolve(name, (sort, sort, sort))
+    return resolved is not None and resolved[1] == sort and getattr(resolved[0], "associative", False)
 
 
 def _variable_applied(node: ast.Application, variable: Term, arguments: tuple[Term, ...]) -> Term:

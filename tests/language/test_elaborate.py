@@ -92,7 +92,9 @@ def test_a_shipped_problem_in_detail() -> None:
 ONE_NUMBER = "(synth-fun w () Real ((R Real)) ((R Real ((Constant Real)))))(check-synth)"
 REFUSED = [
     # commands
-    ("«(synth-fun w () Real)(check-synth)", "the logic is not set"),
+    ("«(synth-fun w () Weight)(check-synth)", "the logic is not set"),
+    ("«(set-info :x 1)(synth-fun w () Rael)(set-feature :oracles true)(check-synth)", "in ALL, line 1 is wrong"),
+    ("«(synth-fun w () Real)(set-logic CAM)(check-synth)", "the logic is not set"),
     ("«(declare-weight size)", "the logic is not set"),
     ("(set-logic CAM)\n«(set-logic CAM)", "the logic is set twice"),
     ("«(set-logic CAN)", "unknown logic 'CAN'; did you mean 'CAM'?"),

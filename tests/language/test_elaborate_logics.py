@@ -211,6 +211,47 @@ def test_older_names_print_as_todays() -> None:
 
 
 @pytest.mark.parametrize(
+    ("logic", "text", "same"),
+    [
+        ("LIA", "(and (or (< 1 2)))", "(< 1 2)"),
+        ("LIA", "(= (+ 1) (* (+ 2)))", "(= 1 2)"),
+        ("BV", "(= (bvadd #x1) (bvand #x2))", "(= #x1 #x2)"),
+        ("SLIA", '(= (str.++ "a") "b")', '(= "a" "b")'),
+    ],
+)
+def test_what_joins_any_number_of_values_leaves_a_single_one_as_it_is(logic: str, text: str, same: str) -> None:
+    assert term_text(constraint(logic, text)) == term_text(constraint(logic, same))
+
+
+@pytest.mark.parametrize(
+    ("sort", "text", "logic"),
+    [
+        ("Bool", "f", "SAT"),
+        ("Bool", "(= f (> 1 2))", "LIA"),
+        ("Real", "(= f 1.5)", "LRA"),
+        ("(_ BitVec 4)", "(= f #x1)", "BV"),
+        ("String", "(= (str.len f) 1)", "SLIA"),
+        ("Int", "(= (* f f) 4)", "NIA"),
+        ("Real", "(= (* f f) 4.0)", "NRA"),
+        ("(Array Int Int)", "(= (select f 1) 2)", "ALL"),
+    ],
+)
+def test_a_file_without_a_logic_is_of_the_first_that_it_is_well_sorted_in(sort: str, text: str, logic: str) -> None:
+    found = load(f"(synth-fun f () {sort})(constraint {text})(check-synth)")
+    assert (found.logic, found.unset) == (logic, True)
+    assert not load(f"(set-logic {logic})(synth-fun f () {sort})(constraint {text})(check-synth)").unset
+
+
+def test_an_unknown_symbol_is_answered_by_the_closest() -> None:
+    declared = [f"(declare-var variable{i} Int)" for i in range(5)]
+    rejected(problem("LIA", *declared, "(constraint (= variable11 0))"), "did you mean 'variable1' or ")
+    with pytest.raises(TypeCheckError) as caught:
+        load(problem("LIA", *declared, "(synth-fun f () Int)", "(constraint (qqq f))"))
+    assert "declared so far: f, variable0, variable1" in str(caught.value)
+    assert "functions of the logic LIA" in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("logic", "text", "fragments"),
     [
         ("BV", "((_ extract 8 0) #xab)", ("'(_ extract 8 0)' is applied to (_ BitVec 8)", "n > i ≥ j")),

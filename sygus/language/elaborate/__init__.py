@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sygus.errors import Position, SourceError
 from sygus.language.elaborate.commands import Elaborator
@@ -10,7 +10,7 @@ from sygus.language.problem import Problem
 from sygus.language.scope import fail, known
 from sygus.language.syntax import script as ast
 from sygus.language.syntax.parser import parse, parse_answer
-from sygus.language.terms import Definition, SynthFunction, Term, leaf, substitute
+from sygus.language.terms import Definition, SynthFunction, Term, Variable, expand, fold, leaf, substitute
 from sygus.language.typecheck import check_definition
 
 __all__ = [
@@ -40,9 +40,54 @@ def problem_of(script: ast.Script) -> Problem:
         TypeCheckError: with the position of what is wrong.
     """
     try:
-        return Elaborator(script).build()
+        return Elaborator(script).build() if _sets_logic(script) else _guessed(script)
     except SourceError as error:
         raise error.located(script.file, script.text) from None
+
+
+def _sets_logic(script: ast.Script) -> bool:
+    return any(isinstance(command, ast.SetLogic) for command in script.commands) or not script.commands
+
+
+PLAIN = ("SAT", "LIA", "LRA", "BV", "SLIA", "NIA", "NRA", "ALL")
+"""Where a file sets no logic, the first of these in which it is well-sorted, and linear if that is, is its logic."""
+
+
+def _guessed(script: ast.Script) -> Problem:
+    """The problem of a script that sets no logic.
+
+    Raises:
+        TypeCheckError: it is well-sorted in none of those that are tried, as one of CAM is not.
+    """
+    start = script.commands[0].position
+    wrong = None
+    for logic in PLAIN:
+        commands = (ast.SetLogic(logic, position=start), *script.commands)
+        try:
+            found = Elaborator(replace(script, commands=commands)).build()
+        except SourceError as error:
+            wrong = error
+        else:
+            if _is_linear(found) or not found.theory.linear:
+                return replace(found, unset=True)
+    assert wrong is not None
+    hint = f"put (set-logic CAM) or another first; in {PLAIN[-1]}, line {wrong.position.line} is wrong: {wrong.message}"
+    return fail("the logic is not set", start, hint)
+
+
+def _is_linear(problem: Problem) -> bool:
+    """Whether the constraints multiply by constants alone."""
+    factors: list[int] = []
+
+    def varies(node: Term, parts: list[bool]) -> bool:
+        if node.head.name == "*":
+            factors.append(sum(parts))
+        return isinstance(node.head, Variable | SynthFunction) or any(parts)
+
+    known_parts: dict[Term, bool] = {}
+    for constraint in problem.constraints:
+        fold(expand(constraint), varies, known_parts)
+    return max(factors, default=0) < 2
 
 
 def load_definitions(text: str, file: str) -> list[Definition]:

@@ -198,7 +198,7 @@ def test_a_journal_that_is_none(tmp_path: Path) -> None:
         (["--methods", "gradcan"], ("--methods", "gradcan", "did you mean 'gradcam'?")),
         (["--metrics", "drop"], ("--metrics", "'drop'", "average-drop")),
         (["--expression", "(gap gradient"], ("--expression:1:1", "never closed")),
-        (["--expression", "(gap gradeint)"], ("--expression:1:6", "did you mean 'gradient'?")),
+        (["--expression", "(gap gradeint)"], ("--expression:1:6", "did you mean 'gradient' or ")),
         (["--expression", "true"], ("--expression:1:1", "Bool")),
         (["--expression", "@nowhere"], ("--expression", "nowhere")),
         (["--expression", "@."], ("--expression: '.' is a folder", "name a file in it")),
