@@ -283,6 +283,8 @@ class Watched:
         if self._record is not None:
             known = tuple((shown(one.label), str(one.direction)) for one in self._record.objectives)
             return Asked(known, self._record.ordered)
+        if not self._stated:
+            raise JournalError(f"the journal {self.onlooker.path} does not say yet of which run it is")
         message = f"the journal {self.onlooker.path} does not say whether large or small scores are better"
         raise JournalError(message, "it was begun by an earlier version; end the run, or resume it with this version")
 

@@ -176,12 +176,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Host") not in self.server.names:
             self._say(HTTPStatus.FORBIDDEN, f"Open {self.server.address} in a browser on this machine.")
             return
-        if self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-            self._say(HTTPStatus.FORBIDDEN, "Only this server's own page may ask.")
-            return
         asked = urlsplit(self.path)
         if asked.path == "/":
             self._answer(HTTPStatus.OK, self.server.page, "text/html", None)
+        elif self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            self._say(HTTPStatus.FORBIDDEN, "Only this server's own page may ask.")
         elif asked.path == "/events":
             self._tell()
         elif asked.path in ("/candidate", "/maps"):

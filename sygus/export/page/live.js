@@ -22,13 +22,17 @@ function vector(tag, attributes, text) {
   if (text !== undefined) { node.textContent = text; }
   return node;
 }
-const figures = (value) => (value === null || value === undefined ? "–" : String(Number(value.toPrecision(4))));
+function figures(value) {
+  if (value === null || value === undefined) { return "–"; }
+  return Number.isInteger(value) ? String(value) : value.toPrecision(4);
+}
+const rounded = (value) => String(Number(value.toPrecision(4)));
 const whole = (value) => (value === null || value === undefined ? "–" : Math.round(value).toLocaleString("en").replaceAll(",", "\u202f"));
 const arrow = (goal) => `${goal.label} ${goal.direction === "min" ? "↓" : "↑"}`;
 function duration(seconds) {
   if (seconds === null || seconds === undefined) { return "–"; }
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 1) { return `${figures(seconds)} s`; }
+  if (minutes < 1) { return `${rounded(seconds)} s`; }
   return minutes < 60 ? `${minutes} min ${Math.floor(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
@@ -56,7 +60,7 @@ function curve(named, range, width, caption) {
   const plot = vector("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": caption });
   for (const value of ticks(range.low, range.high, 4)) {
     plot.append(vector("line", { class: "axis", x1: left, x2: width - right, y1: y(value), y2: y(value) }));
-    plot.append(vector("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, figures(value)));
+    plot.append(vector("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, rounded(value)));
   }
   for (const value of ticks(0, range.x, Math.max(2, Math.floor(width / 110)))) {
     plot.append(vector("text", { x: x(value), y: height - bottom + 16, "text-anchor": value > range.x * 0.95 ? "end" : "middle" }, whole(value)));
@@ -85,13 +89,15 @@ function table(caption, heads, rows, found) {
     make("table", {}, make("caption", {}, caption), make("thead", {}, head), make("tbody", {}, ...body)));
 }
 function candidates(run, state, caption, list, extra) {
-  const heads = [...state.goals.map((goal) => ({ text: arrow(goal), number: true })), { text: "nodes", number: true },
+  const place = state.goals.findIndex((goal) => goal.label === "size");
+  const sized = place >= 0 && list.every((one) => one.values[place] === one.size);  /* it may count other nodes */
+  const heads = [...state.goals.map((goal) => ({ text: arrow(goal), number: true })), ...(sized ? [] : [{ text: "nodes", number: true }]),
     ...(extra || []).map((one) => ({ text: one.text, number: true })), { text: "expression" }];
   const rows = list.map((one) => ({
     found: one.id === state.found,
-    cells: [...one.values.map(figures), String(one.size), ...(extra || []).map((column) => column.value(one)), opener(run, one)],
+    cells: [...one.values.map(figures), ...(sized ? [] : [String(one.size)]), ...(extra || []).map((column) => column.value(one)), opener(run, one)],
   }));
-  return table(caption, heads, rows);
+  return table(rows.some((row) => row.found) ? `${caption}; the answer is marked` : caption, heads, rows);
 }
 function spent(limit) {
   const say = limit.name === "time" ? duration : whole;
@@ -125,7 +131,7 @@ function drawRun(run) {
     const width = Math.max(260, Math.round(body.clientWidth));
     const steps = state.curve.length;
     const caption = `Best so far over terms scored: ${figures(best.values[0])} after ${whole(state.terms)} terms, ${whole(steps)} ${steps === 1 ? "step" : "steps"}.`;
-    if (steps) { parts.push(curve([{ state, place: run }], ranges(alike(state)), width, caption)); }
+    if (steps) { parts.push(curve([{ state, place: run }], ranges(scaled(state)), width, caption)); }
   } else {
     parts.push(make("p", {}, best ? "" : "Nothing that satisfies the constraints has been scored on all pictures yet."));
   }
@@ -134,14 +140,18 @@ function drawRun(run) {
   if (state.front.length) { parts.push(candidates(run, state, state.ordered ? "The best of each size that no smaller one matches" : "The Pareto set", state.front)); }
   if (state.finalists.length) {
     const extra = [{ text: "validation pictures", value: (one) => whole(one.images) }, { text: "P(best)", value: (one) => one.probability.toFixed(2) }];
-    parts.push(candidates(run, state, state.found === null ? "Finalists" : "Finalists; the answer is marked", state.finalists, extra));
+    parts.push(candidates(run, state, "Finalists, the most probable first", state.finalists, extra));
   }
   body.replaceChildren(...parts);
 }
-/* The runs whose curves have one scale: those of the same first objective. */
+/* The runs with the same first objective; those of one problem and network, which differ in the seed or the strategy, are
+   drawn to one scale. */
 function alike(state) {
   const same = (other) => !other.error && other.curve.length && other.goals[0].label === state.goals[0].label && other.goals[0].direction === state.goals[0].direction;
   return states.filter(same);
+}
+function scaled(state) {
+  return alike(state).filter((other) => other.file === state.file && other.facts.network === state.facts.network);
 }
 function drawTogether() {
   const together = document.getElementById("together");
