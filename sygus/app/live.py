@@ -58,6 +58,7 @@ class Watch:
         self.runs = runs
         self.version = 0
         self.text = "[]"
+        self._key = ""
         self._news = threading.Condition()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look_on, daemon=True)

@@ -123,14 +123,15 @@ def _settings(stated: Node) -> Settings | str:
     if network not in EMBEDDED or images != "shapes":
         reason = f"Maps are drawn on the networks and pictures of this package ({', '.join(EMBEDDED)}; shapes)"
         return f"{reason}: a journal may choose no other code or files. An answer's are shown from the run's gallery."
-    texts = {name: settings.at(name).plain() for name in ("layer", "layers")}
+    layer, layers = (settings.at(name) for name in ("layer", "layers"))
     known = Settings(
         network=network,
         images=images,
         seed=settings.at("seed").integer(),
         target=settings.at("target").text(),
         device="cpu",
-        **{name: None if value is None else str(value) for name, value in texts.items()},
+        layer=None if layer.value is None else layer.text(),
+        layers=None if layers.value is None else layers.text(),
     )
     if isinstance(known.explained, Target) and known.explained.kind == "function":
         return "Maps are not drawn where a function of the user's own is explained, as a journal may choose no code."

@@ -102,7 +102,8 @@ def edited(finished: Path, folder: Path, *, stated: dict[str, Any] | None = None
 
 def stated_in(folder: Path) -> dict[str, Any]:
     """What a run's journal says of its run."""
-    with contextlib.closing(sqlite3.connect(folder / JOURNAL)) as journal:
+    address = f"{(folder / JOURNAL).as_uri()}?mode=ro&immutable=1"
+    with contextlib.closing(sqlite3.connect(address, uri=True)) as journal:
         return {name: json.loads(value) for name, value in journal.execute("SELECT name, value FROM meta")}
 
 
