@@ -285,6 +285,8 @@ class Watched:
             return Asked(known, self._record.ordered)
         if not self._stated:
             raise JournalError(f"the journal {self.onlooker.path} does not say yet of which run it is")
+        if "settings" not in self._stated:
+            raise JournalError(f"the journal {self.onlooker.path} is not of a search", "give the folder of a search")
         message = f"the journal {self.onlooker.path} does not say whether large or small scores are better"
         raise JournalError(message, "it was begun by an earlier version; end the run, or resume it with this version")
 

@@ -36,8 +36,8 @@ KEPT = 64
 PATIENCE = 60.0
 """Seconds that a request waits while other maps are drawn."""
 
-LONGEST = 20_000
-"""Characters of a term that is read."""
+LONGEST = 4000
+"""Characters of a term that is read: a formula of more takes long and shows nothing."""
 
 EMBEDDED: tuple[str, ...] = get_args(NetworkName)
 """The networks that may be loaded: what a journal says chooses among these, and no others."""

@@ -204,6 +204,16 @@ def test_an_answer_of_elsewhere_has_the_maps_of_its_gallery(finished_run: Path, 
     assert "data:image" not in other
 
 
+def test_a_term_that_is_too_long_has_no_formula(finished_run: Path, tmp_path: Path) -> None:
+    deep = f"(gap {'(relu ' * 5000}gradient{')' * 5000})"
+    with served(edited(finished_run, tmp_path / "run", term=deep)) as server, listening(server) as news:
+        best = next(news)[0]["leaders"][0]
+        assert len(best["term"]) == 2000
+        for path, said in (("/candidate", "There is no formula of it"), ("/maps", "There are no maps")):
+            status, _, piece = ask(server, f"{path}?run=0&id={best['id']}")
+            assert (status, f"{said}: the expression has more than 4000 characters" in piece) == (200, True)
+
+
 # The command
 
 

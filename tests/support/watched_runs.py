@@ -100,6 +100,12 @@ def edited(finished: Path, folder: Path, *, stated: dict[str, Any] | None = None
     return folder
 
 
+def execute(folder: Path, statement: str) -> None:
+    """Change a run's journal by a statement, without digests that fit."""
+    with contextlib.closing(sqlite3.connect(folder / JOURNAL, isolation_level=None)) as journal:
+        journal.execute(statement)
+
+
 def stated_in(folder: Path) -> dict[str, Any]:
     """What a run's journal says of its run."""
     address = f"{(folder / JOURNAL).as_uri()}?mode=ro&immutable=1"

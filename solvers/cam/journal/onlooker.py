@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import struct
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,7 @@ class Onlooker:
         return None if row is None else stored_proposal(row, None, goals)
 
     @contextlib.contextmanager
-    def _open(self) -> Any:
+    def _open(self) -> Iterator[sqlite3.Connection]:
         try:
             traceless(self.path)
             status = self.path.stat()

@@ -18,7 +18,7 @@ from solvers.cam.journal import JOURNAL
 from solvers.cam.watching import Asked, Candidate, Standing, Watched
 from sygus.errors import OptionError
 from sygus.export.record import Record
-from watched_runs import edited, going, stated_in, traces, unfinished
+from watched_runs import edited, execute, going, stated_in, traces, unfinished
 
 
 def test_a_finished_run_is_what_its_record_says(finished_run: Path) -> None:
@@ -80,6 +80,14 @@ def test_a_killed_run_is_read_with_what_it_wrote_last(finished_run: Path, tmp_pa
     assert traces(tmp_path / "run") == before
 
 
+def test_a_journal_of_a_comparison_is_none_of_a_search(finished_run: Path, tmp_path: Path) -> None:
+    folder = edited(finished_run, tmp_path / "run")
+    execute(folder, "DELETE FROM meta WHERE name <> 'problem'")
+    assert "is not of a search" in Watched(str(folder)).refresh()["error"]
+    execute(folder, "DELETE FROM meta")
+    assert "does not say yet of which run it is" in Watched(str(folder)).refresh()["error"]
+
+
 @pytest.mark.parametrize("how", ["cut", "text", "empty", "link", "trigger"])
 def test_what_is_no_journal_is_an_error_in_words(how: str, finished_run: Path, tmp_path: Path) -> None:
     journal = tmp_path / "run" / JOURNAL
@@ -94,11 +102,7 @@ def test_what_is_no_journal_is_an_error_in_words(how: str, finished_run: Path, t
         shutil.move(journal, tmp_path / "elsewhere")
         journal.symlink_to(tmp_path / "elsewhere")
     else:
-        subprocess.run(
-            [sys.executable, "-c", "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('CREATE TRIGGER t AFTER "
-             "INSERT ON meta BEGIN DELETE FROM scores; END')", str(journal)],
-            check=True,
-        )  # fmt: skip
+        execute(tmp_path / "run", "CREATE TRIGGER t AFTER INSERT ON meta BEGIN DELETE FROM scores; END")
     before = traces(tmp_path / "run")
     watched = Watched(str(tmp_path / "run"))
     state = watched.refresh()
@@ -110,9 +114,7 @@ def test_what_is_no_journal_is_an_error_in_words(how: str, finished_run: Path, t
 def test_rows_that_no_run_wrote_are_left_out_and_counted(finished_run: Path, tmp_path: Path) -> None:
     whole = Watched(str(finished_run)).refresh()
     folder = edited(finished_run, tmp_path / "run")
-    code = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"
-    edit = "UPDATE proposals SET objectives = '[0.0, 0.0]' WHERE id = 5"
-    subprocess.run([sys.executable, "-c", code, str(folder / JOURNAL), edit], check=True)
+    execute(folder, "UPDATE proposals SET objectives = '[0.0, 0.0]' WHERE id = 5")
     state = Watched(str(folder)).refresh()
     assert state["proposed"] == whole["proposed"] - 1
     assert any(note.startswith("1 rows of the journal are not what a run wrote") for note in state["notes"])
@@ -121,9 +123,7 @@ def test_rows_that_no_run_wrote_are_left_out_and_counted(finished_run: Path, tmp
 def test_a_journal_of_an_earlier_version_is_read_by_its_record(finished_run: Path, tmp_path: Path) -> None:
     whole = Watched(str(finished_run)).refresh()
     folder = edited(finished_run, tmp_path / "run")
-    code = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute(sys.argv[2]); c.commit()"
-    edit = "DELETE FROM meta WHERE name = 'objectives'"
-    subprocess.run([sys.executable, "-c", code, str(folder / JOURNAL), edit], check=True)
+    execute(folder, "DELETE FROM meta WHERE name = 'objectives'")
     assert "does not say whether large or small scores are better" in Watched(str(folder)).refresh()["error"]
     shutil.copy(finished_run / "solution.json", folder)
     state = Watched(str(folder)).refresh()
