@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from solvers.cam.budget import Spending
 from solvers.cam.checked import started
@@ -103,7 +103,7 @@ def search(
     with Journal(out / JOURNAL, len(oracle.subject.images), [run / JOURNAL for run in reuse]) as journal:
         stated = {name: protocol[name] for name in ("problem", "settings", "fingerprints", "versions")}
         begun = {"starts": {start.name: term_text(start.term) for start in starts}, "prior": prior.stated}
-        journal.begin(stated | begun)
+        journal.begin(stated | begun | {"objectives": _objectives(problem)})
         run = Run(problem, oracle, space, learner, racer, spending, journal, report)
         try:
             ending, conclusion = run.execute()
@@ -145,6 +145,11 @@ def search(
     return Solution(
         problem, settings, leader, front, ending, conclusion, racing, accounting, protocol, passes, certificates, choice
     )
+
+
+def _objectives(problem: CamProblem) -> dict[str, Any]:
+    """What an onlooker must know to tell the best: the objectives' labels and directions, and their order."""
+    return {"ordered": problem.is_ordered, "goals": [[goal.label, goal.direction] for goal in problem.goals]}
 
 
 def _passes(choice: Choice, problem: CamProblem, oracle: CamOracle) -> int:

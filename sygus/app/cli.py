@@ -390,6 +390,33 @@ def report(run: str, out: str | None) -> None:
 
 @main.command(
     epilog=_examples(
+        "sycam-sygus watch runs/mine                     while it searches, or afterwards",
+        "sycam-sygus watch runs/seed-0 runs/seed-1       side by side",
+        "sycam-sygus watch runs/* --port 0               at a port that is free",
+    )
+)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=_complete_path)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8371,
+    show_default=True,
+    metavar="N",
+    help="Port of 127.0.0.1 where the page is; 0 takes one that is free.",
+)
+def watch(runs: tuple[str, ...], port: int) -> None:
+    """Show each RUN, the folder of a search that goes or is over, on a live page for the browser on this machine.
+
+    The page is read-only: the best so far, the front, rates and the budget, and on a click a candidate's formula and
+    heat maps. Ctrl-C ends the command, not the runs.
+    """
+    from sygus.app.commands.watch import run_watch
+
+    run_watch(runs, port)
+
+
+@main.command(
+    epilog=_examples(
         "sycam-sygus oracle average-drop '(lambda ((gradient Map)) (gap gradient))'",
         "sycam-sygus oracle average-drop question.query      a file that holds ((lambda …))",
     )

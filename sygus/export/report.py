@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,15 @@ from sygus.export.latex import symbols, weight_equations
 from sygus.export.plots import figure_bytes, figures
 from sygus.export.record import Measure, Record
 from sygus.export.tables import PARTS, TESTS, Row, Scale, arrow, is_best, value_text
+from sygus.language.terms import Term
 from sygus.language.theories.ranks import is_whole
 from sygus.oracles.expressions import parse_expression
 from sygus.oracles.sanity import CHECKS, Check
 
 _PAGE = Path(__file__).parent / "page"
+
+STYLE = "report.css"
+"""The style of all pages."""
 
 _SECTIONS = {
     "answer": "Answer",
@@ -98,19 +102,25 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
     )
 
 
-def framed(name: str, **values: Any) -> str:
+def framed(
+    name: str, *, styles: Sequence[str] = (STYLE,), script: str = "report.js", live: bool = False, **values: Any
+) -> str:
     """A page by a template that extends ``frame.html``; only this package's script and style are allowed on it.
 
     Args:
         name: of the template.
+        styles: the files of its style.
+        script: the file of its script.
+        live: whether the script may ask the server that sent the page for more.
         values: what it shows, among them ``title``, ``summary`` and as pairs of anchor and name ``sections``.
     """
-    style, script = (_asset(one) for one in ("report.css", "report.js"))
+    style, script = "".join(map(_asset, styles)), _asset(script)
     page: str = template(name).render(
         style=Markup(style),  # noqa: S704 - this package's
         script=Markup(script),  # noqa: S704 - this package's
         style_hash=_content_hash(style),
         script_hash=_content_hash(script),
+        live=live,
         **values,
     )
     return page
@@ -169,7 +179,11 @@ def _summary(record: Record) -> str:
 def _formula(record: Record) -> Mapping[str, Any]:
     if record.found is None:
         return {"equations": [], "guarded": False, "symbols": []}
-    term = parse_expression(record.answer, "the run's answer")
+    return formula_of(parse_expression(record.answer, "the run's answer"))
+
+
+def formula_of(term: Term) -> Mapping[str, Any]:
+    """What ``formula.html`` shows of an expression: its equations, its symbols, and whether they need a footnote."""
     equations = weight_equations(term)
     lines = [f"{left} = {right}" for left, right in ((equations.left, equations.right), *equations.parts)]
     known = [(mathml(symbol), doc) for symbol, doc in symbols(term)]

@@ -10,6 +10,7 @@ program can write a journal of other scores that are possible. A run that others
 
 from solvers.cam.journal.file import JOURNAL, JournalError, UnwrittenError
 from solvers.cam.journal.journal import Journal
+from solvers.cam.journal.onlooker import Onlooker, Seen
 from solvers.cam.journal.rows import JournalRows
 
-__all__ = ["JOURNAL", "Journal", "JournalError", "JournalRows", "UnwrittenError"]
+__all__ = ["JOURNAL", "Journal", "JournalError", "JournalRows", "Onlooker", "Seen", "UnwrittenError"]

@@ -124,8 +124,7 @@ def _check_files(path: Path) -> bool:
     for beside in _BESIDE:
         if os.path.lexists(f"{path}{beside}"):
             _check_plain(Path(f"{path}{beside}"))
-    log = Path(f"{path}{_BESIDE[0]}")
-    return log.exists() and log.stat().st_size > 0
+    return _is_waiting(path)
 
 
 def _check_plain(path: Path) -> None:
@@ -155,10 +154,46 @@ def _check_head(path: Path, *, whole: bool) -> None:
 
 
 def _looking(path: Path, waiting: bool) -> sqlite3.Connection:
-    """A connection that writes nothing; where all is in the file itself, it looks at nothing else."""
+    """A connection that writes nothing; where all is in the file itself, it looks at nothing else.
+
+    What waits beside it has an index, which is made where it is lost, and read where it is there.
+    """
     mode = "mode=ro" if waiting else "mode=ro&immutable=1"
+    if waiting and os.path.lexists(f"{path}{_BESIDE[1]}"):
+        mode += "&readonly_shm=1"
     connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=2)
     return _guarded(connection)
+
+
+def onlooking(path: Path) -> sqlite3.Connection:
+    """A connection to a journal that was checked, of somebody who leaves no trace, whether or not a run writes to it.
+
+    Not even the index of what waits to be taken into the file, which lies beside it, is written to. It is to be closed
+    as soon as something was read: a run that ends meanwhile leaves what waits to the next one that opens the journal.
+
+    Raises:
+        UnfitJournalError: what waits cannot be read so.
+        sqlite3.Error, OSError: where it cannot be opened.
+    """
+    return _looking(path, _is_waiting(path))
+
+
+def traceless(path: Path) -> None:
+    """See whether a journal, checked or not, can be looked at without a trace.
+
+    Raises:
+        UnfitJournalError: it cannot, or it is no plain file.
+        OSError: it is not there.
+    """
+    if _check_files(path) and not os.path.lexists(f"{path}-shm"):
+        raise UnfitJournalError(
+            f"a '{path.name}-wal' lies beside it without its '{path.name}-shm'; resume the run once"
+        )
+
+
+def _is_waiting(path: Path) -> bool:
+    log = Path(f"{path}{_BESIDE[0]}")
+    return log.exists() and log.stat().st_size > 0
 
 
 def _check_content(connection: sqlite3.Connection) -> None:

@@ -17,9 +17,10 @@ _HELD_OUT = "--held-out-images"
 _VALIDATION = "--validation-images"
 
 _FREE = {"--baselines", "--held-out-images", "fingerprints held-out images", "--strict", "--device"}
+_FREE |= {"objectives goals", "objectives ordered"}
 """What no proposal, no score and no choice depends on: the rows of the table and the pictures that are for the table
-alone; and two options of which only what comes of them counts, the search pictures and the arithmetic, which are stated
-by themselves."""
+alone; two options of which only what comes of them counts, the search pictures and the arithmetic, which are stated
+by themselves; and what is stated for onlookers, which follows from the problem and the metric."""
 
 _SHOWN = 100
 """Characters of a value that a message shows."""

@@ -43,8 +43,14 @@ def stored_scores(key: str, metric: str, row: tuple[Any, Any], pictures: int, lo
     return scores if bool((np.isfinite(seen) & (seen >= low) & (seen <= high)).all()) else None
 
 
-def stored_proposal(row: tuple[Any, ...], pictures: int, goals: int) -> Mapping[str, Any] | None:
-    """A row of proposals by column, the objectives as numbers; None where a run does not write such."""
+def stored_proposal(row: tuple[Any, ...], pictures: int | None, goals: int) -> Mapping[str, Any] | None:
+    """A row of proposals by column, the objectives as numbers; None where a run does not write such.
+
+    Args:
+        row: the columns and the digest.
+        pictures: how many a proposal is scored on; None where that is not known.
+        goals: how many objectives there are.
+    """
     *values, given = row
     if given != digest(*values):
         return None
@@ -62,10 +68,12 @@ def _numbers(text: Any) -> list[float] | None:
     return found if is_list else None
 
 
-def _is_proposal(row: Mapping[str, Any], pictures: int, goals: int) -> bool:
+def _is_proposal(row: Mapping[str, Any], pictures: int | None, goals: int) -> bool:
     number, size, alias, images, objectives = (row[name] for name in ("id", "size", "alias", "images", "objectives"))
     known = row["fate"] in set(Fate)
-    complete = objectives is not None and len(objectives) == goals and images == pictures
+    complete = (
+        objectives is not None and len(objectives) == goals and images == (images if pictures is None else pictures)
+    )
     return (
         type(number) is int
         and number >= 0
@@ -76,7 +84,7 @@ def _is_proposal(row: Mapping[str, Any], pictures: int, goals: int) -> bool:
         and (alias is None or (type(alias) is int and 0 <= alias < number))
         and isinstance(row["key"], str | None)
         and type(images) is int
-        and 0 <= images <= pictures
+        and 0 <= images <= (images if pictures is None else pictures)
         and (complete or (objectives == [] and row["fate"] != Fate.SCORED))
         and row["feasible"] in (0, 1)
     )

@@ -133,6 +133,13 @@ def test_what_the_search_does_not_depend_on_may_change(tmp_path: Path, changes: 
         journal.begin(STATED)
 
 
+def test_a_journal_that_does_not_say_the_objectives_is_continued(tmp_path: Path) -> None:
+    """They are stated for onlookers, and follow from the problem; earlier versions did not state them."""
+    with Journal(tmp_path / "journal.sqlite", 4) as journal:
+        journal.begin(STATED)
+        journal.begin(STATED | {"objectives": {"ordered": True, "goals": [["average-drop", "min"]]}})
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
