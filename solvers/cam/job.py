@@ -138,7 +138,7 @@ def execute(
         with display(goals) as report:
             reuse = [Path(run) for run in options.reuse]
             solution = search(problem, settings, subjects, folder, report, reuse, starts.found, options.certify, prior)
-        write_file(folder / ANSWER, solution.answer + "\n")
+        write_file(folder / ANSWER, solution.printed + "\n")
         return _write(folder, solution, subjects, options.listing)
     except KeyboardInterrupt as error:
         before = "the search began" if solution is None else "the answer was scored beside the baselines"

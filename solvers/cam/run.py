@@ -92,6 +92,8 @@ class Run:
         self.archive = Archive(problem)
         self.fates: Counter[Fate] = Counter()
         self.full_passes = 0
+        self.limit: str | None = None
+        """The limit of the budget that ended the search."""
         self.passes = 0
         """Masked passes that the scores stand for, whether they were spent now or known from before."""
         self._by_signature: dict[int, Judged] = {}
@@ -113,9 +115,9 @@ class Run:
         with heeded() as self._interrupted:
             while True:
                 self._heed()
-                limit = self.spending.exhausted()
-                if limit is not None:
-                    return Ending.BUDGET, f"the budget's {limit} is spent"
+                self.limit = self.spending.exhausted()
+                if self.limit is not None:
+                    return Ending.BUDGET, f"the budget's {self.limit} is spent"
                 proposals, starts = starts[:BATCH], starts[BATCH:]
                 asked = not proposals
                 if asked:

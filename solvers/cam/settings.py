@@ -41,7 +41,7 @@ class Settings:
         strict: whether a picture that cannot be read is an error; otherwise it is skipped and named.
         target: what is explained: as :func:`sygus.saliency.networks.read_target` reads it, or a target.
         strategy: the learner that proposes; of the user's own ``package.module:Class``.
-        budget: what may be spent.
+        budget: what may be spent; by default nothing that a slow or busy machine has less of, as seconds are.
         race: how candidates race.
         equivalence: which terms count as alike.
         metric: scores in place of the one metric that the file declares.
@@ -60,7 +60,7 @@ class Settings:
     strict: bool = False
     target: str | Target = "predicted"
     strategy: str = "auto"
-    budget: str = "size=7,time=100s"
+    budget: str = "size=7,terms=1000"
     race: str = "t"
     equivalence: str = "map"
     metric: str | None = None
