@@ -126,6 +126,7 @@ def execute(
     prior = _prior(options.prior, problem.problem, settings.strategy, learner, note)
     folder = _folder(problem, settings, options.out, options.resume)
     subjects = load_subjects(settings, problem.references, choosing=bool(problem.goals))
+    settings = subjects.counted(settings)
     if options.resume:
         _check_told(subjects.search.subject.network)
     check_measurable(problem, subjects.parts)

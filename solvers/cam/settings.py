@@ -35,7 +35,8 @@ class Settings:
         layer: the layer explained; None for the network's default.
         layers: further layers that expressions may read, as ``early=features.4 late=features.8``.
         images: name of the image set.
-        search_images, held_out_images: how many pictures to search on, and to hold out.
+        search_images, held_out_images: how many pictures to search on, and to hold out; None for 96 and 384, or where
+            there are too few for that what :func:`sygus.saliency.images.share_out` makes of them.
         validation_images: how many to choose between finalists with; 0 for none, None for four times those of the
             search, or as many as there are.
         strict: whether a picture that cannot be read is an error; otherwise it is skipped and named.
@@ -54,8 +55,8 @@ class Settings:
     layer: str | None = None
     layers: str | None = None
     images: str = "shapes"
-    search_images: int = 96
-    held_out_images: int = 384
+    search_images: int | None = None
+    held_out_images: int | None = None
     validation_images: int | None = None
     strict: bool = False
     target: str | Target = "predicted"

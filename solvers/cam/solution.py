@@ -37,6 +37,7 @@ class Solution:
         choice: what the validation pictures decided; None where there was nothing to choose, or nothing to choose with.
         cut: what broke the search off that another machine, or another day, would have it survive: the time limit, or
             an interrupt; "" where the answer follows from the options alone.
+        missed: where nothing satisfied the constraints, of each that was broken how often and how nearly, in words.
     """
 
     problem: CamProblem
@@ -52,6 +53,7 @@ class Solution:
     certificates: list[tuple[Term, Certificate]] | None = None
     choice: Choice | None = None
     cut: str = ""
+    missed: tuple[str, ...] = ()
 
     @property
     def answer(self) -> str:
