@@ -358,7 +358,7 @@ def accounting_line(solution: Solution) -> str:
 
 _COUNTED = {str(fate): f"{{}} {words}" for fate, words in OF_TERMS.items()} | {
     "proposed": "{} terms proposed",
-    "size": "up to {} nodes",
+    "size": "enumerated up to {} nodes",
     "combined": "{} combinations made",
     "distinct": "{} distinct in value",
     "pruned as alike": "{} alike in value",
