@@ -130,8 +130,8 @@ def test_what_became_of_terms_is_said_in_words() -> None:
     }
     line = accounting_line(SimpleNamespace(accounting=counts))  # type: ignore[arg-type]
     assert line == (
-        "9 terms proposed, 6 maps not finite, 2 lost a race, enumerated up to 7 nodes, 3 masked passes, 4 distinct in value, "
-        "5 own; 1.5 s"
+        "9 terms proposed, 6 maps not finite, 2 lost a race, enumerated up to 7 nodes, 3 masked passes, "
+        "4 distinct in value, 5 own; 1.5 s"
     )
 
 
