@@ -34,9 +34,14 @@ def read_text(path: str | Path) -> str:
 
 def grammar_folder() -> Path:
     """Where the shipped grammars are: inside the installed package, or beside it in a source tree."""
-    package = Path(__file__).parent
+    package = package_folder()
     installed = package / "grammars"
     return installed if installed.is_dir() else package.parent / "grammars"
+
+
+def package_folder() -> Path:
+    """Where the package itself is."""
+    return Path(__file__).parent
 
 
 def grammar_names() -> list[str]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import bootstrap
 
 RESAMPLES = 2000
 PERMUTATIONS = 9999
@@ -39,6 +38,8 @@ class Mean:
             scores: (N,), N at least 2.
             seed: of the resampling.
         """
+        from scipy.stats import bootstrap  # a second of imports, which who only reads records does without
+
         values = scores.astype(np.float64)
         found = bootstrap(
             (values,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(seed)

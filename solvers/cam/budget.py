@@ -59,7 +59,7 @@ class Budget:
                 raise OptionError(f"--budget: {match[1]} is given twice", "give it once")
             limits[match[1]] = value if match[1] == "time" else int(value)
         if not limits:
-            raise OptionError("--budget: it is empty", "write for example size=7,time=100s")
+            raise OptionError("--budget: it is empty", "write for example size=7,terms=1000")
         return cls(**limits)  # type: ignore[arg-type]
 
     def __str__(self) -> str:

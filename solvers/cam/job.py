@@ -126,6 +126,7 @@ def execute(
     prior = _prior(options.prior, problem.problem, settings.strategy, learner, note)
     folder = _folder(problem, settings, options.out, options.resume)
     subjects = load_subjects(settings, problem.references, choosing=bool(problem.goals))
+    settings = subjects.counted(settings)
     if options.resume:
         _check_told(subjects.search.subject.network)
     check_measurable(problem, subjects.parts)
@@ -138,7 +139,7 @@ def execute(
         with display(goals) as report:
             reuse = [Path(run) for run in options.reuse]
             solution = search(problem, settings, subjects, folder, report, reuse, starts.found, options.certify, prior)
-        write_file(folder / ANSWER, solution.answer + "\n")
+        write_file(folder / ANSWER, solution.printed + "\n")
         return _write(folder, solution, subjects, options.listing)
     except KeyboardInterrupt as error:
         before = "the search began" if solution is None else "the answer was scored beside the baselines"

@@ -86,7 +86,13 @@ def record_of(solution: Solution, subjects: Subjects, proposals: JournalRows) ->
         problem=solution.protocol["problem"] | {"text": problem.problem.text},
         **{name: solution.protocol[name] for name in ("settings", "fingerprints", "versions", "machine")},
         sanity=sanity.numbers,
-        notes=(*solution.protocol["notes"], *chosen.notes, *_ties(solution, proposals), *sanity.notes),
+        notes=(
+            *solution.protocol["notes"],
+            *chosen.notes,
+            *solution.missed,
+            *_ties(solution, proposals),
+            *sanity.notes,
+        ),
     )
     return record, Gallery.of(subjects.held_out.subject.images.pictures, maps)
 

@@ -16,6 +16,7 @@ from solvers.cam.budget import Spending
 from solvers.cam.interrupts import heeded
 from solvers.cam.journal import Journal
 from solvers.cam.learner import Fate, Learner, Outcome, Proposal, Space
+from solvers.cam.misses import Misses
 from solvers.cam.race import Racer, mean
 from solvers.cam.tuning import Bar, Tuner
 from sygus.language.terms import OracleFunction, Term
@@ -92,6 +93,8 @@ class Run:
         self.archive = Archive(problem)
         self.fates: Counter[Fate] = Counter()
         self.full_passes = 0
+        self.limit: str | None = None
+        """The limit of the budget that ended the search."""
         self.passes = 0
         """Masked passes that the scores stand for, whether they were spent now or known from before."""
         self._by_signature: dict[int, Judged] = {}
@@ -101,6 +104,7 @@ class Run:
         self._interrupted: Callable[[], bool] = lambda: False
         self.tuner = Tuner(problem.problem.target.written, self._cost)
         self.bar = Bar(problem)
+        self.misses = Misses(self.objectives)
         size = oracle.subject.network.size
         self.by_price = sorted(problem.metrics.items(), key=lambda one: (one[1].alone, one[1].passes(size)))
 
@@ -113,9 +117,9 @@ class Run:
         with heeded() as self._interrupted:
             while True:
                 self._heed()
-                limit = self.spending.exhausted()
-                if limit is not None:
-                    return Ending.BUDGET, f"the budget's {limit} is spent"
+                self.limit = self.spending.exhausted()
+                if self.limit is not None:
+                    return Ending.BUDGET, f"the budget's {self.limit} is spent"
                 proposals, starts = starts[:BATCH], starts[BATCH:]
                 asked = not proposals
                 if asked:
@@ -279,6 +283,8 @@ class Run:
                 self._by_signature.setdefault(entry.signature, judged)
             if judged.outcome.complete:
                 self.archive.consider(judged)
+            if self.archive.leader is None and entry.scores:
+                self.misses.note(entry.term, entry.scores)
             if told:
                 self.learner.tell(entry.proposal, judged.outcome)
 

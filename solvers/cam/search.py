@@ -141,9 +141,24 @@ def search(
                 certificates.append((alias, certify(leader.term, alias, space.safety.domains)))
         except KeyboardInterrupt:
             ending, conclusion = Ending.INTERRUPTED, f"{conclusion}; interrupted while Z3 compared the answer"
+    missed = () if run.archive.leader is not None else run.misses.lines(len(oracle.subject.images))
+    cut = "interrupted" if ending is Ending.INTERRUPTED else "the time limit was reached" if run.limit == "time" else ""
     passes = run.passes + (0 if choice is None else _passes(choice, problem, oracle))
     return Solution(
-        problem, settings, leader, front, ending, conclusion, racing, accounting, protocol, passes, certificates, choice
+        problem,
+        settings,
+        leader,
+        front,
+        ending,
+        conclusion,
+        racing,
+        accounting,
+        protocol,
+        passes,
+        certificates,
+        choice,
+        cut,
+        missed,
     )
 
 

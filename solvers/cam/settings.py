@@ -35,13 +35,14 @@ class Settings:
         layer: the layer explained; None for the network's default.
         layers: further layers that expressions may read, as ``early=features.4 late=features.8``.
         images: name of the image set.
-        search_images, held_out_images: how many pictures to search on, and to hold out.
+        search_images, held_out_images: how many pictures to search on, and to hold out; None for 96 and 384, or where
+            there are too few for that what :func:`sygus.saliency.images.share_out` makes of them.
         validation_images: how many to choose between finalists with; 0 for none, None for four times those of the
             search, or as many as there are.
         strict: whether a picture that cannot be read is an error; otherwise it is skipped and named.
         target: what is explained: as :func:`sygus.saliency.networks.read_target` reads it, or a target.
         strategy: the learner that proposes; of the user's own ``package.module:Class``.
-        budget: what may be spent.
+        budget: what may be spent; by default nothing that a slow or busy machine has less of, as seconds are.
         race: how candidates race.
         equivalence: which terms count as alike.
         metric: scores in place of the one metric that the file declares.
@@ -54,13 +55,13 @@ class Settings:
     layer: str | None = None
     layers: str | None = None
     images: str = "shapes"
-    search_images: int = 96
-    held_out_images: int = 384
+    search_images: int | None = None
+    held_out_images: int | None = None
     validation_images: int | None = None
     strict: bool = False
     target: str | Target = "predicted"
     strategy: str = "auto"
-    budget: str = "size=7,time=100s"
+    budget: str = "size=7,terms=1000"
     race: str = "t"
     equivalence: str = "map"
     metric: str | None = None

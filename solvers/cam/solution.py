@@ -35,6 +35,9 @@ class Solution:
         passes: masked passes that the scores stand for, the same whether they were spent or known from before.
         certificates: the terms that behave like the answer with what Z3 says of it; None where it was not asked.
         choice: what the validation pictures decided; None where there was nothing to choose, or nothing to choose with.
+        cut: what broke the search off that another machine, or another day, would have it survive: the time limit, or
+            an interrupt; "" where the answer follows from the options alone.
+        missed: where nothing satisfied the constraints, of each that was broken how often and how nearly, in words.
     """
 
     problem: CamProblem
@@ -49,6 +52,8 @@ class Solution:
     passes: int = 0
     certificates: list[tuple[Term, Certificate]] | None = None
     choice: Choice | None = None
+    cut: str = ""
+    missed: tuple[str, ...] = ()
 
     @property
     def answer(self) -> str:
@@ -60,6 +65,14 @@ class Solution:
             return "fail"
         values = self.typed_values if self.problem.goals else None
         return answer_text(self.problem.problem.target.function, self.best.term, values)
+
+    @property
+    def printed(self) -> str:
+        """The answer as it is printed: below a comment of SyGuS-IF where the search was cut."""
+        if not self.cut:
+            return self.answer
+        spent = f"after {self.accounting['seconds']:.0f} s, {self.accounting['proposed']} terms proposed"
+        return f"; cut: {self.cut} {spent}; with more time there may be another answer\n{self.answer}"
 
     @property
     def typed_values(self) -> list[int | float]:

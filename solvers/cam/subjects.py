@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from solvers.cam.settings import Settings
@@ -26,11 +26,22 @@ class Subjects:
     Attributes:
         search, held_out: always.
         validation: None where there are no such pictures.
+        taken: how many pictures were loaded to search on, and to hold out; None for those of the oracles.
     """
 
     search: CamOracle
     held_out: CamOracle
     validation: CamOracle | None = None
+    taken: tuple[int, int] | None = None
+
+    def counted(self, settings: Settings) -> Settings:
+        """The settings with the numbers of pictures that they left open."""
+        search, held_out = self.taken or (len(self.search.subject.images), len(self.held_out.subject.images))
+        return replace(
+            settings,
+            search_images=search if settings.search_images is None else settings.search_images,
+            held_out_images=held_out if settings.held_out_images is None else settings.held_out_images,
+        )
 
     @property
     def parts(self) -> tuple[CamOracle, ...]:
@@ -62,7 +73,8 @@ def load_subjects(
         settings.images,
         search=settings.search_images,
         held_out=settings.held_out_images,
-        validation=settings.validation_images if choosing else 0,
+        validation=settings.validation_images,
+        choosing=choosing,
         seed=settings.seed,
         preprocessing=network.preprocessing,
         strict=settings.strict,
@@ -75,7 +87,7 @@ def load_subjects(
     )
     assert search is not None
     assert held_out is not None
-    return Subjects(search, held_out, validation)
+    return Subjects(search, held_out, validation, (len(split.search), len(split.held_out)))
 
 
 def load_pilot(

@@ -46,6 +46,17 @@ def _complete_path(_: click.Context, __: click.Parameter, incomplete: str) -> li
     return [CompletionItem(incomplete, type="file")]
 
 
+def _complete_network(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Networks of this package by name, and of families what stands before the name."""
+    from sygus.discovery import registered_in
+    from sygus.resources import package_folder
+
+    patterns = registered_in(package_folder() / "saliency" / "networks" / "families", "family")
+    names = (pattern.partition(":") for pattern in patterns)
+    found = sorted(name + colon for name, colon, _ in names)
+    return [CompletionItem(name) for name in found if name.startswith(incomplete)]
+
+
 def _complete_kind(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(kind) for kind in KINDS if kind.startswith(incomplete)]
 
@@ -147,6 +158,13 @@ _CLICK: Mapping[Kind, Mapping[str, Any]] = {
 """How click reads options; all other kinds are texts."""
 
 
+_COMPLETED: Mapping[str, Callable[[click.Context, click.Parameter, str], list[CompletionItem]]] = {
+    "network": _complete_network,
+    **dict.fromkeys(("images", "out", "reuse", "listing", "start", "prior"), _complete_path),
+}
+"""What a shell completes the value of an option to, by the option's name."""
+
+
 def _decorated(options: Iterable[Option]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command options of the table."""
     made = [_click_option(option) for option in options]
@@ -165,6 +183,7 @@ def _click_option(option: Option) -> Callable[[Callable[..., None]], Callable[..
         how["type"] = click.Choice(option.choices)
     if any(other.spelled == option.spelled and other.name != option.name for other in OPTIONS):
         how |= {"is_flag": False, "flag_value": ""}  # the other one is a switch: the same flag without a value
+    how["shell_complete"] = _COMPLETED.get(option.name)
     return click.option(option.spelled, option.name, metavar=option.metavar or None, help=option.help, **how)
 
 

@@ -14,6 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from solvers.cam.archive import Judged
+from solvers.cam.budget import Spending
+from solvers.cam.learner import Fate
 from solvers.cam.run import Progress
 from solvers.cam.solution import Solution
 from sygus.app.terminal import printable
@@ -101,6 +103,11 @@ class ProgressDisplay(Display):
         self.goals = goals
         self.verbose = verbose
         self.leader: Judged | None = None
+        self.budget: list[str] = []
+
+    def working(self, title: str, done: int, total: int) -> None:
+        """Show how far something is, below what the search had spent when it began."""
+        self.show([*self.budget, f"{title}: {done} of {total}"])
 
     def __call__(self, progress: Progress) -> None:
         """Show it."""
@@ -113,15 +120,11 @@ class ProgressDisplay(Display):
         self.show(self._lines(progress), self._front(progress))
 
     def _lines(self, progress: Progress) -> list[str]:
-        spending, fates = progress.spending, progress.fates
-        seconds = spending.seconds
-        limit = spending.budget.time
-        clock = f"{seconds:.0f} s" + (f" of {limit:.0f} s, {max(0.0, limit - seconds):.0f} s left" if limit else "")
-        judged = ", ".join(f"{count} {fate}" for fate, count in fates.items())
-        size = progress.learner.status().get("size")
-        reached = "" if size is None else f"size {size}: "
-        rate = sum(fates.values()) / max(seconds, 1e-9)
-        lines = [f"{reached}{judged}; {rate:.0f} terms/s, {spending.forwards} passes, {clock}"]
+        fates = progress.fates
+        judged = ", ".join(f"{count} {OF_TERMS[fate]}" for fate, count in fates.items())
+        rate = sum(fates.values()) / max(progress.spending.seconds, 1e-9)
+        self.budget = _budget(progress.spending, progress.learner.status().get("size"), self.console.width)
+        lines = [*self.budget, f"{rate:.0f} terms/s: {judged}"]
         if progress.leader is not None:
             lines.append(f"best so far: {self._values(progress.leader)}")
         return lines
@@ -140,6 +143,36 @@ class ProgressDisplay(Display):
         if len(others) > ROOM:
             lines.append(f"  and {len(others) - ROOM} more")
         return [_text(line, overflow="ellipsis", no_wrap=True, style="dim") for line in ["on the front too:", *lines]]
+
+
+OF_TERMS: Mapping[Fate, str] = {
+    Fate.SCORED: "scored on all pictures",
+    Fate.PRUNED: "lost a race",
+    Fate.DUPLICATE: "alike",
+    Fate.UNSAFE: "with unsafe divisions",
+    Fate.FAILED: "maps not finite",
+}
+"""What became of terms, in words that stand behind their number."""
+
+
+def _budget(spending: Spending, size: int | None, width: int) -> list[str]:
+    """What a search has spent of its budget, and what is left, in lines of which a narrow terminal cuts nothing off."""
+    budget, seconds = spending.budget, spending.seconds
+    left = f" of {budget.time:.0f} s, {max(0.0, budget.time - seconds):.0f} s left" if budget.time else ""
+    nodes = "" if budget.size is None else f"up to {budget.size} nodes"
+    if size:  # 0 while formulas that were given are scored
+        nodes = f"terms of {size} nodes" + ("" if budget.size is None else f" of at most {budget.size}")
+    counts = [
+        f"{spent} {name}" + ("" if limit is None else f" of {limit}")
+        for name, spent, limit in (
+            ("passes", spending.forwards, budget.forwards),
+            ("terms scored", spending.terms, budget.terms),
+        )
+        if limit is not None or name == "passes"
+    ]
+    first, second = "; ".join(filter(None, [f"{seconds:.0f} s{left}", nodes])), "; ".join(counts)
+    whole = f"{first}; {second}"
+    return [whole] if len(whole) <= width else [first, second]
 
 
 @contextmanager
@@ -319,8 +352,25 @@ def accounting_line(solution: Solution) -> str:
     Returns:
         One line.
     """
-    counts = ", ".join(f"{value} {name}" for name, value in solution.accounting.items() if name != "seconds")
+    counts = ", ".join(_counted(name, value) for name, value in solution.accounting.items() if name != "seconds")
     return f"{counts}; {solution.accounting['seconds']} s"
+
+
+_COUNTED = {str(fate): f"{{}} {words}" for fate, words in OF_TERMS.items()} | {
+    "proposed": "{} terms proposed",
+    "size": "enumerated up to {} nodes",
+    "combined": "{} combinations made",
+    "distinct": "{} distinct in value",
+    "pruned as alike": "{} alike in value",
+    "not finite": "{} not finite in value",
+    "forwards": "{} masked passes",
+    "validation forwards": "{} masked passes for the finalists",
+}
+"""How the counts of a run are said, where their names alone do not say it."""
+
+
+def _counted(name: str, value: Any) -> str:
+    return _COUNTED.get(name, f"{{}} {name}").format(value)
 
 
 def front_table(solution: Solution) -> Table:

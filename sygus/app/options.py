@@ -105,8 +105,20 @@ SUBJECTS = (
         help="Image set (sycam-sygus list images).",
         wanted="the name of an image set, or a folder",
     ),
-    Option(name="search_images", kind=WHOLE, side=Side.CAM, metavar="N", help="Pictures to search on."),
-    Option(name="held_out_images", kind=WHOLE, side=Side.CAM, metavar="N", help="Other pictures to report on."),
+    Option(
+        name="search_images",
+        kind=WHOLE,
+        side=Side.CAM,
+        metavar="N",
+        help="Pictures to search on; by default 96, or a third of fewer.",
+    ),
+    Option(
+        name="held_out_images",
+        kind=WHOLE,
+        side=Side.CAM,
+        metavar="N",
+        help="Other pictures to report on; by default 384, or a third of fewer.",
+    ),
     Option(
         name="validation_images",
         kind=WHOLE,

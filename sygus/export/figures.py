@@ -72,6 +72,7 @@ def rows_of_heat_maps(
     captions: Sequence[Sequence[str]],
     path: Path,
     style: Style = PLAIN,
+    rows: Sequence[str] = (),
 ) -> None:
     """Write a figure: a row per picture, the picture first and then each method's heat map over it.
 
@@ -82,17 +83,21 @@ def rows_of_heat_maps(
         captions: for each row the text under each of those columns.
         path: where to; the suffix decides the format.
         style: of the heat maps.
+        rows: for each row the text under its picture, as from :func:`row_captions`; empty for none.
 
     Raises:
         WriteError: it cannot be written.
     """
     pictures = in_colours(pictures)
-    rows, columns = len(pictures), len(titles) + 1
-    figure = Figure(figsize=(1.6 * columns, 1.85 * rows + 0.25), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False)
-    for row in range(rows):
+    count, columns = len(pictures), len(titles) + 1
+    lines = max((text.count("\n") for text in rows), default=0)
+    figure = Figure(figsize=(1.6 * columns, (1.85 + 0.12 * lines) * count + 0.25), layout="constrained")
+    axes = figure.subplots(count, columns, squeeze=False)
+    for row in range(count):
         picture = pictures[row].permute(1, 2, 0).cpu().numpy()
         axes[row, 0].imshow(picture)
+        if rows:
+            axes[row, 0].set_xlabel(rows[row], fontsize=8, parse_math=False)
         for column, saliency in enumerate(maps, start=1):
             axes[row, column].imshow(overlay(pictures[row], saliency[row], style))
             axes[row, column].set_xlabel(captions[row][column - 1], fontsize=8)
@@ -105,6 +110,27 @@ def rows_of_heat_maps(
     content = io.BytesIO()
     figure.savefig(content, format=path.suffix[1:], dpi=150)
     write_file(path, content.getvalue())
+
+
+def row_captions(names: Sequence[str], explained: Sequence[str]) -> list[str]:
+    """What stands under the pictures of a figure: the file, without its folders, and below it the class explained.
+
+    Args:
+        names: of the pictures.
+        explained: in each picture.
+    """
+    return [f"{_short(Path(name).name)}\n{_short(what)}" for name, what in zip(names, explained, strict=True)]
+
+
+def _short(text: str) -> str:
+    """The text on a line below a picture: of a long one the beginning and the end, as of files that are numbered."""
+    line = "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+    half = CAPTION // 2
+    return line if len(line) <= CAPTION else f"{line[: CAPTION - half - 1]}…{line[-half:]}"
+
+
+CAPTION = 24
+"""Characters of a line below a picture."""
 
 
 def heat_map_figure(record: Record, gallery: Gallery, methods: Sequence[str], count: int, path: Path) -> None:
@@ -131,4 +157,5 @@ def heat_map_figure(record: Record, gallery: Gallery, methods: Sequence[str], co
     shown = range(min(count, len(gallery.pictures)))
     captions = [[f"{measure.name} {shown_as(mean.scores[index])}" for mean in means] for index in shown]
     maps = [gallery.maps[row.title] / 255 for row in chosen]
-    rows_of_heat_maps(gallery.pictures[: len(shown)] / 255, titles, maps, captions, path)
+    names = row_captions(record.held_out.ids[: len(shown)], record.held_out.targets[: len(shown)])
+    rows_of_heat_maps(gallery.pictures[: len(shown)] / 255, titles, maps, captions, path, rows=names)

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-import sympy
 import torch
 from torch import Tensor
 
 from sygus.language.terms import Literal, Sort, Term, Variable, expand, fold
 from sygus.language.theories import Function
 from sygus.language.theories.evaluate import evaluate
+from sygus.language.theories.libraries import sympy
 
 SMALLEST = 1e-12
 """Probe values below this count as zero, as they do for ``div0``."""

@@ -297,6 +297,14 @@ class Objectives:
             for constraint, read in self._read.items()
         )
 
+    def reads(self, constraint: Term) -> Collection[OracleFunction]:
+        """The metrics of the candidate that a constraint of the problem depends on."""
+        return self._read[constraint]
+
+    def value(self, root: Term, candidate: Term, means: Means, seen: Seen = _EVERYTHING) -> float:
+        """A number of a constraint, or whether it holds as 1 or 0; the other arguments as of :meth:`values`."""
+        return float(self._number(root, candidate, means, seen))
+
     def _number(self, root: Term, candidate: Term, means: Means, seen: Seen) -> Tensor:
         def visit(node: Term, arguments: list[Tensor]) -> Tensor:
             head = node.head

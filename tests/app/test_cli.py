@@ -36,6 +36,42 @@ def test_options_and_their_values() -> None:
     assert completed("report", "runs/") == [("runs/", "file")]
 
 
+@pytest.mark.parametrize("command", ["gradcam_plus", "solve", "evaluate", "explain", "plan", "compare"])
+def test_networks_and_folders(command: str) -> None:
+    assert completed(command, "--network", "sh") == [("shapes-resnet", "plain"), ("shapes-vgg", "plain")]
+    assert completed(command, "--network", "torchv") == [("torchvision:", "plain")]
+    if command != "explain":
+        assert completed(command, "--images", "pic") == [("pic", "file")]
+
+
+def test_networks_that_are_completed_are_those_that_there_are() -> None:
+    from sygus.saliency.networks.families.family import FAMILIES  # the registry itself; importing it takes seconds
+
+    assert {value for value, _ in completed("solve", "--network", "")} == {
+        one.pattern.partition(":")[0] + (":" if one.prefix else "") for one in FAMILIES.values()
+    }
+
+
+def test_completing_networks_imports_nothing_heavy() -> None:
+    run = """
+import sys
+from sygus.app.cli import main
+try:
+    main(prog_name="sycam-sygus")
+finally:
+    print(sorted({"torch", "scipy", "sympy", "z3"} & sys.modules.keys()))
+"""
+    words = {
+        "COMP_WORDS": "sycam-sygus solve --network sh",
+        "COMP_CWORD": "3",
+        "_SYCAM_SYGUS_COMPLETE": "bash_complete",
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", run], env=os.environ | words, capture_output=True, text=True, check=False
+    )
+    assert result.stdout.splitlines() == ["plain,shapes-resnet", "plain,shapes-vgg", "[]"], result.stderr
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_script_is_the_shells(shell: str) -> None:
     result = CliRunner().invoke(main, ["completion", shell])

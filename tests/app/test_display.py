@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
+import time
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from rich.console import Console
+from rich.console import Console, Group
+from rich.text import Text
 
 from cam_terms import read
 from solvers.cam.archive import Judged
 from solvers.cam.budget import Budget, Spending
 from solvers.cam.learner import Fate, Learner, Outcome, Proposal
 from solvers.cam.run import Progress
-from sygus.app.display import ROOM, Display, ProgressDisplay, score_table, show_scores
+from sygus.app.display import ROOM, Display, ProgressDisplay, accounting_line, score_table, show_scores
 from sygus.export.record import Measure
 from sygus.export.tables import Row, compared
 from sygus.saliency.progress import track
@@ -66,14 +69,70 @@ def test_a_long_front_is_cut() -> None:
 
 def test_elsewhere_a_line_is_shown() -> None:
     (line,) = shown(False, 3).splitlines()
-    assert "3 scored" in line
+    assert "3 scored on all pictures" in line
     assert "best so far" in line
     assert "\x1b" not in line
 
 
 def test_the_size_is_shown_of_learners_that_go_by_size() -> None:
-    assert shown(False, 3, size=4).startswith("size 4: 3 scored;")
-    assert shown(False, 3, drawn=9).startswith("3 scored;")
+    assert "terms of 4 nodes; 7 passes" in shown(False, 3, size=4)
+    assert "nodes;" not in shown(False, 3, drawn=9)
+
+
+def lines_at_80(spending: Spending, *, working: bool = False) -> list[str]:
+    """What a terminal of 80 columns shows of a long run, without what moves the cursor."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=24, color_system=None)
+    fates = dict.fromkeys(Fate, 123_456)
+    members = [judged(number, f"(gap (* {number} gradient))", 40.0 - number) for number in range(ROOM + 5)]
+    state = Progress(members[-1], members, Counter(fates), spending, Still({"size": 11}))
+    with ProgressDisplay(console, ("average-drop", "coverage"), quiet=False) as display:
+        assert display.live is not None
+        seen: list[Group] = []
+        display.live.update = seen.append  # type: ignore[assignment,method-assign]
+        display(state)
+        if working:
+            display.working("pictures measured", 3, 9)
+        return [line.plain for line in seen[-1].renderables if isinstance(line, Text)]
+
+
+def test_budget_and_time_left_are_whole_at_80_columns_and_stay() -> None:
+    budget = Budget(size=13, time=86_400.0, forwards=10_000_000, terms=1_000_000)
+    spending = Spending(budget, forwards=9_999_999, terms=999_999, started=time.monotonic() - 3600)
+    first, *others = lines_at_80(spending)
+    assert first.startswith("3600 s of 86400 s, 82800 s left; terms of 11 nodes of at most 13")
+    assert "9999999 passes of 10000000" in others[0]
+    assert "999999 terms scored of 1000000" in others[0]
+    assert max(len(first), len(others[0])) <= 80
+    assert len(others) < 24
+    assert lines_at_80(spending, working=True)[:2] == [first, others[0]]
+    assert lines_at_80(spending, working=True)[2] == "pictures measured: 3 of 9"
+
+
+def test_without_a_limit_in_time_the_time_spent_is_shown() -> None:
+    (first, *_) = lines_at_80(Spending(Budget(size=9), forwards=12, started=time.monotonic() - 7))
+    assert first == "7 s; terms of 11 nodes of at most 9; 12 passes"
+
+
+def test_what_became_of_terms_is_said_in_words() -> None:
+    text = " ".join(lines_at_80(Spending(Budget(size=9))))
+    for words in ("123456 maps not finite", "123456 lost a race", "123456 alike", "123456 with unsafe divisions"):
+        assert words in text
+    assert "failed" not in text
+    counts = {
+        "proposed": 9,
+        "failed": 6,
+        "pruned": 2,
+        "size": 7,
+        "forwards": 3,
+        "distinct": 4,
+        "own": 5,
+        "seconds": 1.5,
+    }
+    line = accounting_line(SimpleNamespace(accounting=counts))  # type: ignore[arg-type]
+    assert line == (
+        "9 terms proposed, 6 maps not finite, 2 lost a race, enumerated up to 7 nodes, 3 masked passes, "
+        "4 distinct in value, 5 own; 1.5 s"
+    )
 
 
 def test_verbose_keeps_each_new_best() -> None:

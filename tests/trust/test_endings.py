@@ -241,7 +241,7 @@ def test_a_search_ends_with_the_best_so_far(number: signal.Signals, tmp_path: Pa
         process.send_signal(number)
         answer, messages = process.communicate(timeout=120)
     assert process.returncode == 128 + number, messages
-    assert re.fullmatch(r"\(\(\S+ \d+\) \(define-fun w .*\)\)\n", answer)
+    assert re.fullmatch(r"; cut: interrupted after \d+ s, .*\n\(\(\S+ \d+\) \(define-fun w .*\)\)\n", answer)
     assert (tmp_path / "run" / "answer.sy").read_text() == answer
     assert json.loads((tmp_path / "run" / "solution.json").read_text())["ended"] == "interrupted"
     assert re.search(r"^resume: sycam-sygus channel_weights .* --out run --resume$", messages, re.MULTILINE)

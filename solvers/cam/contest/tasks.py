@@ -200,6 +200,7 @@ def arena_of(problem: CamProblem, settings: Settings, subjects: Subjects) -> Are
         hint = "the first expression that satisfies the constraints is its answer; add (optimize-synth …)"
         raise OptionError(f"compare: '{file}' has no objective to compare by", hint)
     check_measurable(problem, subjects.parts)
+    settings = subjects.counted(settings)
     found = Arena(problem, settings, subjects)
     if settings.limits.forwards is not None and not found.each:
         message = f"--budget: scoring a term of '{file}' takes no passes, so that passes are no budget for it"

@@ -52,7 +52,7 @@ def run_cam(asked: Asked) -> ExitStatus:
         )
     except BrokenOffError as error:
         if error.solution is not None:
-            echo(error.solution.answer)
+            echo(error.solution.printed)
         echo(f"error: {error}", err=True)
         if error.resumable:
             echo(f"resume: {resume_command(asked, error.folder)}", err=True)
@@ -131,4 +131,4 @@ def _output(record: Record, solution: Solution, form: str) -> str:
         return json.dumps(record.as_json(), indent=1)
     if form == "latex" and solution.best is not None:
         return bare_formula(solution.best.term)
-    return solution.answer
+    return solution.printed

@@ -14,7 +14,7 @@ from solvers.cam.settings import Settings
 from sygus.app.display import Display
 from sygus.app.terminal import echo
 from sygus.errors import OptionError
-from sygus.export.figures import Style, overlay, rows_of_heat_maps
+from sygus.export.figures import Style, overlay, row_captions, rows_of_heat_maps
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.expressions import read_expression
 from sygus.oracles.methods import applicable_methods, expression_method, find_methods
@@ -70,7 +70,10 @@ def run_explain(options: ExplainOptions) -> None:
     network = load_network(settings.network, settings.torch_device(), settings.layer, settings.explained)
     network = network.for_few(len(options.images))
     echo(f"note: {network.name}: {'; '.join(network.notes)}", err=True)
-    subject = subject_of(network, read_pictures(options.images, network.preprocessing), strict=True)
+    read = read_pictures(options.images, network.preprocessing)
+    if read.skipped:
+        echo(f"note: {len(read.skipped)} pictures cannot be read and are skipped: {'; '.join(read.skipped)}", err=True)
+    subject = subject_of(network, read, strict=True)
     images = subject.images
     _report(subject)
     oracle = CamOracle(subject, layers=split_at(network, settings.modules))
@@ -89,6 +92,7 @@ def run_explain(options: ExplainOptions) -> None:
             _captions(subject, evaluations),
             folder / FIGURE,
             style,
+            row_captions(images.ids, _explained(subject)),
         )
         echo(f"heat maps: {folder / FIGURE}", err=True)
         return
@@ -118,6 +122,14 @@ def _captions(subject: Subject, evaluations: Sequence[Evaluation]) -> list[list[
         [f"{name} {value:{form}} → {float(values[row]):{form}}" for values in masked]
         for row, value in enumerate(clean.tolist())
     ]
+
+
+def _explained(subject: Subject) -> list[str]:
+    """What is explained in each picture: the class, or the number."""
+    network = subject.network
+    if network.no_class:
+        return [network.target.text] * len(subject.images)
+    return [network.classes[target] for target in subject.targets.tolist()]
 
 
 def _report(subject: Subject) -> None:

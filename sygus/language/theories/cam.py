@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import sympy
 import torch
 import z3
 
@@ -31,6 +30,7 @@ from sygus.language.theories.function import (
     named,
 )
 from sygus.language.theories.guards import GUARD, guarded_division, positive_power
+from sygus.language.theories.libraries import sympy
 from sygus.language.theories.ranks import (
     FAMILIES,
     HEATMAP,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.images.imageset import NO_CLASS, Box, ImageSet, Split
-from sygus.saliency.images.loading import IMAGE_SETS, check_counts, check_images, load_images, load_some
+from sygus.saliency.images.loading import IMAGE_SETS, check_images, load_images, load_some
+from sygus.saliency.images.shares import Shares, check_counts, share_out, shares_note
 
 __all__ = [
     "IMAGE_SETS",
@@ -12,9 +13,12 @@ __all__ = [
     "Box",
     "ImageSet",
     "Preprocessing",
+    "Shares",
     "Split",
     "check_counts",
     "check_images",
     "load_images",
     "load_some",
+    "share_out",
+    "shares_note",
 ]

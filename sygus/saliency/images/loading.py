@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,12 @@ from torch import Tensor
 from sygus.bounds import available_memory
 from sygus.errors import OptionError, SycamError
 from sygus.saliency.images import generator
-from sygus.saliency.images.collection import Collection, Entry, Unreadable, pictures_in
+from sygus.saliency.images.collection import Collection, Entry, Unreadable
 from sygus.saliency.images.geometry import Preprocessing
 from sygus.saliency.images.imageset import Box, ImageSet, Split
 from sygus.saliency.images.layouts import LAYOUTS, Layout, detect
 from sygus.saliency.images.reading import read_record
+from sygus.saliency.images.shares import COUNTS, FEWEST, Shares, share_out, shares_note, too_few
 
 IMAGE_SETS: dict[str, str] = {
     "shapes": "textured pictures of eight kinds of shape, made by a seeded generator; exact masks and boxes",
@@ -27,20 +29,16 @@ IMAGE_SETS: dict[str, str] = {
 
 SHAPES_PREPROCESSING = Preprocessing.square(generator.SIZE)
 
-VALIDATION_SHARE = 4
-"""So many validation pictures for each of the search, where their number is left open: for the few finalists they cost
-little beside what every proposal costs, and the noise between pictures falls with nothing but their number."""
-
-_COUNTS = "--search-images, --held-out-images and --validation-images"
 PILOT_COUNT = "--pilot-images"
 
 
 def load_images(
     name: str,
     *,
-    search: int,
-    held_out: int,
+    search: int | None,
+    held_out: int | None,
     validation: int | None = 0,
+    choosing: bool = True,
     seed: int,
     preprocessing: Preprocessing = SHAPES_PREPROCESSING,
     strict: bool = False,
@@ -53,10 +51,12 @@ def load_images(
 
     Args:
         name: ``shapes``, a folder, or ``layout:folder``; see :data:`IMAGE_SETS`.
-        search: how many pictures to search on.
-        held_out: how many pictures to hold out.
-        validation: how many to choose between finalists with, 0 for none; None for :data:`VALIDATION_SHARE` times those
+        search: how many pictures to search on; None for what suits what is there, see
+            :func:`sygus.saliency.images.shares.share_out`. What does not suit is said by a note of those pictures.
+        held_out: how many pictures to hold out; likewise.
+        validation: how many to choose between finalists with, 0 for none; None for some times those
             of the search, or as many as there are.
+        choosing: whether those are loaded; where not, their share is left to nobody.
         seed: of the choice; for ``shapes``, of the pictures.
         preprocessing: the network's, applied alike to pictures, masks and boxes.
         strict: whether a picture that cannot be read is an error; otherwise it is skipped, and
@@ -66,40 +66,45 @@ def load_images(
         OptionError: unknown image set, a folder that does not have its layout, too few pictures.
         SycamError: ``strict``, and a picture cannot be read.
     """
-    check_counts(search, held_out, validation)
-    needed = search + held_out + (validation or 0)
-    most = VALIDATION_SHARE * search if validation is None else validation
     if name == "shapes":
-        _check_memory(search + held_out + most, preprocessing)
-        return _shapes_split(search, held_out, most, seed, preprocessing)
+        shares = share_out(None, name, search=search, held_out=held_out, validation=validation)
+        most = shares.validation if choosing else 0
+        _check_memory(shares.search + shares.held_out + most, preprocessing)
+        return _shapes_split(shares.search, shares.held_out, most, seed, preprocessing)
     layout, folder = _find(name)
     collection = layout.collect(folder)
-    also = f" and {validation} to choose with" if validation else ""
-    asked = f"--images: {search} pictures to search on and {held_out} held out{also} are asked for"
     there = len(collection.entries)
-    if needed > there:
-        raise OptionError(f"{asked}, '{name}' has {there}", f"give {_COUNTS} that sum to at most {there}")
-    _check_memory(min(there, search + held_out + most), preprocessing)
+    shares = _shares(there, name, search, held_out, validation, choosing=choosing)
+    _check_memory(min(there, shares.search + shares.held_out + shares.validation), preprocessing)
     reader = _Reader(name, collection, seed, preprocessing, strict)
-    parts = [reader.take(search, "search"), reader.take(held_out, "held out"), reader.take(most, "validation")]
-    if sum(map(len, parts)) < needed:
-        hint = f"give {_COUNTS} that sum to at most {there - reader.left_out}"
-        reasons = f"{reader.left_out} of which cannot be read or are copies"
-        raise OptionError(f"{asked}, '{name}' has {there}, {reasons}", hint)
+    parts = [
+        reader.take(shares.search, "search"),
+        reader.take(shares.held_out, "held out"),
+        reader.take(shares.validation, "validation"),
+    ]
+    found = Shares(*map(len, parts))
+    least = (FEWEST if search is None else search, FEWEST if held_out is None else held_out)
+    needed = validation if choosing and validation is not None else 0
+    if found.search < least[0] or found.held_out < least[1] or found.validation < needed:
+        raise too_few(name, there, *least, needed, reader.left_out)
+    note = shares_note(there - reader.left_out, name, found, search=search, held_out=held_out)
+    if note:
+        parts[0] = replace(parts[0], notes=(*parts[0].notes, note))
     return Split(parts[0], parts[1], parts[2] if len(parts[2]) > 1 else None)
 
 
-def check_counts(search: int, held_out: int, validation: int | None) -> None:
-    """Check that no set of pictures is too small.
-
-    Raises:
-        OptionError: one is.
-    """
-    for option, count in (("--search-images", search), ("--held-out-images", held_out)):
-        if count < 2:
-            raise OptionError(f"{option}: {count} is too few", "give at least 2")
-    if validation is not None and validation < 2 and validation != 0:
-        raise OptionError(f"--validation-images: {validation} is too few", "give at least 2, or 0 to do without")
+def _shares(
+    there: int, name: str, search: int | None, held_out: int | None, validation: int | None, *, choosing: bool
+) -> Shares:
+    """How many pictures of a folder are loaded; the search and its table are on the same, with a choice and without."""
+    if choosing:
+        return share_out(there, name, search=search, held_out=held_out, validation=validation)
+    enough = share_out(None, name, search=search, held_out=held_out, validation=0)
+    if (search is None or held_out is None) and enough.search + enough.held_out > there:
+        enough = share_out(there, name, search=search, held_out=held_out, validation=validation)
+    else:
+        share_out(there, name, search=enough.search, held_out=enough.held_out, validation=0)
+    return replace(enough, validation=0)
 
 
 def check_images(name: str) -> None:
@@ -150,14 +155,14 @@ def load_some(
     return found, there - reader.left_out
 
 
-def _check_memory(count: int, preprocessing: Preprocessing, options: str = _COUNTS) -> None:
+def _check_memory(count: int, preprocessing: Preprocessing, options: str = COUNTS) -> None:
     """Refuse more pictures than fit into memory twice, as while they are put together."""
     height, width = preprocessing.size
     free, each = available_memory(), 2 * 3 * 4 * height * width
     if free is not None and count * each > free:
         message = f"{count} pictures of {height}x{width} take {count * each / 1e9:.1f} GB, {free / 1e9:.1f} GB are free"
         most = free // each
-        hint = f"let them sum to at most {most}" if options == _COUNTS else f"give at most {most}"
+        hint = f"let them sum to at most {most}" if options == COUNTS else f"give at most {most}"
         raise OptionError(f"{options}: {message}", hint)
 
 
@@ -175,9 +180,7 @@ def _find(name: str) -> tuple[Layout, Path]:
     layout = detect(folder)
     if layout is not None:
         return layout, folder
-    hint = f"name one of {', '.join(f'{n}:{name}' for n in LAYOUTS)}"
-    if pictures_in(folder):
-        hint = f"put the pictures of each class into a folder of its own, or beside them a manifest.csv; or {hint}"
+    hint = f"name one of {', '.join(f'{n}:{name}' for n in LAYOUTS)}, or put pictures into it"
     raise OptionError(f"--images: the folder '{name}' has no known layout", hint)
 
 

@@ -24,27 +24,46 @@ EMBEDDED = "shapes:"
 def read_pictures(names: Sequence[str], preprocessing: Preprocessing) -> ImageSet:
     """The pictures of these names, resized and cropped for a network; without labels and ground truth.
 
+    A file that cannot be read is left out, and :attr:`ImageSet.skipped` names it.
+
     Raises:
-        OptionError: a picture cannot be read; it is named.
+        OptionError: a name is of no file, or no file can be read.
     """
+    pictures, ids, skipped = [], [], []
+    for name in names:
+        try:
+            pictures.append(_read(name, preprocessing))
+        except Unreadable as error:
+            skipped.append((name, str(error)))
+            continue
+        ids.append(name)
+    if not ids:
+        name, reason = skipped[0]
+        raise OptionError(f"IMAGES: cannot read '{name}': {reason}", "give a whole PNG, JPEG or the like")
     return ImageSet(
-        name=", ".join(names),
-        pictures=torch.stack([_read(name, preprocessing) for name in names]),
-        labels=torch.full((len(names),), NO_CLASS),
+        name=", ".join(ids),
+        pictures=torch.stack(pictures),
+        labels=torch.full((len(ids),), NO_CLASS),
         masks=None,
-        boxes=((),) * len(names),
-        ids=tuple(names),
+        boxes=((),) * len(ids),
+        ids=tuple(ids),
+        skipped=tuple(f"{name}: {reason}" for name, reason in skipped),
     )
 
 
 def _read(name: str, preprocessing: Preprocessing) -> Tensor:
-    """One picture, (3, H, W) in [0, 1]."""
+    """One picture, (3, H, W) in [0, 1].
+
+    Raises:
+        OptionError: the name is of no file.
+        Unreadable: the file cannot be read.
+    """
     if name.startswith(EMBEDDED):
         return _embedded(name, preprocessing)
-    try:
-        return read_record(Record(Path(name)), preprocessing)[0]
-    except Unreadable as error:
-        raise OptionError(f"IMAGES: cannot read '{name}': {error}", "give a whole PNG, JPEG or the like") from None
+    path = Path(name)
+    if not path.exists():
+        raise OptionError(f"IMAGES: there is no file '{name}'", "give a whole PNG, JPEG or the like")
+    return read_record(Record(path), preprocessing)[0]
 
 
 def _embedded(name: str, preprocessing: Preprocessing) -> Tensor:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from sygus.saliency.images import Box
 
@@ -23,6 +22,8 @@ _WITHIN_PICTURES[1] = True
 
 def largest_boxes(active: NDArray[np.bool_]) -> Boxes:
     """The box of the largest component of each picture (n, H, W): (n, 4)."""
+    from scipy import ndimage  # most metrics do without
+
     labels, count = ndimage.label(active, _WITHIN_PICTURES)
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     places = ndimage.find_objects(labels)

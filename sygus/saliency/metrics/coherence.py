@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
 from sygus.saliency.metrics.causal import road
@@ -91,6 +90,8 @@ def rank_agreement(evaluation: Evaluation, change: Change) -> Tensor:
 
     1 for black maps, in which no change shows; 0 where only the second is constant.
     """
+    from scipy.stats import rankdata  # a second of imports, which most metrics do without
+
     before, after = evaluation.saliency, evaluation.explained(change)
     rank = [torch.from_numpy(rankdata(m.flatten(1).cpu().numpy(), axis=1)).to(before.device) for m in (before, after)]
     one, other = (r.view(before.shape) for r in rank)

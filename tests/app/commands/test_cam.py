@@ -76,6 +76,26 @@ def test_racing_finds_what_full_scoring_finds(solved: tuple[Path, str, str], tmp
         assert solve(tmp_path / race, "--race", race)[0] == solved[1]
 
 
+def test_a_run_that_the_clock_cut_says_so_on_stdout(tmp_path: Path) -> None:
+    """In a comment of the standard, --quiet or not; one that ended by itself prints the answer alone."""
+    out, few = tmp_path / "run", ("--search-images", "4", "--held-out-images", "2", "--device", "cpu", "--quiet")
+    result = CliRunner().invoke(main, ["channel_weights", "--budget", "time=0.001s", "--out", str(out), *few])
+    comment, answer = result.stdout.splitlines()
+    assert re.fullmatch(r"; cut: the time limit was reached after 0 s, \d+ terms proposed; with more time .*", comment)
+    assert answer == "fail"
+    assert result.stderr == ""
+    longer = ("--budget", "size=3,time=9m", "--resume", "--out", str(out), *few)
+    assert CliRunner().invoke(main, ["channel_weights", *longer]).stdout.startswith("((")
+
+
+def test_an_answer_below_a_comment_is_read(solved: tuple[Path, str, str], tmp_path: Path) -> None:
+    _, answer, _ = solved
+    saved = tmp_path / "answer.sy"
+    saved.write_text(f"; cut: interrupted\n{answer}")
+    assert read_expression(f"@{saved}").sort == read_expression(answer).sort
+    assert len(parse_answer(saved.read_text())[1]) == 1
+
+
 def test_the_answer_fed_back_scores_what_was_printed(solved: tuple[Path, str, str]) -> None:
     _, answer, _ = solved
     options = ["evaluate", "--methods", "gradcam", "--expression", answer, *SMALL[2:]]

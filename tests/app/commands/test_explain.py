@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from matplotlib.figure import Figure
 from PIL import Image
 
 from sygus.app.cli import main
+from sygus.export.figures import CAPTION, row_captions
 
 
 def run(tmp_path: Path, *arguments: str) -> Result:
@@ -72,3 +74,44 @@ def test_truncated_and_foreign_files(tmp_path: Path) -> None:
         assert result.exit_code == 2
         assert str(path) in result.stderr
         assert "Traceback" not in result.stderr
+
+
+def test_one_bad_file_is_skipped_and_named(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.png", tmp_path / "cut.png"
+    Image.effect_noise((64, 64), 50).save(whole)
+    cut.write_bytes(whole.read_bytes()[:200])
+    result = run(tmp_path, str(cut), str(whole), "shapes:1", "--methods", "gradcam", "--single")
+    assert result.exit_code == 0, result.output
+    assert [line.rpartition(": ")[0] for line in result.stdout.splitlines()] == [str(whole), "shapes:1"]
+    assert f"note: 1 pictures cannot be read and are skipped: {cut}: cut.png: " in result.stderr
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    missing = run(tmp_path, str(whole), str(tmp_path / "nowhere.png"))
+    assert missing.exit_code == 2
+    assert "there is no file" in missing.stderr
+
+
+def test_rows_of_a_figure_carry_file_and_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[list[str]] = []
+    save = Figure.savefig
+
+    def kept(figure: Figure, *arguments: object, **options: object) -> None:
+        drawn.append([axis.get_xlabel() for axis in figure.axes])
+        save(figure, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Figure, "savefig", kept)
+    picture = tmp_path / "a $grey$ one.png"
+    Image.new("L", (90, 50), 128).save(picture)
+    result = run(tmp_path, "shapes:3", str(picture), "--methods", "gradcam", "--target", "ring")
+    assert result.exit_code == 0, result.output
+    ((first, under_first, second, under_second),) = drawn
+    assert [first, second] == ["shapes:3\nring", "a $grey$ one.png\nring"]
+    assert all(text.startswith(("p 0.", "p 1.")) for text in (under_first, under_second))
+
+
+def test_long_names_keep_their_ends() -> None:
+    name = f"folder/{'x' * 40}-0017.jpeg"
+    (caption,) = row_captions([name], ["tench"])
+    line, _, explained = caption.partition("\n")
+    assert len(line) == CAPTION
+    assert line.endswith("-0017.jpeg")
+    assert explained == "tench"

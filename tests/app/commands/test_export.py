@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,18 @@ def test_bad_input(arguments: tuple[str, ...], fragment: str, finished_run: Path
     assert result.exit_code == 2
     assert fragment in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_latex_needs_neither_scipy_nor_sympy_nor_a_plotter(finished_run: Path) -> None:
+    run = """
+import sys
+from sygus.app.cli import main
+try:
+    main(["export", sys.argv[1], "--to", "latex"], prog_name="sycam-sygus")
+finally:
+    print(sorted({"scipy", "sympy", "matplotlib"} & sys.modules.keys()))
+"""
+    words = [sys.executable, "-c", run, str(finished_run)]
+    formula, loaded = subprocess.run(words, capture_output=True, text=True, check=True).stdout.rsplit("\n", 2)[:2]
+    assert formula.startswith("w^c_k = ")
+    assert loaded == "[]"

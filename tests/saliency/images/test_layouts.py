@@ -308,11 +308,11 @@ def test_x_rays_with_a_manifest(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_no_layout_is_answered_with_the_layouts(tmp_path: Path) -> None:
-    picture(tmp_path / "loose.png")
+    (tmp_path / "notes.txt").write_text("no picture")
     with pytest.raises(OptionError) as error:
         loaded(tmp_path, 2)
     assert error.value.message == f"--images: the folder '{tmp_path}' has no known layout"
-    assert "put the pictures of each class into a folder of its own, or beside them a manifest.csv" in error.value.hint
+    assert "or put pictures into it" in error.value.hint
     assert all(f"{name}:{tmp_path}" in error.value.hint for name in LAYOUTS)
 
 
@@ -328,6 +328,7 @@ def test_unknown_image_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nam
 
 
 LACKING: dict[str, tuple[Callable[[Path], object], str]] = {
+    "flat": (lambda folder: picture(folder / "a" / "x.png"), "has no pictures"),
     "folder": (lambda folder: picture(folder / "x.png"), "has no class folders"),
     "manifest": (lambda folder: picture(folder / "a" / "x.png"), "there is no '"),
     "voc": (lambda folder: picture(folder / "a" / "x.png"), "has no folder JPEGImages"),
@@ -351,7 +352,7 @@ def test_a_named_layout_says_what_the_folder_lacks(tmp_path: Path, name: str) ->
 
 def test_an_empty_folder_of_a_layout_has_too_few_pictures(tmp_path: Path) -> None:
     (tmp_path / "empty class").mkdir()
-    with pytest.raises(OptionError, match="has 0; give --search-images"):
+    with pytest.raises(OptionError, match="has 0; a search takes at least 2 pictures"):
         loaded(tmp_path, 2)
 
 

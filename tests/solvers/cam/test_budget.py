@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from solvers.cam import budget
 from solvers.cam.budget import Budget, Spending
+from solvers.cam.settings import Settings, resolve
+from sygus.app.commands.compare import DEFAULT_BUDGET
+from sygus.app.options import BY_NAME
 from sygus.errors import OptionError
+from sygus.language.elaborate import load_problem
+from sygus.resources import grammar_names, read_problem
 
 PROPERTY = settings(derandomize=True, deadline=None, max_examples=200)
 COUNTS = st.none() | st.integers(1, 10**9)
@@ -93,3 +98,22 @@ def test_the_first_limit_reached_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_without_limits_nothing_is_exhausted() -> None:
     assert Spending(Budget(size=3), forwards=10**9, terms=10**9).exhausted() is None
+
+
+@pytest.mark.parametrize("name", sorted(set(grammar_names()) - {"methods"}))
+def test_no_shipped_grammar_has_a_limit_in_seconds(name: str) -> None:
+    """On a slow or busy machine it gives the answer that it gives on a fast one."""
+    file, text = read_problem(name)
+    settings, notes = resolve(load_problem(text, file), {})
+    assert notes == []
+    assert settings.limits.time is None
+    assert settings.limits.size is not None
+
+
+def test_no_default_has_a_limit_in_seconds() -> None:
+    for limits in (Settings().limits, Budget.parse(DEFAULT_BUDGET)):
+        assert limits.time is None
+        assert limits.size is not None
+        assert limits.rationed
+    assert Settings(budget="time=1s").limits.time == 1.0
+    assert "time" in BY_NAME["budget"].help  # it stays an option
