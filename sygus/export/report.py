@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from sygus.export.comparisons import comparisons_of, nearest_line, verdict_line
+from sygus.export.comparisons import as_sentence
 from sygus.export.figures import COLOURS
 from sygus.export.finalists import differences
 from sygus.export.gallery import Gallery
@@ -66,7 +66,7 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
         SourceError: the record's answer does not parse.
     """
     plots = _plots(record)
-    comparisons = comparisons_of(record)
+    comparisons = record.comparisons
     shown = set(_SECTIONS)
     shown -= set() if record.measures else {"scores"}
     shown -= set() if comparisons else {"significance"}
@@ -80,8 +80,6 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
         record=record,
         title=f"{Path(record.problem.get('file', 'run')).stem} on {record.settings.get('network', 'a network')}",
         summary=_summary(record),
-        verdict=verdict_line(comparisons),
-        nearest=nearest_line(record),
         sections=[(anchor, name) for anchor, name in _SECTIONS.items() if anchor in shown],
         parts=PARTS,
         comparisons=comparisons,
@@ -135,6 +133,7 @@ def _environment() -> Environment:
         "p_text": _p_text,
         "picture": _picture,
     }
+    environment.filters["sentence"] = as_sentence
     environment.tests["same_as"] = lambda one, other: one is other
     return environment
 

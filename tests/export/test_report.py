@@ -16,7 +16,6 @@ import torch
 from click.testing import CliRunner
 
 from sygus.app.cli import main
-from sygus.export.comparisons import comparisons_of, verdict_line
 from sygus.export.gallery import Gallery
 from sygus.export.notebook import notebook_html
 from sygus.export.record import Record
@@ -129,10 +128,15 @@ def test_significance_is_that_of_the_paired_tests(record: Record, gallery: Galle
 
 
 def test_the_verdict_is_the_same_sentence_everywhere(record: Record, gallery: Gallery) -> None:
-    said = verdict_line(comparisons_of(record))
-    assert said.startswith("found expression by average-drop, held out: ")
-    assert said[1:] in Outline(report_page(record, gallery)).text
-    assert said in Outline(notebook_html(record, gallery, ["Grad-CAM"])).text
+    said, nearest = record.verdict
+    assert said.startswith("held out, by average-drop: ")
+    assert nearest.startswith("nearest known method: ")
+    for page, later in (
+        (report_page(record, gallery), "The expression found has"),
+        (notebook_html(record, gallery, ["Grad-CAM"]), record.ending),
+    ):
+        text = Outline(page).text
+        assert text.index(said[1:]) < text.index(nearest[1:]) < text.index(later)
 
 
 def with_a_gap(record: Record, title: str) -> Record:
@@ -148,7 +152,7 @@ def test_a_method_that_was_not_scored_has_a_row_and_no_test(record: Record, gall
     (caption,) = (index for index, text in enumerate(page.texts) if text.startswith("Differences in average-drop"))
     assert "Layer-CAM" not in page.texts[caption : caption + 10 * len(record.table)]
     assert "Layer-CAM" in Outline(notebook_html(gap, gallery, ["Layer-CAM"])).text
-    assert len(comparisons_of(gap)[0][1]) == len(record.baselines) - 1
+    assert len(gap.comparisons[0][1]) == len(record.baselines) - 1
 
 
 def test_the_page_needs_nothing_else(record: Record, gallery: Gallery) -> None:
