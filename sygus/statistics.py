@@ -108,6 +108,11 @@ def _sign_test(differences: NDArray[np.float64], seed: int) -> float:
     return min(1.0, 2 * (min(above, below) + itself) / (tried + itself))
 
 
+def least_p(count: int) -> float:
+    """The smallest p that the test of :class:`Difference` can have on so many pictures, before any correction."""
+    return min(1.0, 2 / (PERMUTATIONS + 1 if count >= _DRAWN else 1 << count))
+
+
 def _sign_patterns(count: int, seed: int) -> Iterator[NDArray[np.float64]]:
     """All patterns of so many signs, or :data:`PERMUTATIONS` drawn ones, as the rows of matrices."""
     total = PERMUTATIONS if count >= _DRAWN else 1 << count

@@ -15,6 +15,7 @@ from sygus.app.dispatch import Asked
 from sygus.app.explainers import SynthesizedCAM, SynthesizedExtractor
 from sygus.app.statuses import Status
 from sygus.errors import OptionError
+from sygus.export.comparisons import as_sentence
 from sygus.export.figures import FIGURE_METHODS
 from sygus.export.forms import FORMS, Source
 from sygus.export.gallery import Gallery
@@ -54,6 +55,11 @@ class Result:
     def status(self) -> Status:
         """How the search ended."""
         return status_of(self.record.ended, found=self.found)
+
+    @property
+    def verdict(self) -> str:
+        """How the answer stands beside the methods of the table on the held-out pictures, as the report page says."""
+        return " ".join(map(as_sentence, self.record.verdict))
 
     @cached_property
     def expression(self) -> Term:
@@ -164,7 +170,7 @@ class Result:
         return None if self.record.found is None else f"$$ {self.latex} $$"
 
     def _repr_html_(self) -> str:
-        """The formula, the table of scores, and heat maps of the first pictures."""
+        """The verdict, the formula, the table of scores, and heat maps of the first pictures."""
         return notebook_html(self.record, self.gallery, FIGURE_METHODS)
 
     @classmethod

@@ -1,38 +1,107 @@
-"""What a run found beside the baselines of its table: the paired tests, the verdict in a line, and what it is like."""
+"""What a run found beside the baselines of its table, in a sentence: by the tests, controls, and what it is like."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sygus.export.record import Measure, Record
-from sygus.export.tables import Compared, compared, verdict
+from sygus.errors import listed
+from sygus.export.tables import LEVEL, Compared, Scale
+from sygus.statistics import least_p
 
-Comparisons = Sequence[tuple[Measure, Sequence[Compared]]]
-"""For each metric the found expression against the baselines that it scores."""
-
-
-def comparisons_of(record: Record) -> Comparisons:
-    """The tests; none where nothing was found or nothing stands beside it."""
-    found = record.found_row
-    if found is None or not record.baselines:
-        return []
-    return [(measure, compared(found, record.baselines, measure)) for measure in record.measures]
-
+NAMED = 6
+"""Rows that a verdict names; the marks of the table show the others."""
 
 ALIKE = 0.99
 """From this correlation of maps on, an expression is a known method in other words."""
 
 
-def nearest_line(record: Record) -> str:
-    """The baseline whose maps are most like the answer's, on the held-out pictures; "" where there is none."""
-    if not record.alike:
+def verdict(tests: Sequence[Compared], metric: Scale, without: int = 0) -> str:
+    """How the found expression stands beside the methods on the held-out pictures; which controls beat it.
+
+    Args:
+        tests: against the rows that the metric scores, from :func:`sygus.export.tables.compared`.
+        metric: which.
+        without: how many methods of the table it does not score.
+
+    Returns:
+        A sentence without its first capital and its last point.
+    """
+    methods = [test for test in tests if not test.control]
+    said = [*(_beside(methods, without) if methods else _nothing(without)), *_controls(tests, metric)]
+    return f"held out, by {metric.name}: {'; '.join(said)}"
+
+
+def as_sentence(said: str) -> str:
+    """With its capital and its point."""
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def _nothing(without: int) -> list[str]:
+    if not without:
+        return ["no method in the table to compare with"]
+    return [f"no method to compare with, {without} in the table without a score"]
+
+
+def _beside(tests: Sequence[Compared], without: int) -> list[str]:
+    count, pictures = len(tests), tests[0].held_out.mean.images
+    better, behind, unclear = ([test for test in tests if test.verdict == one] for one in ("better", "behind", "open"))
+    unscored = [f"{without} more in the table without a score"] if without else []
+    if count * least_p(pictures) >= LEVEL:
+        ahead = sum(test.better for test in tests)
+        few = f"{pictures} pictures are too few for a test against {count}: no p < {LEVEL:g} is possible"
+        return [f"better on average than {ahead} of {_methods(count)}", few, *unscored]
+    said = []
+    if len(better) == count and not without:
+        said.append(f"better than every method in the table (p < {LEVEL:g}), {count} of {count}")
+    elif better:
+        said.append(f"better than {len(better)} of {_methods(count)} (p < {LEVEL:g})")
+    if unclear:
+        none = "" if better or behind else f" (no p < {LEVEL:g})"
+        said.append(f"not told apart from {_names(unclear)}{none}")
+    if behind:
+        said.append(f"worse than {_names(behind)} ({_p_text([test.corrected for test in behind])})")
+    return [*said, *unscored, f"paired tests on {pictures} pictures, Holm-corrected"]
+
+
+def _methods(count: int) -> str:
+    return f"{count} method{'' if count == 1 else 's'}"
+
+
+def _controls(tests: Sequence[Compared], metric: Scale) -> list[str]:
+    """The controls with a better mean."""
+    sign = 1 if metric.direction == "max" else -1
+    names = [test.title for test in tests if test.control and sign * test.held_out.mean.value < 0]
+    if not names:
+        return []
+    if len(names) == 1:
+        return [f"the control {names[0]} scores better: the metric rewards what it does"]
+    return [f"the controls {listed(names, NAMED)} score better: the metric rewards what they do"]
+
+
+def _names(tests: Sequence[Compared]) -> str:
+    return listed([test.title for test in tests], NAMED)
+
+
+def _p_text(values: Sequence[float]) -> str:
+    """One p to two digits, or the bound that holds for it; of several the level that all are below."""
+    (first, *others), least = values, 0.001
+    if others or float(f"{first:.2g}") >= LEVEL:
+        return f"p < {LEVEL:g}"
+    return f"p < {least:g}" if first < least else f"p = {first:.2g}"
+
+
+def nearest(alike: Mapping[str, float], pictures: int) -> str:
+    """The baseline whose maps are most like the answer's.
+
+    Args:
+        alike: the mean correlation of maps with each baseline, by its title.
+        pictures: how many held-out pictures the means are over.
+
+    Returns:
+        A sentence as of :func:`verdict`; "" where there is no baseline.
+    """
+    if not alike:
         return ""
-    title, correlation = max(record.alike.items(), key=lambda item: item[1])
-    count = len(record.held_out.ids)
-    said = f"nearest known method: {title}, mean correlation of maps {correlation:.2f} on {count} held-out pictures"
+    title, correlation = max(alike.items(), key=lambda item: item[1])
+    said = f"nearest known method: {title}, mean correlation of maps {correlation:.2f} on {pictures} held-out pictures"
     return f"{said}: this is {title} in disguise" if correlation >= ALIKE else said
-
-
-def verdict_line(comparisons: Comparisons) -> str:
-    """How the found expression stands by the first metric; "" where there is nothing to compare with."""
-    return verdict(comparisons[0][1], comparisons[0][0]) if comparisons else ""

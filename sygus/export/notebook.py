@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sygus.export.comparisons import comparisons_of, nearest_line, verdict_line
 from sygus.export.figures import overlay
 from sygus.export.gallery import Gallery
 from sygus.export.latex import weight_equation
@@ -38,8 +37,6 @@ def notebook_html(record: Record, gallery: Gallery | None, methods: Sequence[str
     page: str = template("notebook.html").render(
         record=record,
         formula=formula,
-        verdict=verdict_line(comparisons_of(record)),
-        nearest=nearest_line(record),
         titles=titles,
         pictures=rows,
         parts=PARTS,

@@ -16,13 +16,14 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from sygus.errors import OptionError
 from sygus.export.finalists import Entry
 from sygus.export.record import Measure, Record
 from sygus.export.tables import arrow
 
-BLUE, ORANGE, GREY, BLACK = "#0072B2", "#D55E00", "#999999", "#222222"
+BLUE, ORANGE, GREY, BLACK = "#0072B2", "#D55E00", "#767676", "#222222"
 SIZE = (4.2, 2.9)
 """Inches: readable on a narrow screen, a column wide in print."""
 
@@ -75,12 +76,12 @@ def difference_plot(record: Record, measure: Measure) -> Figure:
     mine = np.array(found.held_out[measure.name].scores)
     differences = [mine - np.array(row.held_out[measure.name].scores) for row in rows]
     figure, axes = plain_figure((SIZE[0], 0.7 + 0.3 * len(rows)))
-    jitter = np.random.default_rng(0)
+    jitter, many = np.random.default_rng(0), len(rows) * len(mine) > MANY
     better = -1 if measure.direction == "min" else 1
     for place, values in enumerate(differences):
         height = place + jitter.uniform(-0.25, 0.25, len(values))
         colours = np.where(better * values > 0, BLUE, np.where(values == 0, GREY, ORANGE))
-        axes.scatter(values, height, s=6, c=colours, alpha=0.5, linewidths=0, rasterized=len(values) > MANY)
+        axes.scatter(values, height, s=6, c=colours, alpha=0.5, linewidths=0, rasterized=many)
         axes.plot([values.mean()] * 2, [place - 0.38, place + 0.38], color=BLACK, linewidth=2)
     axes.axvline(0, color=BLACK, linewidth=0.8)
     axes.set_yticks(range(len(rows)), [plain(row.title) for row in rows])
@@ -99,6 +100,21 @@ def figures(record: Record) -> Mapping[str, Figure]:
         for index, measure in enumerate(record.measures):
             plots[f"differences{index + 1 if index else ''}"] = difference_plot(record, measure)
     return plots
+
+
+def drawn_points(figure: Figure) -> list[NDArray[np.float64]]:
+    """Where the points of a plot are, once :func:`figure_bytes` has drawn it.
+
+    Returns:
+        For each series (n, 2), in points of 1/72 inch from the left and the top of the figure.
+    """
+    axes = figure.axes[0]
+    width, height = figure.get_size_inches() * 72
+    series = []
+    for drawn in axes.collections:
+        shares = axes.transData.transform(np.asarray(drawn.get_offsets(), float)) / figure.bbox.size
+        series.append(np.column_stack([shares[:, 0] * width, (1 - shares[:, 1]) * height]))
+    return series
 
 
 def figure_bytes(figure: Figure, form: str) -> bytes:
@@ -128,10 +144,15 @@ def plain_figure(size: tuple[float, float]) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def in_order(entries: Sequence[Entry]) -> list[Entry]:
+    """As the plots draw candidates: first those that meet the constraints, then the others."""
+    return sorted(entries, key=lambda entry: not entry.feasible)
+
+
 def _points(axes: Axes, entries: Sequence[Entry], along: Callable[[Entry], float]) -> None:
     """Every candidate; those that break a constraint as crosses."""
     for feasible, marker, colour, label in ((True, "o", BLUE, "candidate"), (False, "x", GREY, "breaks a constraint")):
-        chosen = [entry for entry in entries if entry.feasible == feasible]
+        chosen = [entry for entry in in_order(entries) if entry.feasible == feasible]
         if chosen:
             x, y = [along(entry) for entry in chosen], [entry.objectives[0] for entry in chosen]
             many = len(chosen) > MANY

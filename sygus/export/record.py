@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
 from sygus.errors import OptionError
+from sygus.export.comparisons import nearest, verdict
 from sygus.export.finalists import Entry, Finalist
 from sygus.export.nodes import Node, RecordError, mean_of
-from sygus.export.tables import PARTS, Direction, Part, Row, table_as_json
+from sygus.export.tables import PARTS, Compared, Direction, Part, Row, compared, table_as_json
 from sygus.saliency.networks import read_layers
 from sygus.writing import write_file
 
@@ -133,6 +135,40 @@ class Record:
     def found_row(self) -> Row | None:
         """The found expression's line of the table."""
         return self.table[-1] if self.found is not None else None
+
+    @cached_property
+    def comparisons(self) -> Sequence[tuple[Measure, Sequence[Compared]]]:
+        """For each metric the found expression against the baselines that it scores.
+
+        None where nothing was found, nothing stands beside it, or the held-out pictures are fewer than a test takes.
+        """
+        found = self.found_row
+        if found is None or not self.baselines or len(self.held_out.ids) < 2:
+            return []
+        return [(measure, compared(found, self.baselines, measure)) for measure in self.measures]
+
+    @property
+    def verdict(self) -> tuple[str, ...]:
+        """How the answer stands beside the methods of the table: what terminal, page and notebook say first.
+
+        Sentences without their first capital and their last point: one for each metric that is an objective, or for
+        each metric where none is an objective by itself, then the nearest known method.
+        """
+        if self.found is None:
+            return ("no expression that satisfies the constraints was found, so none stands beside the methods",)
+        if len(self.held_out.ids) < 2:
+            return (
+                f"no verdict: a test takes two held-out pictures or more, and this run has {len(self.held_out.ids)}",
+            )
+        asked = [objective.metric for objective in self.objectives if objective.metric is not None]
+        tests = {measure.name: found for measure, found in self.comparisons}
+        measures = [measure for measure in self.measures if measure.name in asked] or self.measures
+        said = [self._verdict(measure, tests.get(measure.name, ())) for measure in measures]
+        return tuple(filter(None, (*said, nearest(self.alike, len(self.held_out.ids)))))
+
+    def _verdict(self, measure: Measure, tests: Sequence[Compared]) -> str:
+        methods = sum(not row.control for row in self.baselines)
+        return verdict(tests, measure, methods - sum(not test.control for test in tests))
 
     @property
     def layers(self) -> Mapping[str, str]:

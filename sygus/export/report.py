@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from sygus.export.comparisons import comparisons_of, nearest_line, verdict_line
+from sygus.export.comparisons import as_sentence
 from sygus.export.figures import COLOURS
-from sygus.export.finalists import differences
+from sygus.export.finalists import Entry, differences
 from sygus.export.gallery import Gallery
 from sygus.export.latex import symbols, weight_equations
-from sygus.export.plots import figure_bytes, figures
+from sygus.export.plots import drawn_points, figure_bytes, figures, in_order
 from sygus.export.record import Measure, Record
 from sygus.export.tables import PARTS, TESTS, Row, Scale, arrow, is_best, value_text
 from sygus.language.terms import Term
@@ -55,8 +56,30 @@ _CAPTIONS = {
     "over all pictures that chose.",
     "pareto": "Every expression by the first two objectives on the search pictures; the line joins the Pareto set "
     "over all pictures that chose.",
-    "differences": "Found expression minus baseline, a dot for each held-out picture; the bar is the mean.",
+    "differences": "Found expression minus baseline, a dot for each held-out picture; the bar is the mean. A ringed "
+    "dot leads to the picture's maps in the gallery.",
 }
+
+
+CANDIDATES = 500
+"""So many are listed and can be pointed at, the best ones and all of the front; a run may have many thousands."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of a plot that leads to something of the page.
+
+    Attributes:
+        place: from the left and the top of the figure, in 1/72 inch.
+        leads_to: the identifier of a row or of a picture.
+        text: what is said of it.
+        attributes: what the script looks for.
+    """
+
+    place: tuple[float, float]
+    leads_to: str
+    text: str
+    attributes: Mapping[str, int]
 
 
 def report_page(record: Record, gallery: Gallery | None) -> str:
@@ -69,8 +92,9 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
     Raises:
         SourceError: the record's answer does not parse.
     """
-    plots = _plots(record)
-    comparisons = comparisons_of(record)
+    listed = _listed(record)
+    plots = _plots(record, listed, gallery)
+    comparisons = record.comparisons
     shown = set(_SECTIONS)
     shown -= set() if record.measures else {"scores"}
     shown -= set() if comparisons else {"significance"}
@@ -84,8 +108,6 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
         record=record,
         title=f"{Path(record.problem.get('file', 'run')).stem} on {record.settings.get('network', 'a network')}",
         summary=_summary(record),
-        verdict=verdict_line(comparisons),
-        nearest=nearest_line(record),
         sections=[(anchor, name) for anchor, name in _SECTIONS.items() if anchor in shown],
         parts=PARTS,
         comparisons=comparisons,
@@ -93,6 +115,9 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
         finalists=finalists,
         checks=checks,
         plots=plots,
+        candidates=listed,
+        seen={one.id: one.scores["held_out"] for one in record.finalists},
+        aims=[measure for measure in record.measures if measure.name in {one.metric for one in record.objectives}],
         gallery=_gallery(record, gallery),
         titles=list(gallery.maps) if gallery is not None else [],
         colour_bar=_png(np.tile(np.arange(256, dtype=np.uint8), (8, 1))),
@@ -143,8 +168,8 @@ def _environment() -> Environment:
         "number": _number,
         "signed": _signed,
         "p_text": _p_text,
-        "picture": _picture,
     }
+    environment.filters["sentence"] = as_sentence
     environment.tests["same_as"] = lambda one, other: one is other
     return environment
 
@@ -218,26 +243,102 @@ def _checks(record: Record) -> list[tuple[Check, float | None]]:
     return [(check, record.sanity.get(check.metric)) for check in CHECKS] if record.sanity else []
 
 
-def _plots(record: Record) -> dict[str, Any]:
-    made = {name: (name, figure) for name, figure in figures(record).items()}
-    differences = [plot for name, plot in made.items() if name.startswith("differences")]
-    front = made.get("front")
-    if front is not None and not record.ordered and len(record.objectives) > 1:
-        front = ("pareto", front[1])
-    return {"curve": made.get("curve"), "front": front, "differences": differences}
-
-
-def _picture(plot: tuple[str, Figure]) -> Markup:
-    name, figure = plot
-    return plot_html(figure, _CAPTIONS[name.rstrip("0123456789")])
-
-
-def plot_html(figure: Figure, caption: str) -> Markup:
-    """A figure as a piece of a page."""
-    source = _data(figure_bytes(figure, "svg"), "image/svg+xml")
-    return Markup('<figure class="plot"><img src="{}" alt="{}"><figcaption>{}</figcaption></figure>').format(
-        source, f"Plot. {caption}", caption
+def _listed(record: Record) -> list[Entry]:
+    """The candidates that the page lists: the best by the first objective, and all of the front."""
+    if not record.objectives:
+        return []
+    front = {entry.id for entry in record.front}
+    sign = -1 if record.objectives[0].direction == "max" else 1
+    best = sorted(
+        record.candidates,
+        key=lambda one: (one.id not in front, not one.feasible, sign * one.objectives[0], one.size),
     )
+    return sorted(best[:CANDIDATES], key=lambda one: (not one.feasible, sign * one.objectives[0], one.size))
+
+
+def _plots(record: Record, listed: Sequence[Entry], gallery: Gallery | None) -> dict[str, Any]:
+    """The plots as pieces of the page, each with its points that lead somewhere."""
+    made = figures(record)
+    differences = [
+        plot_html(made[name], _CAPTIONS["differences"], partial(_pictures_behind, record, measure, gallery))
+        for measure, name in zip(record.measures, (n for n in made if n.startswith("differences")), strict=False)
+    ]
+    pareto = not record.ordered and len(record.objectives) > 1
+    captions = {"curve": _CAPTIONS["curve"], "front": _CAPTIONS["pareto" if pareto else "front"]}
+    shown = {entry.id for entry in listed}
+    found = {
+        name: plot_html(made[name], caption, partial(_candidates_behind, record, shown)) if name in made else None
+        for name, caption in captions.items()
+    }
+    return {**found, "differences": differences}
+
+
+def _candidates_behind(record: Record, shown: Collection[int], series: Sequence[NDArray[np.float64]]) -> list[Point]:
+    """The listed candidates of a plot that draws all."""
+    entries = in_order(record.candidates)
+    places = np.concatenate(series)
+    return [
+        Point((place[0], place[1]), f"candidate-{entry.id}", _told(entry, record), {"candidate": entry.id})
+        for entry, place in zip(entries, places.tolist(), strict=True)
+        if entry.id in shown
+    ]
+
+
+def _told(entry: Entry, record: Record) -> str:
+    """A candidate in a line."""
+    values = zip(record.objectives, entry.objectives, strict=True)
+    said = ", ".join(f"{objective.label} {value:.4g}" for objective, value in values)
+    return f"{said}{'' if entry.feasible else ', breaks a constraint'}: {entry.term}"
+
+
+def _pictures_behind(
+    record: Record, measure: Measure, gallery: Gallery | None, series: Sequence[NDArray[np.float64]]
+) -> list[Point]:
+    """The pictures of the gallery in the plot of differences by a metric; each leads to its maps by that method."""
+    if gallery is None or record.found_row is None:
+        return []
+    titles, mine = list(gallery.maps), record.found_row.held_out[measure.name].scores
+    rows = [row for row in record.baselines if not row.control and measure.name in row.held_out]
+    points = []
+    for row, places in zip(rows, series, strict=True):
+        for index in range(min(len(gallery.pictures), len(places)) if row.title in titles else 0):
+            difference = _signed(mine[index] - row.held_out[measure.name].scores[index], measure)
+            text = f"{record.held_out.ids[index]}, against {row.title}: {difference}{measure.unit}"
+            x, y = places[index].tolist()
+            points.append(Point((x, y), f"picture-{index + 1}", text, {"map": titles.index(row.title)}))
+    return points
+
+
+_Behind = Callable[[Sequence[NDArray[np.float64]]], Sequence[Point]]
+"""The points of a plot that lead somewhere, of the places of its series."""
+
+
+def plot_html(figure: Figure, caption: str, behind: _Behind | None = None) -> Markup:
+    """A figure as a piece of a page.
+
+    Args:
+        figure: a plot.
+        caption: below it.
+        behind: what its points lead to; by default nothing.
+    """
+    source = _data(figure_bytes(figure, "svg"), "image/svg+xml")
+    points = [] if behind is None else behind(drawn_points(figure))
+    links = Markup("").join(
+        Markup('<a href="#{}" class="point"{}><title>{}</title><circle cx="{:.1f}" cy="{:.1f}" r="3.5"/></a>').format(
+            point.leads_to,
+            Markup("").join(Markup(' data-{}="{}"').format(name, value) for name, value in point.attributes.items()),
+            point.text,
+            *point.place,
+        )
+        for point in points
+    )
+    width, height = figure.get_size_inches() * 72
+    layer = Markup('<svg class="points" viewBox="0 0 {:g} {:g}" role="group" aria-label="{}">{}</svg>').format(
+        width, height, f"Points of the plot. {caption}", links
+    )
+    return Markup(
+        '<figure class="plot"><div class="drawn"><img src="{}" alt="{}">{}</div><figcaption>{}</figcaption></figure>'
+    ).format(source, f"Plot. {caption}", layer if points else "", caption)
 
 
 def _gallery(record: Record, gallery: Gallery | None) -> list[dict[str, Any]]:
@@ -249,7 +350,12 @@ def _gallery(record: Record, gallery: Gallery | None) -> list[dict[str, Any]]:
     for index, (name, target, picture) in enumerate(named):
         pixels = picture.permute(1, 2, 0).numpy()
         maps = [
-            {"title": title, "source": _png(values[index].numpy()), "score": _scores(rows.get(title), record, index)}
+            {
+                "title": title,
+                "source": _png(values[index].numpy()),
+                "score": _scores(rows.get(title), record, index),
+                "found": rows.get(title) is record.found_row is not None,
+            }
             for title, values in gallery.maps.items()
         ]
         height, width = pixels.shape[:2]

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
-from sygus.errors import listed
 from sygus.export.escaping import latex_text
 from sygus.statistics import Difference, Mean, holm
 
@@ -72,7 +71,7 @@ LEVEL = 0.05
 """The probability of a single false verdict among the methods of a table, by one metric."""
 
 Verdict = Literal["better", "behind", "open"]
-"""Of the found expression beside a row: better, behind, or not told apart."""
+"""Of the found expression beside a row: better, worse (behind), or not told apart."""
 
 
 @dataclass(frozen=True)
@@ -138,33 +137,10 @@ MARKS: Mapping[Verdict, str] = {"better": "+", "behind": "-", "open": "~"}
 """How a table marks a row, in characters that every terminal has."""
 
 MARKS_NOTE = (
-    f"{MARKS['better']} found expression better, {MARKS['behind']} behind, {MARKS['open']} not told apart: paired "
+    f"{MARKS['better']} found expression better, {MARKS['behind']} worse, {MARKS['open']} not told apart: paired "
     f"permutation tests on the held-out pictures, Holm-corrected p < {LEVEL:g}, controls by themselves"
 )
 """What the marks mean."""
-
-NAMED = 6
-"""Rows that a verdict names; the marks show the others."""
-
-
-def verdict(tests: Sequence[Compared], metric: Scale) -> str:
-    """How the found expression stands beside the methods, controls aside, in a line."""
-    rows = [test for test in tests if not test.control]
-    if not rows:
-        return f"found expression by {metric.name}: no method to compare with"
-    behind, unclear = ([row.title for row in rows if row.verdict == one] for one in ("behind", "open"))
-    ahead = len(rows) - len(behind) - len(unclear)
-    said = []
-    if ahead == len(rows):
-        said.append(f"better than all {ahead} methods" if ahead > 1 else f"better than {rows[0].title}")
-    elif ahead:
-        said.append(f"better than {ahead} of {len(rows)} methods")
-    if unclear:
-        said.append(f"not told apart from {listed(unclear, NAMED)}")
-    if behind:
-        said.append(f"behind {listed(behind, NAMED)}")
-    level = f"{'' if ahead or behind else 'no '}Holm-corrected p < {LEVEL:g}"
-    return f"found expression by {metric.name}, held out: {'; '.join(said)} ({level})"
 
 
 def is_best(row: Row, rows: Sequence[Row], part: Part, metric: Scale) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from sygus.errors import OptionError
-from sygus.export.plots import difference_plot, figure_bytes, figures, front_plot, score_curve
+from sygus.export.plots import difference_plot, drawn_points, figure_bytes, figures, front_plot, score_curve
 from sygus.export.record import Objective, Record
 
 
@@ -78,3 +79,22 @@ def test_unknown_forms_and_runs_without_objectives(record: Record) -> None:
         candidates=tuple(dataclasses.replace(entry, objectives=()) for entry in record.candidates),
     )
     assert set(figures(bare)) == {"differences"}
+
+
+def test_it_is_known_where_points_were_drawn(record: Record) -> None:
+    figure = score_curve(record)
+    figure_bytes(figure, "svg")
+    width, height = figure.get_size_inches() * 72
+    for drawn, places in zip(figure.axes[0].collections, drawn_points(figure), strict=True):
+        values = np.asarray(drawn.get_offsets(), float)
+        assert ((places > 0) & (places < (width, height))).all()
+        for axis, sign in ((0, 1), (1, -1)):  # the second counts from the top
+            slope, start = np.polyfit(values[:, axis], places[:, axis], 1)
+            assert sign * slope > 0
+            assert places[:, axis] == pytest.approx(slope * values[:, axis] + start, abs=1e-6)
+    text = figure_bytes(figure, "svg").decode()
+    *drawn, _legend = np.array(re.findall(r'<use [^>]*x="([^"]+)" y="([^"]+)" style="fill: #0072b2', text), float)
+    assert drawn
+    for place in drawn:
+        assert np.abs(drawn_points(figure)[0] - place).max(axis=1).min() < 1e-3
+    assert len(drawn) == len(drawn_points(figure)[0])

@@ -12,7 +12,6 @@ from scipy.stats import ttest_rel
 from sygus.export.record import Measure
 from sygus.export.tables import (
     MARKS,
-    NAMED,
     Compared,
     Row,
     compared,
@@ -20,7 +19,6 @@ from sygus.export.tables import (
     table_as_csv,
     table_as_latex,
     value_text,
-    verdict,
 )
 from sygus.statistics import Difference, Mean, holm
 
@@ -73,36 +71,6 @@ def test_the_verdict_is_that_of_paired_t_tests_where_nothing_is_close() -> None:
     p = holm([float(ttest_rel(FOUND.held_out["iou"].scores, one.held_out["iou"].scores).pvalue) for one in rows])
     expected = ["open" if q >= 0.05 else "better" if place < 3 else "behind" for place, q in enumerate(p)]
     assert [test.verdict for test in beside(*rows).values()] == expected
-
-
-def said(*rows: Row) -> str:
-    return verdict(compared(FOUND, rows, IOU), IOU).removeprefix("found expression by iou, held out: ")
-
-
-WORSE = [row(title, iou=0.2) for title in "abc"]
-SAME = [row(title, iou=0.5) for title in "stuvwxyz"]
-
-
-@pytest.mark.parametrize(
-    ("rows", "expected"),
-    [
-        (WORSE, "better than all 3 methods"),
-        (WORSE[:1], "better than a"),
-        ([*WORSE, SAME[0]], "better than 3 of 4 methods; not told apart from s"),
-        ([*WORSE, *SAME[:2], row("Z", iou=0.9)], "better than 3 of 6 methods; not told apart from s, t; behind Z"),
-        ([row("Y", iou=0.9), row("Z", iou=0.9)], "behind Y, Z"),
-        (SAME, f"not told apart from {', '.join('stuvwxyz'[:NAMED])} and {len(SAME) - NAMED} more"),
-        ([*WORSE, row("control", control=True, iou=0.9)], "better than all 3 methods"),
-    ],
-)
-def test_the_verdict_in_words(rows: list[Row], expected: str) -> None:
-    level = f"{'no ' if expected.startswith('not') else ''}Holm-corrected p < 0.05"
-    assert said(*rows) == f"{expected} ({level})"
-
-
-def test_without_methods_there_is_no_verdict() -> None:
-    assert verdict([], IOU) == "found expression by iou: no method to compare with"
-    assert verdict(compared(FOUND, [row("c", control=True, iou=0.1)], IOU), IOU).endswith("no method to compare with")
 
 
 def test_marks_are_characters_of_every_terminal() -> None:

@@ -19,7 +19,6 @@ from sygus.app.options import BY_NAME, OPTIONS
 from sygus.app.statuses import ExitStatus, Status
 from sygus.app.terminal import echo, printable
 from sygus.errors import WARNING
-from sygus.export.comparisons import comparisons_of, nearest_line, verdict_line
 from sygus.export.latex import weight_equation
 from sygus.export.latex_document import bare_formula
 from sygus.export.record import Record
@@ -84,8 +83,10 @@ def resume_command(asked: Asked, folder: Path) -> str:
 
 
 def _show(finished: Finished, console: Console, say: Callable[[str], None], verbose: bool) -> None:
-    """The tables and what is to be said of the search."""
+    """The verdict first, then the tables and what is to be said of the search."""
     solution, record = finished.solution, finished.record
+    for sentence in record.verdict:
+        say(sentence)
     _show_tables(solution, record, console, say)
     if solution.best is not None:
         say(f"LaTeX: {weight_equation(solution.best.term)}")
@@ -115,15 +116,11 @@ def _show_tables(solution: Solution, record: Record, console: Console, say: Call
     if len(record.finalists) > 1 and record.measures:
         console.print(finalists_table(record))
     if record.measures:
-        comparisons = comparisons_of(record)
-        tests = {measure.name: found for measure, found in comparisons}
+        tests = {measure.name: found for measure, found in record.comparisons}
         counts = len(record.search.ids), len(record.held_out.ids)
         show_scores(console, record.table, record.measures, counts, tests)
-        if comparisons:
+        if tests:
             say(MARKS_NOTE)
-            say(verdict_line(comparisons))
-        if record.alike:
-            say(nearest_line(record))
 
 
 def _output(record: Record, solution: Solution, form: str) -> str:

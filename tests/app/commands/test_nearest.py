@@ -46,6 +46,9 @@ def test_the_correlations_are_those_of_the_maps(tmp_path: Path) -> None:
     value = f"{record.alike[nearest]:.2f}"
     line = f"nearest known method: {nearest}, mean correlation of maps {value} on {PICTURES} held-out pictures"
     assert line in result.stderr
+    verdict, _ = record.verdict
+    told = result.stderr
+    assert told.index(verdict) < told.index(line) < told.index("best by size") < told.index("mean score")
     assert "in disguise" not in result.stderr
     for page in (report_page(record, gallery), notebook_html(record, gallery, ())):
         assert line[1:] in page
