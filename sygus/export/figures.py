@@ -78,7 +78,7 @@ def rows_of_heat_maps(
     Args:
         pictures: (n, C, H, W) in [0, 1].
         titles: of the columns after the picture.
-        maps: for each column its saliency maps (n, H, W) in [0, 1].
+        maps: for each column its saliency maps (n, H, W) in [0, 1]; of fewer, the last rows stay empty there.
         captions: for each row the text under each of those columns.
         path: where to; the suffix decides the format.
         style: of the heat maps.
@@ -94,7 +94,8 @@ def rows_of_heat_maps(
         picture = pictures[row].permute(1, 2, 0).cpu().numpy()
         axes[row, 0].imshow(picture)
         for column, saliency in enumerate(maps, start=1):
-            axes[row, column].imshow(overlay(pictures[row], saliency[row], style))
+            if row < len(saliency):
+                axes[row, column].imshow(overlay(pictures[row], saliency[row], style))
             axes[row, column].set_xlabel(captions[row][column - 1], fontsize=8)
     for axis, title in zip(axes[0], ["picture", *titles], strict=True):
         axis.set_title(title, fontsize=9)
