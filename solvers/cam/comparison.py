@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from solvers.cam.subjects import Subjects
 from sygus.export.tables import Row
@@ -34,17 +34,36 @@ def compare(
         skip: which pairs to leave out.
         keep: told each method's maps of the held-out pictures.
     """
+    return list(compared(subjects, rows, metrics, skip, keep))
+
+
+def compared(
+    subjects: Subjects,
+    rows: list[Method],
+    metrics: list[Metric],
+    skip: Callable[[Method, Metric], bool],
+    keep: Callable[[Method, Evaluation], None] = lambda method, evaluation: None,  # noqa: ARG005 - nothing is kept
+) -> Iterator[Row]:
+    """The rows of :func:`compare`, each as soon as it is done."""
+
+    def cost(method: Method, metric: Metric) -> int:
+        """Forward passes of a picture, and one for what takes none."""
+        explaining = method.passes(subjects.search) if "explain" in metric.needs else 0
+        return 1 + metric.passes(subjects.search.subject.network.size) + explaining
+
+    def wanted(method: Method) -> list[Metric]:
+        return [metric for metric in metrics if not skip(method, metric)]
 
     def means(method: Method, oracle: CamOracle) -> tuple[dict[str, Mean], int]:
         evaluation = method.evaluation(oracle)
         if oracle is subjects.held_out:
             keep(method, evaluation)
-        wanted = [metric for metric in metrics if not skip(method, metric)]
-        scored = track(wanted, len(wanted), f"metrics of {method.title}")
+        columns = wanted(method)
+        costs = [cost(method, metric) for metric in columns]
+        scored = track(columns, len(columns), f"metrics of {method.title}", costs)
         return {m.name: Mean.of(oracle.judge(evaluation, m)) for m in scored}, int(evaluation.empty.sum())
 
-    table = []
-    for method in track(rows, len(rows), "methods scored"):
+    whole = [method.passes(subjects.search) + sum(cost(method, metric) for metric in wanted(method)) for method in rows]
+    for method in track(rows, len(rows), "methods scored", whole):
         (search, black), (held_out, also_black) = means(method, subjects.search), means(method, subjects.held_out)
-        table.append(Row(method.title, search, held_out, (black, also_black), method.control))
-    return table
+        yield Row(method.title, search, held_out, (black, also_black), method.control)

@@ -274,7 +274,7 @@ def evaluate(methods: str, metrics: str, expression: str | None, form: str, **gi
     """Score methods, and an expression, by metrics."""
     from sygus.app.commands.evaluate import run_evaluate
 
-    run_evaluate(methods, metrics, expression, form, given)
+    sys.exit(run_evaluate(methods, metrics, expression, form, given))
 
 
 @main.command(
@@ -309,7 +309,7 @@ def explain(**given: Any) -> None:
     """Draw the heat maps of IMAGES: files, or shapes:3 for picture 3 of the embedded set."""
     from sygus.app.commands.explain import ExplainOptions, run_explain
 
-    run_explain(ExplainOptions(**given))
+    sys.exit(run_explain(ExplainOptions(**given)))
 
 
 @main.command(

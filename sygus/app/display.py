@@ -18,7 +18,7 @@ from solvers.cam.budget import Spending
 from solvers.cam.learner import Fate
 from solvers.cam.run import Progress
 from solvers.cam.solution import Solution
-from sygus.app.terminal import printable
+from sygus.app.terminal import duration, printable
 from sygus.errors import WARNING
 from sygus.export.finalists import SEEN
 from sygus.export.record import Record
@@ -48,6 +48,7 @@ class Display:
         self.live = None if quiet or not console.is_terminal else Live(console=console, transient=True)
         self.last = -PLAIN_INTERVAL
         self.listening = ExitStack()
+        self.work: dict[str, str] = {}  # lines by what is done, the outermost first
 
     def __enter__(self) -> Self:
         if self.live is not None:
@@ -62,15 +63,23 @@ class Display:
         if self.live is not None:
             self.live.stop()
 
-    def working(self, title: str, done: int, total: int) -> None:
-        """Show how far something is.
+    def working(self, title: str, done: int, total: int, left: float | None = None) -> None:
+        """Show how far something is, below what it is a part of.
 
         Args:
             title: what is done.
             done: how much of it.
             total: how much there is.
+            left: seconds that the rest will take, where that is known.
         """
-        self.show([f"{title}: {done} of {total}"])
+        titles = list(self.work)
+        for inner in titles[titles.index(title) :] if title in self.work else ():
+            del self.work[inner]
+        if done < total:
+            rest = "" if left is None else f", about {duration(left)} left"
+            self.work[title] = f"{title}: {done} of {total}{rest}"
+        if self.work:
+            self.show(list(self.work.values()))
 
     def show(self, lines: Sequence[str], below: Sequence[Text] = ()) -> None:
         """Show lines in place of the last.

@@ -233,7 +233,7 @@ OPTIONS = (
         flag="--all",
         metavar="FILE",
         help="Write every distinct expression: .csv, .jsonl or .parquet. Without FILE, for logics other than CAM: "
-        "print answers, smallest first, as many as there are and time allows.",
+        "print answers, smallest first, any two of them different functions, as many as there are and time allows.",
         refusal="takes a file in the logic CAM alone",
         instead="put --all last, or leave its value out",
         instead_in_python="iterate over answers() of the result",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from ctypes import ArgumentError
@@ -12,6 +13,7 @@ import z3
 
 from solvers.cegis.answer import Answer, Judgement
 from solvers.cegis.limits import Limits, OutOfTimeError
+from solvers.cegis.logic.behaviours import Behaviours, Novelty, is_determined
 from solvers.cegis.logic.verifier import check, interrupted
 from solvers.cegis.modulo import Modulo
 from solvers.cegis.portfolio import AUTO, Found, Portfolio, best_answer
@@ -161,10 +163,11 @@ class OrdinaryResult:
         return self.best is not None and self.best.certified
 
     def answers(self) -> FurtherAnswers:
-        """Answers, smallest first, each another term, found while one iterates; this one may be among them.
+        """Answers, smallest first, any two of them different functions; this one may be among them.
 
         Returns:
-            An iterator. Its search has the options of this one, and its time begins to run now.
+            An iterator, which searches while one iterates, see :func:`further_answers`. Its search has the options of
+            this one, and its time begins to run now.
 
         Raises:
             OptionError: the problem has external oracles.
@@ -180,27 +183,65 @@ class OrdinaryResult:
 
 @dataclass(eq=False)
 class FurtherAnswers(Iterator[OrdinaryAnswer]):
-    """Answers as they are found.
+    """Answers as they are found, any two of them proved to differ at a point.
 
     Attributes:
-        portfolio: that looks for them.
+        portfolio: that looks for them; another one where enumeration found none.
         options: with which options.
         count: how many were given.
         warnings: what stood in the way.
+        left_out: how many right answers were left out, as they behave like one that was given, or as Z3 could not tell.
+        determined: whether it is proved that every further answer behaves like the first.
     """
 
     portfolio: Portfolio
     options: OrdinaryOptions
     count: int = 0
     warnings: list[str] = field(default_factory=list)
+    left_out: Counter[Novelty] = field(default_factory=Counter)
+    determined: bool = False
 
     def __post_init__(self) -> None:
-        self._found = self.portfolio.answers()
+        self._found = self._different(self._right())
+        self._earlier: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What each strategy that has ended did."""
-        return tuple(self.portfolio.notes)
+        """What each strategy that has ended did, and what was left out."""
+        notes = [*self._earlier, *self.portfolio.notes]
+        if self.determined:
+            notes.append("no other function is right, so that every further answer behaves like this one: proved by Z3")
+        same, undecided = self.left_out[Novelty.SAME], self.left_out[Novelty.UNDECIDED]
+        if same:
+            notes.append(f"left out, as Z3 proves that they behave like one that was given: {same}")
+        if undecided:
+            notes.append(f"left out, as Z3 could not decide whether they behave like one that was given: {undecided}")
+        return tuple(notes)
+
+    def _right(self) -> Iterator[Found]:
+        """Right answers by size; where enumeration has none, and time is left, those of the other strategies."""
+        yield from self.portfolio.answers()
+        search = self.portfolio
+        if self.count or search.infeasible is not None or self.options.strategy != AUTO or not search.limits.left:
+            return
+        self._earlier = tuple(search.notes)
+        self.portfolio = _portfolio(search.specification.problem, self.options, search.limits, further=False)
+        yield from self.portfolio.answers()
+
+    def _different(self, answers: Iterator[Found]) -> Iterator[Found]:
+        """Those that behave unlike all before, in the bounds in which they are asked for."""
+        limits, specification = self.portfolio.limits, self.portfolio.specification
+        behaviours = Behaviours(specification.functions)
+        for found in answers:
+            novelty = behaviours.add(found.answer.bodies, limits)
+            if novelty is not Novelty.NEW:
+                self.left_out[novelty] += 1
+                limits.check()
+                continue
+            yield found
+            if self.count == 1 and is_determined(specification, found.answer.bodies, limits):
+                self.determined = True
+                return
 
     @property
     def status(self) -> Status:
@@ -309,7 +350,10 @@ def _best(portfolio: Portfolio | None) -> OrdinaryAnswer | None:
 
 
 def further_answers(problem: Problem, options: OrdinaryOptions) -> FurtherAnswers:
-    """Answers, smallest first, each another term, as many as there are and time allows.
+    """Answers, smallest first, as many as there are and time allows, any two of them different functions.
+
+    An answer is left out where Z3 proves that it behaves like one before it, or cannot decide that. Where the
+    constraints leave no other function the first is the only one, and the search ends.
 
     Args:
         problem: of any logic but CAM.

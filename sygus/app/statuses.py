@@ -39,7 +39,7 @@ class ExitStatus(IntEnum):
     BAD_INPUT = 2, "bad input, or the memory does not suffice; stderr says what would be right"
     SPENT = 3, "the time, the memory or the budget was spent with nothing found"
     HUNG_UP = 129, "the terminal was closed (SIGHUP); else as 130"
-    INTERRUPTED = 130, "interrupted (SIGINT); the best so far was printed, where there is one"
+    INTERRUPTED = 130, "interrupted (SIGINT); the best so far was printed, or what is done, where there is any"
     CLOSED = 141, "who read the output has closed it, as head does"
     TERMINATED = 143, "ended by SIGTERM; else as 130"
 

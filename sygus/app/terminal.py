@@ -28,6 +28,17 @@ def _escaped(character: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+def duration(seconds: float) -> str:
+    """Seconds as people say them: ``8 s``, ``11 min``, ``2.5 h``.
+
+    Args:
+        seconds: 0 or more.
+    """
+    if seconds < 99.5:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 99.5 * 60 else f"{seconds / 3600:.1f} h"
+
+
 def echo(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print a text: on stderr, and on a terminal, only what is :func:`printable`; a file or a pipe gets it as it is."""
     stream: Any = sys.stderr if err else sys.stdout

@@ -79,7 +79,7 @@ def rows_of_heat_maps(
     Args:
         pictures: (n, C, H, W) in [0, 1].
         titles: of the columns after the picture.
-        maps: for each column its saliency maps (n, H, W) in [0, 1].
+        maps: for each column its saliency maps (n, H, W) in [0, 1]; of fewer, the last rows stay empty there.
         captions: for each row the text under each of those columns.
         path: where to; the suffix decides the format.
         style: of the heat maps.
@@ -99,7 +99,8 @@ def rows_of_heat_maps(
         if rows:
             axes[row, 0].set_xlabel(rows[row], fontsize=8, parse_math=False)
         for column, saliency in enumerate(maps, start=1):
-            axes[row, column].imshow(overlay(pictures[row], saliency[row], style))
+            if row < len(saliency):
+                axes[row, column].imshow(overlay(pictures[row], saliency[row], style))
             axes[row, column].set_xlabel(captions[row][column - 1], fontsize=8)
     for axis, title in zip(axes[0], ["picture", *titles], strict=True):
         axis.set_title(title, fontsize=9)

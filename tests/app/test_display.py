@@ -163,7 +163,23 @@ def test_long_work_is_shown_wherever_it_runs(terminal: bool, quiet: bool, monkey
     elif not terminal:
         assert written == "pictures: 0 of 3\n"  # the next plain line comes seconds later
     else:
-        assert "channels: 1 of 2" in written  # what was told last
+        assert "pictures: 2 of 3, about 1 s left" in written  # what was told last
+
+
+def test_what_is_nested_stands_behind_what_it_is_a_part_of() -> None:
+    def line(*told: tuple[str, int, int, float | None]) -> str:
+        stream = io.StringIO()
+        with Display(Console(file=stream, width=100)) as display:
+            for one in told[:-1]:
+                display.working(*one)
+            display.last = -100.0  # so that the last is shown
+            display.working(*told[-1])
+        return stream.getvalue().splitlines()[-1]
+
+    outer, inner = ("methods", 1, 3, 130.0), ("channels", 2, 5, 40.4)
+    assert line(outer, inner) == "methods: 1 of 3, about 2 min left | channels: 2 of 5, about 40 s left"
+    assert line(outer, inner, ("channels", 5, 5, 0.0), ("steps", 0, 9, None)).endswith("min left | steps: 0 of 9")
+    assert line(outer, inner, ("methods", 2, 3, 9000.0)) == "methods: 2 of 3, about 2.5 h left"
 
 
 IOU = Measure("iou", "max", "", "overlap")

@@ -30,7 +30,14 @@ SHORT = {
 
 VARIANTS = (
     *("layercam(layers=features+features.0)", "smoothgradcam++(n=2)", "smoothgrad(n=1)", "extremal(steps=2)"),
-    *("scorecam(score=prob)", "iscam(n=2)", "sscam(n=1,noisy=input)", "randomcam(seed=3)"),
+    *(
+        "scorecam(score=prob)",
+        "scorecam(channels=9)",
+        "iscam(channels=9,n=2)",
+        "iscam(n=2)",
+        "sscam(n=1,noisy=input)",
+        "randomcam(seed=3)",
+    ),
     *(f"opticam(steps=2,loss={loss})" for loss in ("mask", "diff", "iomask", "iodiff")),
 )
 

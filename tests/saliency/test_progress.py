@@ -7,12 +7,21 @@ from sygus.saliency.progress import reported_to, track
 
 
 def test_a_listener_is_told_once_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 1.0, 2.5, 3.0])
+    clock = iter([0.0, 1.0, 2.5, 3.0, 4.0])
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
-    told: list[tuple[str, int, int]] = []
+    told: list[tuple[str, int, int, float | None]] = []
     with reported_to(lambda *what: told.append(what)):
         assert list(track("abc", 3, "letters")) == ["a", "b", "c"]
-    assert told == [("letters", 1, 3), ("letters", 2, 3)]
+    assert told == [("letters", 1, 3, 5.0), ("letters", 2, 3, 1.5), ("letters", 3, 3, 0.0)]
+
+
+def test_seconds_left_go_by_what_items_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 3.0, 4.0, 16.0, 20.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    told: list[float | None] = []
+    with reported_to(lambda *what: told.append(what[-1])):
+        list(track("abc", 3, "methods", costs=[1, 3, 4]))
+    assert told == [None, 28.0, 16.0, 0.0]  # 4 s for 1 of 8, then 16 s for 4 of 8
 
 
 def test_nobody_is_told_afterwards_and_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:

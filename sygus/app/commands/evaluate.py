@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from solvers.cam.comparison import compare, is_slow
+from solvers.cam.comparison import compared, is_slow
 from solvers.cam.settings import Settings
 from solvers.cam.subjects import Subjects, load_subjects, subject_notes
 from sygus.app.display import Display, marked, show_scores
+from sygus.app.estimates import warn_of_long_work
+from sygus.app.statuses import ExitStatus
 from sygus.app.terminal import echo
 from sygus.errors import OptionError, known
 from sygus.export.tables import PARTS, Row, table_as_csv, table_as_json, table_as_latex
@@ -22,8 +24,10 @@ from sygus.oracles.methods import ALL, QUICK, Method, applicable_methods, expres
 from sygus.saliency.metrics import Metric, chosen_metrics, known_metrics
 
 
-def run_evaluate(names: str, metric_names: str, expression: str | None, form: str, given: Mapping[str, Any]) -> None:
-    """Print the table of scores.
+def run_evaluate(
+    names: str, metric_names: str, expression: str | None, form: str, given: Mapping[str, Any]
+) -> ExitStatus:
+    """Print the table of scores; after a KeyboardInterrupt that of the methods that are done.
 
     Args:
         names: of methods, separated by commas; or ``quick``, or ``all``.
@@ -31,6 +35,9 @@ def run_evaluate(names: str, metric_names: str, expression: str | None, form: st
         expression: to be scored too; None for none.
         form: of the table: table, csv, latex or json.
         given: settings by name, None where one is not given.
+
+    Returns:
+        The exit status.
 
     Raises:
         SycamError: bad input; it says which.
@@ -53,8 +60,19 @@ def run_evaluate(names: str, metric_names: str, expression: str | None, form: st
         return not named and method not in own and is_slow(method, metric)
 
     _report_skipped(chosen, metrics, skip)
-    with Display(Console(stderr=True)):
-        rows = compare(subjects, chosen, metrics, skip)
+    drawn_on = [subjects.search, subjects.held_out]
+    warn_of_long_work(chosen, drawn_on, lambda text: echo(f"note: {text}", err=True))
+    rows: list[Row] = []
+    status = ExitStatus.DONE
+    try:
+        with Display(Console(stderr=True)):
+            rows.extend(compared(subjects, chosen, metrics, skip))  # what it held before an interrupt it keeps
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+        status = ExitStatus.INTERRUPTED
+        missing = ", ".join(method.title for method in chosen[len(rows) :])
+        echo(f"interrupted; what is done is printed, without {missing}", err=True)
     _report_black_maps(rows)
     match form:
         case "json":
@@ -65,8 +83,9 @@ def run_evaluate(names: str, metric_names: str, expression: str | None, form: st
             echo(table_as_latex(rows, metrics), nl=False)
         case _:
             _print_table(rows, metrics, subjects)
-            if exactly:
+            if exactly and status is ExitStatus.DONE:
                 _print_exactly(own[0], rows[-1], metrics, subjects)
+    return status
 
 
 def _print_exactly(method: Method, row: Row, metrics: list[Metric], subjects: Subjects) -> None:

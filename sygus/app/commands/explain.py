@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from rich.console import Console
+from torch import Tensor
 
 from solvers.cam.settings import Settings
 from sygus.app.display import Display
+from sygus.app.estimates import costs_of, warn_of_long_work
+from sygus.app.statuses import ExitStatus
 from sygus.app.terminal import echo
 from sygus.errors import OptionError
 from sygus.export.figures import Style, overlay, row_captions, rows_of_heat_maps
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.expressions import read_expression
-from sygus.oracles.methods import applicable_methods, expression_method, find_methods
+from sygus.oracles.methods import Method, applicable_methods, expression_method, find_methods
 from sygus.saliency.images.single import read_pictures
 from sygus.saliency.metrics import Evaluation, Subject, subject_of
 from sygus.saliency.networks import Target, load_network, read_target, split_at
@@ -45,11 +49,16 @@ class ExplainOptions:
     grid: bool
 
 
-def run_explain(options: ExplainOptions) -> None:
+def run_explain(options: ExplainOptions) -> ExitStatus:
     """Print what the network predicts for each picture, and draw a row of heat maps for it.
+
+    After a KeyboardInterrupt the maps that are done are drawn, and the others named.
 
     Args:
         options: of the command.
+
+    Returns:
+        The exit status.
 
     Raises:
         SycamError: bad input; it says which.
@@ -78,9 +87,38 @@ def run_explain(options: ExplainOptions) -> None:
     _report(subject)
     oracle = CamOracle(subject, layers=split_at(network, settings.modules))
     rows = applicable_methods(options.methods, oracle, lambda text: echo(f"note: {text}", err=True)) + own
-    with Display(Console(stderr=True)):
-        evaluations = [row.evaluation(oracle) for row in track(rows, len(rows), "methods drawn")]
-    for row, evaluation in zip(rows, evaluations, strict=True):
+    warn_of_long_work(rows, [oracle], lambda text: echo(f"note: {text}", err=True))
+    done: list[Evaluation] = []
+    status = ExitStatus.DONE
+    try:
+        with Display(Console(stderr=True)):
+            _draw(rows, oracle, done)
+    except KeyboardInterrupt:
+        if not done:
+            raise
+        status = ExitStatus.INTERRUPTED
+        _report_missing(rows, done, images.ids)
+    _write(options, style, rows[: len(done)], done)
+    return status
+
+
+def _draw(rows: Sequence[Method], oracle: CamOracle, done: list[Evaluation]) -> None:
+    """Draw the maps of one method after the other; ``done`` grows, also by the pictures of one that is interrupted."""
+    for row in track(rows, len(rows), "methods drawn", costs_of(rows, [oracle])):
+        maps: list[Tensor] = []
+        try:
+            maps.extend(map(row.saliency, _groups(row, oracle)))  # what it held before an interrupt it keeps
+        finally:
+            if maps:
+                drawn = torch.cat(maps)
+                done.append(oracle.evaluation(drawn, torch.arange(len(drawn))))
+
+
+def _write(options: ExplainOptions, style: Style, rows: Sequence[Method], done: Sequence[Evaluation]) -> None:
+    """Write the figure, or the overlays, and say where they are."""
+    subject = done[0].subject
+    images = subject.images
+    for row, evaluation in zip(rows, done, strict=True):
         for index in evaluation.empty.nonzero()[:, 0].tolist():
             echo(f"note: {row.title}: the map of {images.ids[index]} is constant, drawn as black", err=True)
     folder = make_folder(Path(options.out), "--out")
@@ -88,8 +126,8 @@ def run_explain(options: ExplainOptions) -> None:
         rows_of_heat_maps(
             images.pictures,
             [row.title for row in rows],
-            [evaluation.saliency for evaluation in evaluations],
-            _captions(subject, evaluations),
+            [evaluation.saliency for evaluation in done],
+            _captions(subject, done),
             folder / FIGURE,
             style,
             row_captions(images.ids, _explained(subject)),
@@ -97,17 +135,46 @@ def run_explain(options: ExplainOptions) -> None:
         echo(f"heat maps: {folder / FIGURE}", err=True)
         return
     for index, name in enumerate(images.ids):
-        for row, evaluation in zip(rows, evaluations, strict=True):
-            path = folder / f"{index + 1:03d}-{_file_name(name)}-{_file_name(row.name)}.png"
-            picture = io.BytesIO()
-            overlay(images.pictures[index], evaluation.saliency[index], style).save(picture, "PNG")
-            write_file(path, picture.getvalue())
-    echo(f"heat maps: {len(images.ids) * len(rows)} pictures in {folder}", err=True)
+        for row, evaluation in zip(rows, done, strict=True):
+            if index < len(evaluation.index):
+                path = folder / f"{index + 1:03d}-{_file_name(name)}-{_file_name(row.name)}.png"
+                picture = io.BytesIO()
+                overlay(images.pictures[index], evaluation.saliency[index], style).save(picture, "PNG")
+                write_file(path, picture.getvalue())
+    echo(f"heat maps: {sum(len(evaluation.index) for evaluation in done)} pictures in {folder}", err=True)
+
+
+def _groups(method: Method, oracle: CamOracle) -> Iterator[CamOracle]:
+    """The pictures that a method draws at a time: one, where its channels fill the passes, so that each is kept."""
+    count = len(oracle.subject.images)
+    if count == 1 or not method.by_channel:
+        yield oracle
+        return
+    for place in track(range(count), count, f"pictures by {method.title}"):
+        index = torch.tensor([place])
+        probability = None if oracle.subject.network.no_class else oracle.subject.probability[index]
+        one = oracle.subject.showing(oracle.subject.pictures[index], index, probability)
+        yield CamOracle(one, layers=oracle.layers)
+
+
+def _report_missing(rows: Sequence[Method], done: Sequence[Evaluation], names: Sequence[str]) -> None:
+    """Say which maps are missing, and that those drawn are not all."""
+    missing = [
+        f"{row.title} of {', '.join(names[len(evaluation.index) :])}"
+        for row, evaluation in zip(rows, done, strict=False)
+        if len(evaluation.index) < len(names)
+    ]
+    missing += [row.title for row in rows[len(done) :]]
+    echo(f"interrupted; what is done is drawn, without {'; '.join(missing)}", err=True)
 
 
 def _file_name(text: str) -> str:
     """A name for a file: the last part of a path without its suffix, of plain characters."""
     return re.sub(r"[^A-Za-z0-9_+.-]+", "_", Path(text).stem)
+
+
+NOT_DRAWN = "not drawn"
+"""The caption of a map that is missing."""
 
 
 def _captions(subject: Subject, evaluations: Sequence[Evaluation]) -> list[list[str]]:
@@ -119,7 +186,10 @@ def _captions(subject: Subject, evaluations: Sequence[Evaluation]) -> list[list[
         name, form, clean = "p", ".2f", subject.probability
         masked = [one.masked_probability for one in evaluations]
     return [
-        [f"{name} {value:{form}} → {float(values[row]):{form}}" for values in masked]
+        [
+            f"{name} {value:{form}} → {float(values[row]):{form}}" if row < len(values) else NOT_DRAWN
+            for values in masked
+        ]
         for row, value in enumerate(clean.tolist())
     ]
 

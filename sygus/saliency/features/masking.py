@@ -15,7 +15,10 @@ from sygus.saliency.networks import Network
 from sygus.saliency.progress import track
 
 BLOCK = 1024
-"""Masks made at a time."""
+"""Masks made at a time, at most."""
+
+PIXELS = 1 << 23
+"""Of the masks made at a time, at most; so that a large network shows its progress every few seconds."""
 
 Score = Literal["logit", "prob"]
 Baseline = Literal["black", "none"]
@@ -29,6 +32,21 @@ def once(pictures: Tensor, masks: Tensor) -> Tensor:
     return pictures * masks
 
 
+def strongest(activation: Tensor, channels: int) -> Tensor:
+    """Which channels of each picture vary most over the map, (N, K) bool.
+
+    Args:
+        activation: (N, K, h, w).
+        channels: how many of each picture, by their variance; of equals the first count. 0: all of them.
+    """
+    chosen = torch.ones(activation.shape[:2], dtype=torch.bool, device=activation.device)
+    if not 0 < channels < activation.shape[1]:
+        return chosen
+    variance = activation.flatten(2).double().var(2, unbiased=False)
+    order = torch.argsort(variance, dim=1, descending=True, stable=True)
+    return chosen.scatter(1, order[:, channels:], value=False)
+
+
 def scores(
     network: Network,
     pictures: Tensor,
@@ -39,6 +57,7 @@ def scores(
     score: Sequence[Score] = ("logit",),
     baseline: Baseline = "black",
     title: str = "scores of masked pictures",
+    chosen: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
     """u_k = score(x ⊙ n(up(A_k))) - score(x_b) (Wang et al. 2020, arXiv 1910.01279, equations 5 to 7).
 
@@ -53,6 +72,7 @@ def scores(
         score: of the target class: its ``logit``, or its probability.
         baseline: x_b is ``black``; or ``none``, nothing is subtracted.
         title: of the progress bar.
+        chosen: which channels are masked, (N, K) bool; the others get u = 0 too. None: all of them.
 
     Returns:
         (N, K) float32 for each kind of score.
@@ -65,8 +85,12 @@ def scores(
 
     results = tuple(torch.zeros(activation.shape[:2], device=activation.device) for _ in score)
     varies = ~degenerate(activation.flatten(0, 1)).view(activation.shape[:2])
+    if chosen is not None:
+        varies &= chosen
     rows, channels = varies.nonzero(as_tuple=True)
-    blocks = list(zip(torch.split(rows, BLOCK), torch.split(channels, BLOCK), strict=True))
+    height, width = network.size
+    block = max(1, min(BLOCK, PIXELS // (height * width)))
+    blocks = list(zip(torch.split(rows, block), torch.split(channels, block), strict=True))
     for row, channel in track(blocks, len(blocks), title):
         masks = saliency(activation[row, channel], network.size)
         found = [

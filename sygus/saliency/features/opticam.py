@@ -78,7 +78,7 @@ def optimal_weights(
     normalise = _NORMALISED[normalisation]
     starts = range(0, len(pictures), GROUP)
     found = []
-    for start in track(starts, len(starts), "Opti-CAM"):
+    for start in track(starts, len(starts), "groups of pictures by Opti-CAM"):
         group = slice(start, start + GROUP)
         problem = _Problem(network, pictures[group], targets[group], activation[group], loss, normalise)
         found.append(problem.ascend(steps, rate, tolerance))
@@ -114,7 +114,7 @@ class _Problem:
         mean, square = torch.zeros_like(u), torch.zeros_like(u)
         last = torch.full((len(u),), torch.inf, device=u.device)
         active = torch.arange(len(u), device=u.device)
-        for step in range(1, steps + 1):
+        for step in track(range(1, steps + 1), steps, "steps of Opti-CAM"):
             value, gradient = self.value_and_gradient(u[active], active)
             moving = (value - last[active]).abs() >= tolerance
             last[active] = value

@@ -30,6 +30,7 @@ from sygus.saliency.progress import track
         "rate": number(0.1, 0, math.inf),
     },
     variant=True,
+    quicker="steps=20",
 )
 def opti_cam(measured: Measurements, *, loss: Loss, normalisation: Normalisation, steps: int, rate: float) -> Tensor:
     """L = ReLU(Σ_k softmax(u*)_k A_k); see :func:`sygus.saliency.features.opticam.optimal_weights` for the options."""
@@ -69,6 +70,7 @@ COLDNESS = 20.0
         "levels": whole(8, 2),
         "blur": number(20.0, 0, math.inf),
     },
+    quicker="steps=200",
 )
 def extremal_perturbation(
     measured: Measurements,

@@ -7,11 +7,13 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from sygus.app.cli import main
+from sygus.saliency.methods import masked
 from sygus.saliency.metrics import METRICS
 
 FEW = ("--search-images", "4", "--held-out-images", "4", "--device", "cpu")
@@ -135,3 +137,20 @@ def test_metric_of_another_direction_is_an_error(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "is better when large" in result.stderr
     assert ":max" in result.stderr
+
+
+def test_an_interrupt_prints_the_rows_that_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = masked.scores
+    methods = ("--methods", "gradcam,scorecam(channels=4),fakecam", "--format", "csv")
+    done = evaluate("--methods", "gradcam", "--format", "csv").stdout
+
+    def interrupt(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(masked, "scores", interrupt)
+    result = evaluate(*methods)
+    assert result.exit_code == 130, result.output
+    assert result.stdout == done
+    assert "interrupted; what is done is printed, without Score-CAM(channels=4), Fake-CAM\n" in result.stderr
+    monkeypatch.setattr(masked, "scores", whole)
+    assert len(evaluate(*methods).stdout.splitlines()) > len(done.splitlines())

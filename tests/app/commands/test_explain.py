@@ -1,6 +1,7 @@
 """``sycam-sygus explain``: heat maps of pictures by path and of the embedded set; bad input is named."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from sygus.app.cli import main
 from sygus.export.figures import CAPTION, row_captions
+from sygus.saliency.methods import masked
 
 
 def run(tmp_path: Path, *arguments: str) -> Result:
@@ -43,6 +45,56 @@ def test_single_overlays(tmp_path: Path) -> None:
         mixed = (opaque[name].astype(float) + picture) / 2
         assert np.abs(half[name] - mixed).max() <= 1.01
     assert not np.array_equal(drawn("--colours", "cividis")[names[0]], drawn("--colours", "viridis")[names[0]])
+
+
+def interrupted_at(monkeypatch: pytest.MonkeyPatch, call: int) -> None:
+    """Ctrl-C while the masked pictures of one picture are scored, counted from 1."""
+    whole, calls = masked.scores, iter(range(1, 100))
+
+    def scores(*arguments: Any, **options: Any) -> Any:
+        if next(calls) == call:
+            raise KeyboardInterrupt
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr(masked, "scores", scores)
+
+
+INTERRUPTED = ["shapes:0", "shapes:1", "shapes:2", "--methods", "gradcam,scorecam(channels=9),eigencam"]
+
+
+def test_an_interrupt_draws_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = CliRunner().invoke(main, ["explain", *INTERRUPTED, "--single", "--out", str(tmp_path / "whole")])
+    assert whole.exit_code == 0, whole.output
+    interrupted_at(monkeypatch, 3)  # Score-CAM has drawn two pictures
+    result = run(tmp_path, *INTERRUPTED, "--single")
+    assert result.exit_code == 130, result.output
+    missing = "without Score-CAM(channels=9) of shapes:2; EigenCAM"
+    assert f"interrupted; what is done is drawn, {missing}\n" in result.stderr
+    drawn = {path.name for path in (tmp_path / "out").iterdir()}
+    assert len(drawn) == 5
+    assert drawn < {path.name for path in (tmp_path / "whole").iterdir()}
+    for name in drawn:
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_an_interrupt_leaves_places_empty_in_the_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted_at(monkeypatch, 2)
+    result = run(tmp_path, *INTERRUPTED)
+    assert result.exit_code == 130, result.output
+    assert "Score-CAM(channels=9) of shapes:1, shapes:2; EigenCAM" in result.stderr
+    with Image.open(tmp_path / "out" / "heatmaps.png") as figure:
+        pixels = np.asarray(figure.convert("L"))
+    height, width = pixels.shape
+    right = pixels[:, 2 * width // 3 :]
+    assert right[height // 10 : height // 3].std() > 20  # the first picture has its map
+    assert np.percentile(right[2 * height // 3 :], 10) == 255  # the last has a caption at most
+
+
+def test_an_interrupt_before_anything_is_done_draws_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted_at(monkeypatch, 1)
+    result = run(tmp_path, "shapes:0", "--methods", "scorecam(channels=9)")
+    assert result.exit_code != 0
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,54 @@ def test_noisy_and_partial_masks_one_at_a_time(oracle: CamOracle, kind: str) -> 
     torch.testing.assert_close(found[0], expected, atol=1e-3, rtol=0)
 
 
+@pytest.mark.parametrize("kind", ["scorecam", "sscam", "iscam"])
+@pytest.mark.parametrize("channel_softmax", [True, False])
+def test_only_the_channels_of_greatest_variance_are_masked(
+    oracle: CamOracle, kind: str, channel_softmax: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 5
+    model, subject = plain(oracle), oracle.subject
+    picture, target = subject.images.pictures[:1], int(subject.targets[0])
+    activation = model.features(model.normalise(picture))[0]
+    variance = activation.flatten(1).numpy().astype(np.float64).var(1)
+    chosen = sorted(range(len(activation)), key=lambda k: -variance[k])[:count]
+    draws = noise(1, (1, *subject.network.size), 2.0, 0)
+    masks = masks_of(activation, subject.network.size)
+    weights = torch.zeros(len(activation))
+    for channel in chosen:
+        shown = {"scorecam": masks[channel], "sscam": masks[channel] + draws[0][0], "iscam": masks[channel]}[kind]
+        weights[channel] = model(picture * shown)[0, target] - model(torch.zeros_like(picture))[0, target]
+    if channel_softmax:
+        weights[chosen] = torch.softmax(weights[chosen], 0)
+    expected = saliency_by_numpy(weights.numpy(), activation, subject.network.size)
+    measured = measure(subject.network, picture, subject.targets[:1])
+    ran: list[int] = []
+    whole = Network.logits_of
+    monkeypatch.setattr(Network, "logits_of", lambda n, make, *rows: ran.append(len(rows[0])) or whole(n, make, *rows))
+    options = {} if kind == "scorecam" else {"n": 1}
+    entry = (MAP_METHODS | VARIANTS)[kind]
+    found = entry(measured, channels=count, channel_softmax=channel_softmax, **options)
+    torch.testing.assert_close(found[0], expected, atol=1e-3, rtol=0)
+    assert ran == [count]
+    assert entry.configured({"channels": "5"} | dict.fromkeys(options, "1")).passes(64) == count + 2
+
+
+def test_as_many_channels_as_there_are_change_no_bit(oracle: CamOracle) -> None:
+    channels = oracle.measured["activation"].shape[1]
+    whole = VARIANTS["scorecam"](oracle.measured)
+    assert torch.equal(VARIANTS["scorecam"](oracle.measured, channels=channels), whole)
+    assert torch.equal(VARIANTS["scorecam"](oracle.measured, channels=2 * channels), whole)
+    assert not torch.equal(VARIANTS["scorecam"](oracle.measured, channels=8), whole)
+
+
+def test_masks_made_fewer_at_a_time_change_no_bit(oracle: CamOracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large network's masks are made in smaller blocks, so that its progress is seen."""
+    whole = VARIANTS["scorecam"](oracle.measured)
+    height, width = oracle.subject.network.size
+    monkeypatch.setattr("sygus.saliency.features.masking.PIXELS", 13 * height * width)
+    assert torch.equal(VARIANTS["scorecam"](oracle.measured), whole)
+
+
 def test_opti_cam_by_torchs_adam(oracle: CamOracle) -> None:
     model, subject = plain(oracle), oracle.subject
     picture, target = subject.images.pictures[:1], int(subject.targets[0])
@@ -298,6 +346,7 @@ def test_options_of_methods_by_name(oracle: CamOracle, names: str, title: str) -
     ("names", "fragment"),
     [
         ("sscam(n=0)", "'n' of the method 'sscam' is '0'"),
+        ("scorecam(channels=-1)", "'channels' of the method 'scorecam' is '-1'"),
         ("gradcam(n=2)", "'gradcam' has no option 'n'"),
         ("scorecam(loss=diff)", "no option 'loss'"),
         ("layercam(layers=nowhere)", "nowhere"),
