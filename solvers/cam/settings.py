@@ -15,8 +15,8 @@ from sygus.errors import OptionError, guess
 from sygus.language.problem import Problem
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import find_methods
-from sygus.saliency.images import check_counts
-from sygus.saliency.networks import Target, read_layers, read_target
+from sygus.saliency.images import GivenImages, check_counts
+from sygus.saliency.networks import GivenNetwork, Target, read_layers, read_target
 
 AUTO = "auto"
 """As baselines: the quick methods, those whose costly features the grammar reads, and all that cost no more passes than
@@ -31,10 +31,10 @@ class Settings:
     """The options of a run.
 
     Attributes:
-        network: name of the network.
+        network: name of the network, or one that Python gives.
         layer: the layer explained; None for the network's default.
         layers: further layers that expressions may read, as ``early=features.4 late=features.8``.
-        images: name of the image set.
+        images: name of the image set, or pictures that Python gives.
         search_images, held_out_images: how many pictures to search on, and to hold out.
         validation_images: how many to choose between finalists with; 0 for none, None for four times those of the
             search, or as many as there are.
@@ -50,10 +50,10 @@ class Settings:
         device: where to compute.
     """
 
-    network: str = "shapes-vgg"
+    network: str | GivenNetwork = "shapes-vgg"
     layer: str | None = None
     layers: str | None = None
-    images: str = "shapes"
+    images: str | GivenImages = "shapes"
     search_images: int = 96
     held_out_images: int = 384
     validation_images: int | None = None
@@ -121,8 +121,9 @@ class Settings:
         return torch.device(self.device)
 
     def as_dict(self) -> dict[str, Any]:
-        """The options as plain values."""
-        return asdict(replace(self, target=self.explained.text))
+        """The options as plain values; of what Python gives what it is called."""
+        network, images = (one if isinstance(one, str) else one.text for one in (self.network, self.images))
+        return asdict(replace(self, network=network, images=images, target=self.explained.text))
 
 
 LARGEST_SEED = (1 << 63) - 1

@@ -38,7 +38,7 @@ def solve(file: str | Path, *, progress: bool = False, **options: Any) -> Result
     Raises:
         SycamError: bad input; it says which.
     """
-    given = read_keywords(options)
+    given = fitted(read_keywords(options))
     chosen = asked(_problem(file), given, python=True)
     for note in chosen.notes:
         _LOG.info(note)
@@ -60,6 +60,24 @@ def load(run: str | Path) -> Result:
     from sygus.app.cam import Result
 
     return Result.load(run)
+
+
+def fitted(given: dict[str, Any]) -> dict[str, Any]:
+    """Options with a bare module said to take what the pictures are, where those are tensors.
+
+    Args:
+        given: options by name.
+
+    Returns:
+        The same but for the network.
+
+    Raises:
+        SycamError: the pictures cannot be had.
+    """
+    network, images = given.get("network"), given.get("images")
+    if network is None or images is None or isinstance(network, str) or isinstance(images, str):
+        return given
+    return given | {"network": network.taking(images.shape)}
 
 
 def _problem(file: object) -> Problem:

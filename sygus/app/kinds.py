@@ -67,6 +67,24 @@ def _metric(value: object) -> str | None:
     return found
 
 
+def _network(value: object) -> Any:
+    """A network by its name, or one that Python holds."""
+    if isinstance(value, str):
+        return value
+    from sygus.saliency.networks import given_network
+
+    return given_network(value)
+
+
+def _images(value: object) -> Any:
+    """An image set by its name, or pictures that Python holds."""
+    if isinstance(value, str | Path):
+        return str(value)
+    from sygus.saliency.images import given_images
+
+    return given_images(value)
+
+
 def _target(value: object) -> Any:
     """A target by its text, or by the function that computes it."""
     if not callable(value):
@@ -87,6 +105,12 @@ METRIC = Kind(
     "its name, 'package.module:function', or a function that sygus.saliency.metrics.metric decorates", _metric
 )
 
+NETWORK = Kind("its name, a torch.nn.Module, (module, options) or a Classifier", _network)
+IMAGES = Kind(
+    "the name of an image set, a folder, a tensor (N, C, H, W), a list of pictures, (pictures, labels), "
+    "or a torch Dataset or DataLoader",
+    _images,
+)
 TARGET = Kind("a text, as on the command line, or a function of the network's outputs", _target)
 
 

@@ -7,7 +7,21 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sygus.app.kinds import COUNT, METRIC, PLACE, PLACES, SECONDS, SWITCH, TARGET, TEXT, WHOLE, Kind, shown
+from sygus.app.kinds import (
+    COUNT,
+    IMAGES,
+    METRIC,
+    NETWORK,
+    PLACE,
+    PLACES,
+    SECONDS,
+    SWITCH,
+    TARGET,
+    TEXT,
+    WHOLE,
+    Kind,
+    shown,
+)
 from sygus.errors import OptionError, known
 
 
@@ -76,11 +90,10 @@ class Option:
 SUBJECTS = (
     Option(
         name="network",
-        kind=TEXT,
+        kind=NETWORK,
         side=Side.CAM,
         metavar="N",
         help="Network to explain (sycam-sygus list networks).",
-        wanted="its name; of your own, 'package.module:function' that makes it",
     ),
     Option(
         name="layer",
@@ -99,11 +112,10 @@ SUBJECTS = (
     ),
     Option(
         name="images",
-        kind=PLACE,
+        kind=IMAGES,
         side=Side.CAM,
         metavar="D",
         help="Image set (sycam-sygus list images).",
-        wanted="the name of an image set, or a folder",
     ),
     Option(name="search_images", kind=WHOLE, side=Side.CAM, metavar="N", help="Pictures to search on."),
     Option(name="held_out_images", kind=WHOLE, side=Side.CAM, metavar="N", help="Other pictures to report on."),

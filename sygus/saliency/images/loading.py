@@ -15,6 +15,7 @@ from sygus.errors import OptionError, SycamError
 from sygus.saliency.images import generator
 from sygus.saliency.images.collection import Collection, Entry, Unreadable, pictures_in
 from sygus.saliency.images.geometry import Preprocessing
+from sygus.saliency.images.given import GivenImages
 from sygus.saliency.images.imageset import Box, ImageSet, Split
 from sygus.saliency.images.layouts import LAYOUTS, Layout, detect
 from sygus.saliency.images.reading import read_record
@@ -36,7 +37,7 @@ PILOT_COUNT = "--pilot-images"
 
 
 def load_images(
-    name: str,
+    name: str | GivenImages,
     *,
     search: int,
     held_out: int,
@@ -52,7 +53,7 @@ def load_images(
     too, as a copy of its file in a second folder, is left out, so that no picture is in two sets.
 
     Args:
-        name: ``shapes``, a folder, or ``layout:folder``; see :data:`IMAGE_SETS`.
+        name: ``shapes``, a folder, or ``layout:folder``, see :data:`IMAGE_SETS`; or pictures that Python gives.
         search: how many pictures to search on.
         held_out: how many pictures to hold out.
         validation: how many to choose between finalists with, 0 for none; None for :data:`VALIDATION_SHARE` times those
@@ -72,15 +73,14 @@ def load_images(
     if name == "shapes":
         _check_memory(search + held_out + most, preprocessing)
         return _shapes_split(search, held_out, most, seed, preprocessing)
-    layout, folder = _find(name)
-    collection = layout.collect(folder)
+    collection = _collected(name, search + held_out + most)
     also = f" and {validation} to choose with" if validation else ""
     asked = f"--images: {search} pictures to search on and {held_out} held out{also} are asked for"
     there = len(collection.entries)
     if needed > there:
         raise OptionError(f"{asked}, '{name}' has {there}", f"give {_COUNTS} that sum to at most {there}")
     _check_memory(min(there, search + held_out + most), preprocessing)
-    reader = _Reader(name, collection, seed, preprocessing, strict)
+    reader = _Reader(str(name), collection, seed, preprocessing, strict)
     parts = [reader.take(search, "search"), reader.take(held_out, "held out"), reader.take(most, "validation")]
     if sum(map(len, parts)) < needed:
         hint = f"give {_COUNTS} that sum to at most {there - reader.left_out}"
@@ -102,18 +102,18 @@ def check_counts(search: int, held_out: int, validation: int | None) -> None:
         raise OptionError(f"--validation-images: {validation} is too few", "give at least 2, or 0 to do without")
 
 
-def check_images(name: str) -> None:
+def check_images(name: str | GivenImages) -> None:
     """Check that there is such an image set, before anything that takes time.
 
     Raises:
         OptionError: there is none, or a folder does not have its layout.
     """
-    if name != "shapes":
+    if isinstance(name, str) and name != "shapes":
         _find(name)
 
 
 def load_some(
-    name: str,
+    name: str | GivenImages,
     count: int,
     *,
     seed: int,
@@ -141,11 +141,10 @@ def load_some(
         _check_memory(count, preprocessing, PILOT_COUNT)
         _check_size_of_shapes(preprocessing)
         return _shapes(range(count), seed), None
-    layout, folder = _find(name)
-    collection = layout.collect(folder)
+    collection = _collected(name, count)
     there = len(collection.entries)
     _check_memory(min(there, count), preprocessing, PILOT_COUNT)
-    reader = _Reader(name, collection, seed, preprocessing, strict)
+    reader = _Reader(str(name), collection, seed, preprocessing, strict)
     found = reader.take(count, "pilot")
     return found, there - reader.left_out
 
@@ -159,6 +158,14 @@ def _check_memory(count: int, preprocessing: Preprocessing, options: str = _COUN
         most = free // each
         hint = f"let them sum to at most {most}" if options == _COUNTS else f"give at most {most}"
         raise OptionError(f"{options}: {message}", hint)
+
+
+def _collected(name: str | GivenImages, most: int) -> Collection:
+    """The pictures of a folder, or those that Python gives, of a stream no more than ``most``."""
+    if isinstance(name, GivenImages):
+        return name.collected(most)
+    layout, folder = _find(name)
+    return layout.collect(folder)
 
 
 def _find(name: str) -> tuple[Layout, Path]:
@@ -189,7 +196,8 @@ class _Reader:
     ) -> None:
         self.name, self.seed, self.preprocessing, self.strict = name, seed, preprocessing, strict
         self.collection = collection
-        order = np.random.Generator(np.random.PCG64(seed)).permutation(len(collection.entries))
+        count = len(collection.entries)
+        order = range(count) if collection.in_order else np.random.Generator(np.random.PCG64(seed)).permutation(count)
         self.remaining: Iterator[Entry] = iter([collection.entries[index] for index in order])
         self.left_out = 0
         """Pictures that could not be read, or are copies, so far."""
@@ -226,7 +234,7 @@ class _Reader:
             notes += (f"{found - len(there)} of {found} pictures have no mask, so no mask is used",)
         return ImageSet(
             name=f"{self.name} {part} ({found} of {len(self.collection.entries)}) seed {self.seed}",
-            pictures=torch.stack(pictures) if pictures else torch.empty(0, 3, *self.preprocessing.size),
+            pictures=_stacked(pictures, ids) if pictures else torch.empty(0, 3, *self.preprocessing.size),
             labels=torch.tensor(labels),
             masks=torch.stack(there) if there and len(there) == found else None,
             boxes=tuple(boxes),
@@ -245,6 +253,15 @@ class _Reader:
             raise SycamError(message, "remove it, or leave --strict out to skip such pictures")
         self.left_out += 1
         return f"{name}: {reason}"
+
+
+def _stacked(pictures: list[Tensor], ids: list[str]) -> Tensor:
+    channels = len(pictures[0])
+    other = next((place for place, picture in enumerate(pictures) if len(picture) != channels), None)
+    if other is not None:  # tensors of Python's; pictures of files have three channels
+        message = f"--images: {ids[0]} has {channels} channels, {ids[other]} has {len(pictures[other])}"
+        raise OptionError(message, "give pictures of as many channels as the network takes")
+    return torch.stack(pictures)
 
 
 def _printable(text: str) -> str:

@@ -1,0 +1,184 @@
+"""Networks and pictures that Python holds: they give what those of files and modules give."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+
+import sygus
+from sygus.errors import OptionError, SycamError
+from sygus.saliency.networks import Classifier
+from tests.support.toy_models import CLASSES, SIDE, chain
+
+FEW: dict[str, Any] = {
+    "budget": "size=4,terms=8",
+    "search_images": 8,
+    "held_out_images": 6,
+    "validation_images": 4,
+    "baselines": "gradcam",
+    "device": "cpu",
+}
+COUNT = 20
+
+
+@pytest.fixture(scope="module")
+def bytes_() -> Tensor:
+    return torch.randint(0, 256, (COUNT, 3, SIDE, SIDE), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+
+
+@pytest.fixture(scope="module")
+def pictures(bytes_: Tensor) -> Tensor:
+    return bytes_.float() / 255
+
+
+@pytest.fixture(scope="module")
+def folder(bytes_: Tensor, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("pictures")
+    (found / "all").mkdir()
+    for index, one in enumerate(bytes_):
+        Image.fromarray(one.permute(1, 2, 0).numpy()).save(found / "all" / f"{index:02d}.png")
+    return found
+
+
+def model() -> nn.Module:
+    torch.manual_seed(5)
+    made = chain()
+    with torch.no_grad():
+        for one in made.parameters():
+            one.mul_(3 if one.ndim > 1 else 1)  # so that masks matter
+    return made
+
+
+def run(tmp_path: Path, **options: Any) -> sygus.Result:
+    found = sygus.solve("gradcam", **FEW | {"out": tmp_path} | options)
+    assert isinstance(found, sygus.Result)
+    return found
+
+
+@pytest.fixture(scope="module")
+def expected(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> sygus.Result:
+    """The run that the command line would make: a folder, and a description of the network."""
+    out = tmp_path_factory.mktemp("expected") / "run"
+    return run(out, network=(model(), {"size": SIDE}), images=folder)
+
+
+def test_a_bare_module_takes_the_tensors_as_they_are(expected: sygus.Result, pictures: Tensor, tmp_path: Path) -> None:
+    given = model().train()
+    found = run(tmp_path, network=given, images=pictures)
+    assert found.record.candidates == expected.record.candidates
+    assert found.record.table == expected.record.table
+    assert given.training
+    assert found.record.settings["network"] == "Sequential, a module given in Python"
+    assert found.record.settings["images"] == "tensor of pictures given in Python"
+
+
+@pytest.mark.parametrize("form", ["paths", "pil", "pair", "dataset"])
+def test_every_form_of_pictures_is_the_same_pictures(
+    form: str, expected: sygus.Result, pictures: Tensor, folder: Path, tmp_path: Path
+) -> None:
+    paths = sorted((folder / "all").iterdir())
+    images: Any = paths
+    if form == "pil":
+        images = [Image.fromarray(np.array(Image.open(path))) for path in paths]
+    elif form == "pair":
+        images = list(pictures), np.arange(COUNT) % CLASSES
+    elif form == "dataset":
+        images = TensorDataset(pictures)
+    found = run(tmp_path, network=(model(), {"size": SIDE}), images=images)
+    assert found.record.table == expected.record.table
+
+
+def test_labels_are_explained_where_they_are_asked_for(pictures: Tensor, tmp_path: Path) -> None:
+    labels = torch.arange(COUNT) % CLASSES
+    images = TensorDataset(pictures, labels)
+    in_order = run(tmp_path / "loader", network=model(), images=DataLoader(images, batch_size=7), target="label")
+    assert in_order.record.search.targets == tuple(f"class {label}" for label in labels[: FEW["search_images"]])
+    found = run(tmp_path / "set", network=model(), images=images, target="label")
+    numbers = [int(one.removeprefix("picture-")) for one in found.record.search.ids]
+    assert found.record.search.targets == tuple(f"class {labels[number]}" for number in numbers)
+    with pytest.raises(OptionError, match=r"the class of 8 of 8 pictures .* is unknown"):
+        run(tmp_path / "none", network=model(), images=pictures, target="label")
+
+
+class Endless(IterableDataset[Tensor]):
+    """Random pictures without an end; counts how many were taken."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def __iter__(self) -> Any:
+        generator = torch.Generator().manual_seed(0)
+        while True:
+            self.taken += 1
+            yield torch.rand(3, SIDE, SIDE, generator=generator)
+
+
+def test_a_stream_is_read_as_far_as_the_splits_need(tmp_path: Path) -> None:
+    stream = Endless()
+    found = run(tmp_path, network=model(), images=stream)
+    needed = FEW["search_images"] + FEW["held_out_images"] + FEW["validation_images"]
+    assert stream.taken == needed
+    assert found.record.search.ids == tuple(f"picture-{place}" for place in range(FEW["search_images"]))
+    assert any(f"the first {needed} pictures are taken, in its order" in note for note in found.record.notes)
+
+
+def test_a_run_is_resumed_with_the_same_objects_only(pictures: Tensor, tmp_path: Path) -> None:
+    given = model()
+    first = run(tmp_path, network=given, images=pictures)
+    again = run(tmp_path, network=model(), images=pictures.clone(), resume=True)
+    assert again.record.candidates == first.record.candidates
+    assert again.record.accounting["forwards"] < first.record.accounting["forwards"]
+    with torch.no_grad():
+        next(given.parameters()).add_(0.1)
+    with pytest.raises(SycamError, match=r"fingerprints network: .* there, .* here"):
+        run(tmp_path, network=given, images=pictures, resume=True)
+    with pytest.raises(SycamError, match="fingerprints search images"):
+        run(tmp_path, network=model(), images=pictures.flip(-1), resume=True)
+
+
+def test_a_classifier_says_what_it_is(pictures: Tensor, tmp_path: Path) -> None:
+    classes = tuple("abcde")
+    found = run(tmp_path, network=(model(), {"size": SIDE, "classes": classes}), images=pictures)
+    assert set(found.record.search.targets) <= set(classes)
+    with pytest.raises(OptionError, match="layer of the classifier is 3"):
+        Classifier(model(), layer=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (
+            torch.rand(20, 3, SIDE, SIDE) * 3,
+            r"has numbers from .* to .*; give pixels in \[0, 1\], and the normalisation",
+        ),
+        (torch.zeros(20, 3, SIDE, SIDE, dtype=torch.uint8), r"of uint8; give floats .* tensor / 255"),
+        (torch.rand(3, SIDE, SIDE), r"the tensor is of shape \(3, 16, 16\); give pictures \(N, C, H, W\)"),
+        (torch.rand(20, 3, SIDE, 8), r"is 16x8, the network takes 16x16; tensors are taken as they are"),
+        ((torch.rand(4, 3, SIDE, SIDE), [1, 2]), "there are 4 pictures and 2 labels"),
+        (torch.rand(4, 3, SIDE, SIDE), "8 pictures to search on and 6 held out and 4 to choose with are asked for"),
+        ([torch.rand(3, SIDE, SIDE)] * 18 + [torch.rand(1, SIDE, SIDE)], "channels?"),
+        (TensorDataset(torch.rand(20, 3, SIDE, SIDE), torch.rand(20)), "the label of picture .* give the number"),
+        ([1, 2], r"images is \[1, 2\]; give the name of an image set, a folder, a tensor"),
+    ],
+)
+def test_pictures_that_are_none(images: object, message: str, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=message):
+        run(tmp_path, network=(model(), {"size": SIDE}), images=images)
+
+
+def test_a_data_set_that_fails_is_named(pictures: Tensor, tmp_path: Path) -> None:
+    class Broken(TensorDataset):
+        def __getitem__(self, index: int) -> Any:
+            raise RuntimeError("the disk is gone")
+
+    with pytest.raises(
+        OptionError, match=r"the Broken given in Python fails at picture \d+: RuntimeError: the disk is"
+    ):
+        run(tmp_path, network=(model(), {"size": SIDE}), images=Broken(pictures))
