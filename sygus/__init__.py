@@ -10,12 +10,16 @@ if TYPE_CHECKING:
     from sygus.app.api import load, solve
     from sygus.app.cam import Result
     from sygus.app.explainers import SynthesizedCAM, SynthesizedExtractor
+    from sygus.app.improvements import Improvement
+    from sygus.app.members import Member
     from sygus.app.ordinary import OrdinaryResult
     from sygus.app.statuses import Status
 
     __version__: str
 
 __all__ = [
+    "Improvement",
+    "Member",
     "OrdinaryResult",
     "Result",
     "Status",
@@ -29,6 +33,8 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("load", "solve"), "sygus.app.api"),
     "Result": "sygus.app.cam",
+    "Improvement": "sygus.app.improvements",
+    "Member": "sygus.app.members",
     "OrdinaryResult": "sygus.app.ordinary",
     "Status": "sygus.app.statuses",
     **dict.fromkeys(("SynthesizedCAM", "SynthesizedExtractor"), "sygus.app.explainers"),

@@ -14,12 +14,15 @@ from sygus.language.problem import Problem
 
 if TYPE_CHECKING:
     from sygus.app.cam import Result
+    from sygus.app.improvements import Callback
     from sygus.app.ordinary import OrdinaryResult
 
 _LOG = logging.getLogger("sygus")
 
 
-def solve(file: str | Path, *, progress: bool = False, **options: Any) -> Result | OrdinaryResult:
+def solve(
+    file: str | Path, *, progress: bool = False, callback: Callback | None = None, **options: Any
+) -> Result | OrdinaryResult:
     """Solve a problem: search for the best expression in the logic CAM, for one that is proved in every other.
 
     Both results have ``answer``, ``found`` and ``status``, and print as the answer.
@@ -29,6 +32,9 @@ def solve(file: str | Path, *, progress: bool = False, **options: Any) -> Result
             parenthesis, or with the semicolon of a comment.
         progress: whether to show the progress of a run in the logic CAM on stderr; notes go to the logger ``sygus`` in
             any case.
+        callback: of a search in the logic CAM, told of every :class:`Improvement`, on resuming also of those of the
+            earlier try; to return True ends the search as an interrupt does, with the best so far. What it raises ends
+            the search too and is raised here; the run can be resumed.
         options: as on the command line, with underscores; see the table below.
 
     Returns:
@@ -38,11 +44,17 @@ def solve(file: str | Path, *, progress: bool = False, **options: Any) -> Result
     Raises:
         SycamError: bad input; it says which.
     """
+    if callback is not None and not callable(callback):
+        raise OptionError(f"solve: callback is {shown(callback)}", "give a function of an Improvement")
     given = fitted(read_keywords(options))
     chosen = asked(_problem(file), given, python=True)
     for note in chosen.notes:
         _LOG.info(note)
-    return _solve_cam(chosen, progress=progress) if chosen.is_cam else _solve_ordinary(chosen)
+    if chosen.is_cam:
+        return _solve_cam(chosen, callback, progress=progress)
+    if callback is not None:
+        raise OptionError("solve: callback: called in the logic CAM alone", "leave it out")
+    return _solve_ordinary(chosen)
 
 
 def load(run: str | Path) -> Result:
@@ -89,11 +101,13 @@ def _problem(file: object) -> Problem:
     return read(str(file))
 
 
-def _solve_cam(chosen: Asked, *, progress: bool) -> Result:
+def _solve_cam(chosen: Asked, callback: Callback | None, *, progress: bool) -> Result:
     from sygus.app.cam import Result, run
     from sygus.app.display import shown_progress, silent
+    from sygus.app.improvements import calling
 
-    finished = run(chosen, _said, shown_progress if progress else silent)
+    display = shown_progress if progress else silent
+    finished = run(chosen, _said, display if callback is None else calling(callback, display))
     for note in finished.record.notes:
         if note not in finished.solution.protocol["notes"]:  # those were said before the search
             _said(note)

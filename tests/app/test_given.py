@@ -182,3 +182,52 @@ def test_a_data_set_that_fails_is_named(pictures: Tensor, tmp_path: Path) -> Non
         OptionError, match=r"the Broken given in Python fails at picture \d+: RuntimeError: the disk is"
     ):
         run(tmp_path, network=(model(), {"size": SIDE}), images=Broken(pictures))
+
+
+def test_a_callback_is_told_of_each_new_best(pictures: Tensor, tmp_path: Path) -> None:
+    told: list[sygus.Improvement] = []
+    found = run(tmp_path, network=model(), images=pictures, validation_images=0, callback=told.append, budget="size=5")
+    scores = [one.score for one in told if one.score is not None]
+    assert len(scores) > 1
+    assert scores == sorted(scores, reverse=True)
+    assert len(set(scores)) == len(scores)
+    assert found.record.found is not None
+    assert told[-1].expression == found.record.found.term
+    assert told[-1].objectives == dict(
+        zip([one.label for one in found.record.objectives], found.record.found.objectives, strict=True)
+    )
+    assert [one.judged for one in told] == sorted(one.judged for one in told)
+    assert told[-1].judged <= found.record.accounting["proposed"]
+
+
+def test_a_callback_that_returns_true_ends_the_search(pictures: Tensor, tmp_path: Path) -> None:
+    told: list[sygus.Improvement] = []
+
+    def enough(improvement: sygus.Improvement) -> bool:
+        told.append(improvement)
+        return True
+
+    options = {"network": model(), "images": pictures, "budget": "size=5"}
+    found = run(tmp_path, callback=enough, **options)
+    assert len(told) == 1
+    assert found.status == sygus.Status.INTERRUPTED
+    assert found.record.ended == "interrupted"
+    assert found.record.found is not None
+    assert found.record.found.term == told[0].expression
+    assert run(tmp_path, resume=True, **options).status == sygus.Status.SOLVED
+
+
+def test_what_a_callback_raises_is_raised_and_the_run_goes_on(pictures: Tensor, tmp_path: Path) -> None:
+    def broken(_: sygus.Improvement) -> None:
+        raise LookupError("mine")
+
+    options = {"network": model(), "images": pictures}
+    with pytest.raises(LookupError, match="mine"):
+        run(tmp_path, callback=broken, **options)
+    whole, resumed = run(tmp_path / "whole", **options), run(tmp_path, resume=True, **options)
+    assert resumed.record.candidates == whole.record.candidates
+    assert resumed.record.accounting["forwards"] < whole.record.accounting["forwards"]
+    with pytest.raises(OptionError, match="solve: callback is 3; give a function"):
+        run(tmp_path, callback=3)
+    with pytest.raises(OptionError, match="callback: called in the logic CAM alone"):
+        sygus.solve("(set-logic LIA)(synth-fun f () Int)(check-synth)", callback=print)

@@ -14,7 +14,7 @@ from solvers.cam.settings import Settings
 from sygus.app.display import Display
 from sygus.app.terminal import echo
 from sygus.errors import OptionError
-from sygus.export.figures import Style, overlay, rows_of_heat_maps
+from sygus.export.figures import Style, overlay, rows_of_heat_maps, write_figure
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.expressions import read_expression
 from sygus.oracles.methods import applicable_methods, expression_method, find_methods
@@ -82,14 +82,14 @@ def run_explain(options: ExplainOptions) -> None:
             echo(f"note: {row.title}: the map of {images.ids[index]} is constant, drawn as black", err=True)
     folder = make_folder(Path(options.out), "--out")
     if options.grid:
-        rows_of_heat_maps(
+        figure = rows_of_heat_maps(
             images.pictures,
             [row.title for row in rows],
             [evaluation.saliency for evaluation in evaluations],
             _captions(subject, evaluations),
-            folder / FIGURE,
             style,
         )
+        write_figure(figure, folder / FIGURE)
         echo(f"heat maps: {folder / FIGURE}", err=True)
         return
     for index, name in enumerate(images.ids):
