@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sygus.app.dispatch import Asked, asked, read, read_text
 from sygus.app.kinds import shown
-from sygus.app.options import read_keywords
+from sygus.app.options import BY_NAME, SUBJECTS, read_keywords
 from sygus.errors import WARNING, OptionError
 from sygus.language.problem import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from sygus.app.cam import Result
+    from sygus.app.evaluating import ScoreTable
+    from sygus.app.explaining import Explanations
     from sygus.app.improvements import Callback
     from sygus.app.ordinary import OrdinaryResult
+    from sygus.language.terms import Term
 
 _LOG = logging.getLogger("sygus")
 
@@ -55,6 +62,142 @@ def solve(
     if callback is not None:
         raise OptionError("solve: callback: called in the logic CAM alone", "leave it out")
     return _solve_ordinary(chosen)
+
+
+def evaluate(
+    methods: str | Sequence[str] = "quick",
+    metrics: str | Sequence[str | Callable[..., Any]] = "average-drop",
+    *,
+    expression: str | Path | Result | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> ScoreTable:
+    """Score methods, and an expression, by metrics, as ``sycam-sygus evaluate`` does.
+
+    Args:
+        methods: their names, as a list or separated by commas; or ``quick``, or ``all``.
+        metrics: their names, with options as ``deletion(top=30)``, or functions that
+            :func:`sygus.saliency.metrics.metric` decorates; or ``all``.
+        expression: to be scored too, last: a term over features, a define-fun or an answer as text; a path of a run or
+            of a file that holds one; or a result.
+        progress: whether to show the progress on stderr; notes go to the logger ``sygus`` in any case.
+        options: network, layer, layers, images, search_images, held_out_images, strict, target, seed and device, as
+            :func:`solve` takes them.
+
+    Returns:
+        The table: a row for each method, with its means, intervals and scores of pictures.
+
+    Raises:
+        SycamError: bad input; it says which.
+    """
+    given = fitted(read_keywords(options, "evaluate", [one for one in SUBJECTS if one.name != "validation_images"]))
+    from contextlib import nullcontext
+
+    from rich.console import Console
+
+    from solvers.cam.settings import Settings
+    from sygus.app.display import Display
+    from sygus.app.evaluating import evaluated
+    from sygus.app.explaining import joined
+
+    names = [metrics] if isinstance(metrics, str) or callable(metrics) else list(metrics)
+    asked_of = ",".join(_metric_name(one) for one in names)
+    display = Display(Console(stderr=True)) if progress else nullcontext()
+    term = _expression("evaluate", expression)
+    return evaluated(Settings(**given), joined(methods), asked_of, term, _said, display).table
+
+
+def explain(
+    pictures: Any,
+    *,
+    methods: str | Sequence[str] = "gradcam,gradcam++,layercam",
+    expression: str | Path | Result | None = None,
+    target: Any = None,
+    progress: bool = False,
+    **options: Any,
+) -> Explanations:
+    """Heat maps of pictures, as ``sycam-sygus explain`` draws them.
+
+    Args:
+        pictures: a path, or ``shapes:3`` for picture 3 of the embedded set, or a list of these; or PIL images, tensors,
+            a Dataset or a DataLoader as :func:`solve` takes them. Here all are explained, in their order.
+        methods: their names, as a list or separated by commas.
+        expression: to be drawn too, last, as :func:`evaluate` takes it.
+        target: what is explained: a class by its name or number, or as :func:`solve` takes it; by default the class
+            that the network predicts.
+        progress: whether to show the progress on stderr; notes go to the logger ``sygus`` in any case.
+        options: network, layer, layers and device, as :func:`solve` takes them.
+
+    Returns:
+        The maps by the name of the method, and their figure.
+
+    Raises:
+        SycamError: bad input; it says which.
+    """
+    given = read_keywords(options, "explain", [BY_NAME[name] for name in ("network", "layer", "layers", "device")])
+    from contextlib import nullcontext
+
+    from rich.console import Console
+
+    from solvers.cam.settings import Settings
+    from sygus.app.display import Display
+    from sygus.app.explaining import class_or_target, explained, joined
+    from sygus.saliency.images import given_images
+    from sygus.saliency.images.single import read_given, read_pictures
+
+    listed = [pictures] if isinstance(pictures, str | Path) else pictures
+    if isinstance(listed, list | tuple) and listed and all(isinstance(one, str | Path) for one in listed):
+        paths = [str(one) for one in listed]
+        read = partial(read_pictures, paths)
+    else:
+        found = given_images(listed)
+        if found is None:
+            raise OptionError(f"explain: pictures is {shown(pictures)}", f"give {PICTURES}")
+        given = fitted(given | {"images": found})
+        read = partial(read_given, given.pop("images"))
+    if target is not None:
+        text = str(target) if isinstance(target, Integral) and not isinstance(target, bool) else target
+        given["target"] = class_or_target(text)
+    display = Display(Console(stderr=True)) if progress else nullcontext()
+    return explained(Settings(**given), read, joined(methods), _expression("explain", expression), _said, display)
+
+
+PICTURES = (
+    "a path or a list of them, a tensor (N, C, H, W) in [0, 1], a list of PIL images or tensors (C, H, W), or a torch "
+    "Dataset or DataLoader"
+)
+"""What :func:`explain` takes, in words."""
+
+
+def _metric_name(metric: object) -> str:
+    from sygus.app.kinds import METRIC
+
+    try:
+        name = METRIC.read(metric)
+    except OptionError as error:
+        raise OptionError(f"evaluate: {error.message.removeprefix('solve: ')}", error.hint) from None
+    if name is None:
+        raise OptionError(f"evaluate: metrics holds {shown(metric)}", f"give of each {METRIC.wanted}")
+    found: str = name
+    return found
+
+
+def _expression(call: str, value: object) -> Term | None:
+    """The term over features that Python names."""
+    from sygus.app.cam import Result
+    from sygus.app.explainers import load_expression
+    from sygus.oracles.expressions import parse_expression
+
+    match value:
+        case None:
+            return None
+        case str():
+            return parse_expression(value, "expression")
+        case Path():
+            return load_expression(value)
+        case Result():
+            return value.expression
+    raise OptionError(f"{call}: expression is {shown(value)}", "give a text, a path of a run or of a file, or a result")
 
 
 def load(run: str | Path) -> Result:

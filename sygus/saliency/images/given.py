@@ -26,6 +26,9 @@ Item = tuple[object, object]
 PAIR = 2
 """Members of a picture with its label."""
 
+LONGEST = 10_000
+"""Pictures of a stream that are all to be had at once; streams may be endless."""
+
 _OF_ONE, _OF_MANY = 3, 4
 """Dimensions of a picture (C, H, W), and of several."""
 
@@ -93,6 +96,18 @@ class GivenImages:
             there += 1
         note = f"of the {self.text} the first {there} pictures are taken, in its order, which no seed changes"
         return Collection(tuple(map(self._entry, range(there))), self.classes, (note,), in_order=True)
+
+    def everything(self) -> Collection:
+        """All pictures in their order, not read yet.
+
+        Raises:
+            OptionError: what was given fails, or a stream has more pictures than :data:`LONGEST`.
+        """
+        found = self.collected(LONGEST + 1)
+        if self.size is None and len(found.entries) > LONGEST:
+            message = f"pictures: the {self.text} has more than {LONGEST} pictures"
+            raise OptionError(message, "take fewer of it, as by itertools.islice, and give these")
+        return found
 
     def _entry(self, place: int) -> Entry:
         return Entry(self._name(place), partial(self._record, place))
@@ -296,3 +311,17 @@ def pixels_as_given(pixels: Tensor, name: str, size: tuple[int, int]) -> Tensor:
         hint = "give pixels in [0, 1], and the normalisation to the network: (model, {'mean': …, 'deviation': …})"
         raise OptionError(message, hint)
     return found
+
+
+def stacked(pictures: Sequence[Tensor], ids: Sequence[str]) -> Tensor:
+    """Pictures (N, C, H, W) of single ones (C, H, W) with these names.
+
+    Raises:
+        OptionError: they are not of one number of channels.
+    """
+    channels = len(pictures[0])
+    other = next((place for place, picture in enumerate(pictures) if len(picture) != channels), None)
+    if other is not None:  # tensors of Python's; pictures of files have three channels
+        message = f"--images: {ids[0]} has {channels} channels, {ids[other]} has {len(pictures[other])}"
+        raise OptionError(message, "give pictures of as many channels as the network takes")
+    return torch.stack(list(pictures))

@@ -15,7 +15,7 @@ from sygus.errors import OptionError, SycamError
 from sygus.saliency.images import generator
 from sygus.saliency.images.collection import Collection, Entry, Unreadable, pictures_in
 from sygus.saliency.images.geometry import Preprocessing
-from sygus.saliency.images.given import GivenImages
+from sygus.saliency.images.given import GivenImages, stacked
 from sygus.saliency.images.imageset import Box, ImageSet, Split
 from sygus.saliency.images.layouts import LAYOUTS, Layout, detect
 from sygus.saliency.images.reading import read_record
@@ -234,7 +234,7 @@ class _Reader:
             notes += (f"{found - len(there)} of {found} pictures have no mask, so no mask is used",)
         return ImageSet(
             name=f"{self.name} {part} ({found} of {len(self.collection.entries)}) seed {self.seed}",
-            pictures=_stacked(pictures, ids) if pictures else torch.empty(0, 3, *self.preprocessing.size),
+            pictures=stacked(pictures, ids) if pictures else torch.empty(0, 3, *self.preprocessing.size),
             labels=torch.tensor(labels),
             masks=torch.stack(there) if there and len(there) == found else None,
             boxes=tuple(boxes),
@@ -253,15 +253,6 @@ class _Reader:
             raise SycamError(message, "remove it, or leave --strict out to skip such pictures")
         self.left_out += 1
         return f"{name}: {reason}"
-
-
-def _stacked(pictures: list[Tensor], ids: list[str]) -> Tensor:
-    channels = len(pictures[0])
-    other = next((place for place, picture in enumerate(pictures) if len(picture) != channels), None)
-    if other is not None:  # tensors of Python's; pictures of files have three channels
-        message = f"--images: {ids[0]} has {channels} channels, {ids[other]} has {len(pictures[other])}"
-        raise OptionError(message, "give pictures of as many channels as the network takes")
-    return torch.stack(pictures)
 
 
 def _printable(text: str) -> str:
