@@ -16,6 +16,7 @@ from sygus.language.problem import Problem
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import find_methods
 from sygus.saliency.images import GivenImages, check_counts
+from sygus.saliency.metrics import Metric
 from sygus.saliency.networks import GivenNetwork, Target, read_layers, read_target
 
 AUTO = "auto"
@@ -44,7 +45,7 @@ class Settings:
         budget: what may be spent.
         race: how candidates race.
         equivalence: which terms count as alike.
-        metric: scores in place of the one metric that the file declares.
+        metric: scores in place of the one metric that the file declares; its name, or one that Python gives.
         baselines: the methods of the table: ``auto``, ``quick``, ``all``, or their names.
         seed: of the pictures, their order, the probes and the learner.
         device: where to compute.
@@ -63,7 +64,7 @@ class Settings:
     budget: str = "size=7,time=100s"
     race: str = "t"
     equivalence: str = "map"
-    metric: str | None = None
+    metric: str | Metric | None = None
     baselines: str = AUTO
     seed: int = 0
     device: str = "auto"
@@ -123,7 +124,10 @@ class Settings:
     def as_dict(self) -> dict[str, Any]:
         """The options as plain values; of what Python gives what it is called."""
         network, images = (one if isinstance(one, str) else one.text for one in (self.network, self.images))
-        return asdict(replace(self, network=network, images=images, target=self.explained.text))
+        metric = self.metric
+        if isinstance(metric, Metric):
+            metric = f"{metric.name} ({metric.direction}), a function given in Python"
+        return asdict(replace(self, network=network, images=images, metric=metric, target=self.explained.text))
 
 
 LARGEST_SEED = (1 << 63) - 1

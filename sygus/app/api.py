@@ -23,12 +23,18 @@ if TYPE_CHECKING:
     from sygus.app.improvements import Callback
     from sygus.app.ordinary import OrdinaryResult
     from sygus.language.terms import Term
+    from sygus.saliency.metrics import Metric
 
 _LOG = logging.getLogger("sygus")
 
 
 def solve(
-    file: str | Path, *, progress: bool = False, callback: Callback | None = None, **options: Any
+    file: str | Path,
+    *,
+    progress: bool = False,
+    callback: Callback | None = None,
+    direction: str | None = None,
+    **options: Any,
 ) -> Result | OrdinaryResult:
     """Solve a problem: search for the best expression in the logic CAM, for one that is proved in every other.
 
@@ -42,7 +48,12 @@ def solve(
         callback: of a search in the logic CAM, told of every :class:`Improvement`, on resuming also of those of the
             earlier try; to return True ends the search as an interrupt does, with the best so far. What it raises ends
             the search too and is raised here; the run can be resumed.
-        options: as on the command line, with underscores; see the table below.
+        direction: ``min`` or ``max``, of a function given as ``metric`` that no decorator says it of. It takes an
+            :class:`Evaluation`, or maps (n, H, W) and pictures (n, C, H, W), and takes the place of the metric and of
+            the objective that the problem states.
+        options: as on the command line, with underscores; see the table below. In Python ``network`` may be a module,
+            (module, options) or a :class:`Classifier`; ``images`` a tensor (N, C, H, W) in [0, 1], a list of paths, PIL
+            images or tensors, (pictures, labels), or a torch Dataset or DataLoader; ``metric`` a function.
 
     Returns:
         In the logic CAM the run, which is also in its folder; in every other logic what was found. An interrupt ends
@@ -53,6 +64,8 @@ def solve(
     """
     if callback is not None and not callable(callback):
         raise OptionError(f"solve: callback is {shown(callback)}", "give a function of an Improvement")
+    if direction is not None:
+        options["metric"] = _directed(options.get("metric"), direction)
     given = fitted(read_keywords(options))
     chosen = asked(_problem(file), given, python=True)
     for note in chosen.notes:
@@ -167,6 +180,19 @@ PICTURES = (
     "Dataset or DataLoader"
 )
 """What :func:`explain` takes, in words."""
+
+
+def _directed(metric: object, direction: str) -> Metric:
+    """The metric of a function that Python gives with its direction."""
+    from sygus.saliency.metrics import given_metric, known_metrics
+
+    if not callable(metric) or any(one.function is metric for one in known_metrics().values()):
+        message = "solve: direction is of a function that is given as metric and that no decorator says it of"
+        raise OptionError(message, "leave it out")
+    try:
+        return given_metric(metric, direction)
+    except OptionError as error:
+        raise OptionError(f"solve: {error.message}", error.hint) from None
 
 
 def _metric_name(metric: object) -> str:

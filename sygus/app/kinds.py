@@ -55,15 +55,21 @@ def _truth(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _metric(value: object) -> str | None:
-    """A metric by its name, or by the function that is registered as one."""
+def _metric(value: object) -> Any:
+    """A metric by its name, or by the function that is registered as one; or as it was made of a function."""
+    if isinstance(value, str):
+        return value
+    from sygus.saliency.metrics import Metric, known_metrics
+
+    if isinstance(value, Metric):
+        return value
     if not callable(value):
-        return _text(value)
-    from sygus.saliency.metrics import known_metrics
+        return None
 
     found = next((metric.name for metric in known_metrics().values() if metric.function is value), None)
     if found is None:
-        raise OptionError(f"solve: metric is {shown(value)}, no metric", f"give {METRIC.wanted}")
+        hint = f"give {METRIC.wanted}; or beside a function of yours direction='min' or direction='max'"
+        raise OptionError(f"solve: metric is {shown(value)}, no metric", hint)
     return found
 
 

@@ -13,7 +13,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 import sygus
+from sygus.app.dispatch import read
 from sygus.errors import OptionError, SycamError
+from sygus.oracles.objective import CamProblem
+from sygus.saliency.metrics import given_metric
 from sygus.saliency.networks import Classifier
 from tests.support.toy_models import CLASSES, SIDE, chain
 
@@ -231,3 +234,82 @@ def test_what_a_callback_raises_is_raised_and_the_run_goes_on(pictures: Tensor, 
         run(tmp_path, callback=3)
     with pytest.raises(OptionError, match="callback: called in the logic CAM alone"):
         sygus.solve("(set-logic LIA)(synth-fun f () Int)(check-synth)", callback=print)
+
+
+def bright(maps: Tensor, pictures: Tensor) -> Tensor:
+    """How much of the picture's light the map keeps."""
+    return (maps[:, None] * pictures).mean((1, 2, 3))
+
+
+def test_a_function_with_a_direction_takes_the_place_of_the_metric(pictures: Tensor, tmp_path: Path) -> None:
+    options = {"network": model(), "images": pictures, "budget": "size=5,terms=16", "metric": bright}
+    low, high = (run(tmp_path / one, direction=one, **options) for one in ("min", "max"))
+    for found, direction in ((low, "min"), (high, "max")):
+        assert next((one.label, one.direction) for one in found.record.objectives) == ("bright", direction)
+        assert found.record.measures[0].doc == "How much of the picture's light the map keeps."
+        assert found.record.settings["metric"] == f"bright ({direction}), a function given in Python"
+        gradcam = found.record.baselines[0].search["bright"].value  # the file asks for at least as good as Grad-CAM
+        better = float.__le__ if direction == "min" else float.__ge__
+        assert all(one["feasible"] == better(one["bright"], gradcam) for one in found.candidates)
+    assert high.score(held_out=False) > low.score(held_out=False)
+    explained = sygus.explain(pictures, network=model(), methods="gradcam", expression=high, device="cpu")
+    places = [int(one.removeprefix("picture-")) for one in high.record.held_out.ids]
+    assert high.score() == pytest.approx(float(bright(explained.maps["expression"], pictures)[places].mean()), rel=1e-4)
+
+
+def test_other_metrics_of_a_file_stay_where_a_function_takes_the_place_of_one() -> None:
+    problem = CamProblem(read("gradcam_plus"), given_metric(bright, "max"))
+    assert [metric.name for metric in problem.metrics.values()] == ["bright", "coverage", "contrast"]
+    assert [(goal.label, goal.direction) for goal in problem.goals] == [("bright", "max"), ("size", "min")]
+    assert [one.head.name for one in problem.problem.constraints] == [">=", ">=", "<=", ">="]
+    same = CamProblem(read("gradcam_plus"), given_metric(bright, "min"))
+    assert [one.head.name for one in same.problem.constraints] == ["<=", "<=", "<=", ">="]
+
+
+def test_a_metric_of_an_evaluation_is_the_same_metric(pictures: Tensor, tmp_path: Path) -> None:
+    def mine(evaluation: Any) -> Tensor:
+        return bright(evaluation.saliency, evaluation.pictures)
+
+    options = {"network": model(), "images": pictures, "direction": "max"}
+    one, other = (run(tmp_path / name.__name__, metric=name, **options) for name in (bright, mine))
+    assert [entry.objectives for entry in one.record.candidates] == [x.objectives for x in other.record.candidates]
+
+
+def _three(maps: Tensor, pictures: Tensor, more: Tensor) -> Tensor:
+    return maps.mean() + pictures.mean() + more
+
+
+def _maps(maps: Tensor, pictures: Tensor) -> Tensor:
+    return maps * pictures.mean()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"metric": bright},
+            "metric is of the type function, no metric; .* or beside a function of yours direction='min'",
+        ),
+        ({"metric": bright, "direction": "up"}, "solve: direction is 'up'; give 'min' or 'max'"),
+        (
+            {"metric": _three, "direction": "min"},
+            "the metric '_three' takes 3 arguments; let it take an Eval",
+        ),
+        ({"metric": "insertion", "direction": "max"}, "direction is of a function that is given as metric"),
+        ({"direction": "max"}, "direction is of a function"),
+        ({"metric": _maps, "direction": "min"}, r"'_maps' gives numbers of shape .* not \(8,\)"),
+    ],
+)
+def test_functions_that_are_no_metrics(options: dict[str, Any], message: str, pictures: Tensor, tmp_path: Path) -> None:
+    with pytest.raises(SycamError, match=message):
+        run(tmp_path, network=model(), images=pictures, **options)
+
+
+def test_a_metric_is_not_turned_where_constraints_compare_it(tmp_path: Path) -> None:
+    text = """(set-logic CAM) (set-feature :oracles true)
+    (declare-oracle-fun average-drop ((-> Map Weight)) Real average-drop)
+    (synth-fun w ((gradient Map)) Weight ((W Weight)) ((W Weight ((gap gradient)))))
+    (constraint (<= (average-drop w) 30.0))
+    (optimize-synth ((! (average-drop w) :min)) :lexico)"""
+    with pytest.raises(OptionError, match="'bright' is :max, but a constraint of the file holds average-drop to a num"):
+        sygus.solve(text, out=tmp_path, metric=bright, direction="max", **FEW)
