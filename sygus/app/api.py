@@ -66,7 +66,7 @@ def solve(
         raise OptionError(f"solve: callback is {shown(callback)}", "give a function of an Improvement")
     if direction is not None:
         options["metric"] = _directed(options.get("metric"), direction)
-    given = fitted(read_keywords(options))
+    given = _fitted(read_keywords(options))
     chosen = asked(_problem(file), given, python=True)
     for note in chosen.notes:
         _LOG.info(note)
@@ -103,7 +103,7 @@ def evaluate(
     Raises:
         SycamError: bad input; it says which.
     """
-    given = fitted(read_keywords(options, "evaluate", [one for one in SUBJECTS if one.name != "validation_images"]))
+    given = _fitted(read_keywords(options, "evaluate", [one for one in SUBJECTS if one.name != "validation_images"]))
     from contextlib import nullcontext
 
     from rich.console import Console
@@ -166,7 +166,7 @@ def explain(
         found = given_images(listed)
         if found is None:
             raise OptionError(f"explain: pictures is {shown(pictures)}", f"give {PICTURES}")
-        given = fitted(given | {"images": found})
+        given = _fitted(given | {"images": found})
         read = partial(read_given, given.pop("images"))
     if target is not None:
         text = str(target) if isinstance(target, Integral) and not isinstance(target, bool) else target
@@ -243,7 +243,7 @@ def load(run: str | Path) -> Result:
     return Result.load(run)
 
 
-def fitted(given: dict[str, Any]) -> dict[str, Any]:
+def _fitted(given: dict[str, Any]) -> dict[str, Any]:
     """Options with a bare module said to take what the pictures are, where those are tensors.
 
     Args:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+
 from solvers.cam.archive import Judged
 from solvers.cam.job import Display
 from solvers.cam.run import Progress
@@ -63,7 +65,8 @@ def calling(callback: Callback, display: Display) -> Display:
                 show(progress)
                 if progress.leader is not None and progress.leader is not leader:
                     leader = progress.leader
-                    if callback(_improvement(leader, goals, progress)) is True:
+                    answered = callback(_improvement(leader, goals, progress))
+                    if isinstance(answered, bool | np.bool_) and answered:
                         raise KeyboardInterrupt
 
             yield report
@@ -72,7 +75,7 @@ def calling(callback: Callback, display: Display) -> Display:
 
 
 def _improvement(leader: Judged, goals: Sequence[str], progress: Progress) -> Improvement:
-    objectives = dict(zip(goals, leader.outcome.objectives, strict=True))
+    objectives = dict(zip(goals, map(float, leader.outcome.objectives), strict=True))
     return Improvement(
         expression=term_text(leader.term),
         size=leader.term.size,
