@@ -168,6 +168,7 @@ def test_a_classifier_says_what_it_is(pictures: Tensor, tmp_path: Path) -> None:
         (torch.rand(4, 3, SIDE, SIDE), "8 pictures to search on and 6 held out and 4 to choose with are asked for"),
         ([torch.rand(3, SIDE, SIDE)] * 18 + [torch.rand(1, SIDE, SIDE)], "channels?"),
         (TensorDataset(torch.rand(20, 3, SIDE, SIDE), torch.rand(20)), "the label of picture .* give the number"),
+        (torch.empty(0, 3, SIDE, SIDE), "'tensor of pictures given in Python' has 0"),
         ([1, 2], r"images is \[1, 2\]; give the name of an image set, a folder, a tensor"),
     ],
 )

@@ -70,6 +70,8 @@ class GivenImages:
     @property
     def shape(self) -> tuple[int, int, int] | None:
         """C, H, W of the first picture, where it is a tensor, which is taken as it is; else None."""
+        if self.size == 0:
+            return None
         try:
             picture = self._fetched(0)[0]
         except _EndError:
