@@ -63,6 +63,7 @@ def _quick() -> Iterator[None]:
         patch.setenv("SYCAM_SYGUS_CACHE", "")
         loaded = cache(lambda settings: load_subjects(settings, choosing=True))
         patch.setattr("solvers.cam.job.load_subjects", lambda settings, *_, **__: loaded(settings))
+        patch.setattr("solvers.cam.job.heat_map_figure", lambda *_: None)
         patch.setattr("solvers.cam.job.write_figure", lambda *_: None)
         yield
 
