@@ -22,7 +22,7 @@ from solvers.cam.solution import Solution
 from solvers.cam.starts import starts_of
 from solvers.cam.subjects import Subjects, check_measurable, load_subjects, subject_notes
 from sygus.errors import OptionError, SycamError
-from sygus.export.figures import FIGURE_METHODS, FIGURE_PICTURES, heat_map_figure
+from sygus.export.figures import FIGURE_METHODS, FIGURE_PICTURES, heat_map_figure, write_figure
 from sygus.export.gallery import Gallery
 from sygus.export.listing import check_listing, write_listing
 from sygus.export.record import Record
@@ -193,7 +193,8 @@ def _write(folder: Path, solution: Solution, subjects: Subjects, listing: str | 
         goals = [goal.label for goal in solution.problem.goals]
         write_listing(_distinct(proposals, goals), Path(listing))
     if record.found is not None and record.measures:
-        heat_map_figure(record, gallery, FIGURE_METHODS, FIGURE_PICTURES, folder / "heatmaps.png")
+        figure = heat_map_figure(record, gallery, FIGURE_METHODS, FIGURE_PICTURES)
+        write_figure(figure, folder / "heatmaps.png")
     return Finished(folder, solution, record, gallery)
 
 

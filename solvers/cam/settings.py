@@ -15,8 +15,9 @@ from sygus.errors import OptionError, guess
 from sygus.language.problem import Problem
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import find_methods
-from sygus.saliency.images import check_counts
-from sygus.saliency.networks import Target, read_layers, read_target
+from sygus.saliency.images import GivenImages, check_counts
+from sygus.saliency.metrics import Metric
+from sygus.saliency.networks import GivenNetwork, Target, read_layers, read_target
 
 AUTO = "auto"
 """As baselines: the quick methods, those whose costly features the grammar reads, and all that cost no more passes than
@@ -31,10 +32,10 @@ class Settings:
     """The options of a run.
 
     Attributes:
-        network: name of the network.
+        network: name of the network, or one that Python gives.
         layer: the layer explained; None for the network's default.
         layers: further layers that expressions may read, as ``early=features.4 late=features.8``.
-        images: name of the image set.
+        images: name of the image set, or pictures that Python gives.
         search_images, held_out_images: how many pictures to search on, and to hold out; None for 96 and 384, or where
             there are too few for that what :func:`sygus.saliency.images.share_out` makes of them.
         validation_images: how many to choose between finalists with; 0 for none, None for four times those of the
@@ -45,16 +46,16 @@ class Settings:
         budget: what may be spent; by default nothing that a slow or busy machine has less of, as seconds are.
         race: how candidates race.
         equivalence: which terms count as alike.
-        metric: scores in place of the one metric that the file declares.
+        metric: scores in place of the one metric that the file declares; its name, or one that Python gives.
         baselines: the methods of the table: ``auto``, ``quick``, ``all``, or their names.
         seed: of the pictures, their order, the probes and the learner.
         device: where to compute.
     """
 
-    network: str = "shapes-vgg"
+    network: str | GivenNetwork = "shapes-vgg"
     layer: str | None = None
     layers: str | None = None
-    images: str = "shapes"
+    images: str | GivenImages = "shapes"
     search_images: int | None = None
     held_out_images: int | None = None
     validation_images: int | None = None
@@ -64,7 +65,7 @@ class Settings:
     budget: str = "size=7,terms=1000"
     race: str = "t"
     equivalence: str = "map"
-    metric: str | None = None
+    metric: str | Metric | None = None
     baselines: str = AUTO
     seed: int = 0
     device: str = "auto"
@@ -122,8 +123,12 @@ class Settings:
         return torch.device(self.device)
 
     def as_dict(self) -> dict[str, Any]:
-        """The options as plain values."""
-        return asdict(replace(self, target=self.explained.text))
+        """The options as plain values; of what Python gives what it is called."""
+        network, images = (one if isinstance(one, str) else one.text for one in (self.network, self.images))
+        metric = self.metric
+        if isinstance(metric, Metric):
+            metric = f"{metric.name} ({metric.direction}), a function given in Python"
+        return asdict(replace(self, network=network, images=images, metric=metric, target=self.explained.text))
 
 
 LARGEST_SEED = (1 << 63) - 1

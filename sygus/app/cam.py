@@ -6,24 +6,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import torch
+from matplotlib.figure import Figure
 from torch import nn
 
 from solvers.cam.job import Display, Finished, JobOptions, execute
 from solvers.cam.settings import Settings
 from sygus.app.dispatch import Asked
 from sygus.app.explainers import SynthesizedCAM, SynthesizedExtractor
+from sygus.app.kinds import shown
+from sygus.app.members import Member, as_table, candidate_records, members_of
 from sygus.app.statuses import Status
 from sygus.errors import OptionError
 from sygus.export.comparisons import as_sentence
-from sygus.export.figures import FIGURE_METHODS
+from sygus.export.figures import FIGURE_METHODS, FIGURE_PICTURES, heat_map_figure
 from sygus.export.forms import FORMS, Source
 from sygus.export.gallery import Gallery
 from sygus.export.latex import weight_equation
 from sygus.export.notebook import notebook_html
+from sygus.export.plots import front_plot, score_curve
 from sygus.export.record import Record, record_path
 from sygus.export.report import report_page
 from sygus.language.terms import Term
+from sygus.oracles.expressions import parse_expression
 from sygus.writing import write_named
 
 
@@ -130,35 +137,127 @@ class Result:
         write_named(found, report_page(self.record, self.gallery), "path")
         return found
 
-    def cam(self, model: nn.Module, target_layers: Sequence[nn.Module]) -> SynthesizedCAM:
+    @property
+    def candidates(self) -> Any:
+        """Every expression that was scored on all search pictures, in the order of the proposals.
+
+        A pandas DataFrame where pandas is installed, else a list of dictionaries: ``id``, ``term``, ``nodes``, each
+        objective by its label, and ``feasible``.
+        """
+        return as_table(candidate_records(self.record))
+
+    @cached_property
+    def front(self) -> tuple[Member, ...]:
+        """The best of each size that no smaller one matches, or the Pareto set, with their scores."""
+        return members_of(self.record)
+
+    def cam(
+        self, model: nn.Module, target_layers: Sequence[nn.Module], *, expression: int | None = None
+    ) -> SynthesizedCAM:
         """What was found as an explainer of a model.
 
         Args:
             model: see :class:`sygus.SynthesizedCAM`.
             target_layers: see there.
+            expression: the place of a member in :attr:`front`, from 0, in place of the answer.
 
         Returns:
             The explainer.
 
         Raises:
-            OptionError: nothing was found.
+            OptionError: nothing was found, or the front has no such member.
         """
-        return SynthesizedCAM(self.expression, model, target_layers, layers=self.record.layers)
+        return SynthesizedCAM(self._chosen(expression), model, target_layers, layers=self.record.layers)
 
-    def extractor(self, model: nn.Module, target_layer: str | nn.Module) -> SynthesizedExtractor:
+    def extractor(
+        self, model: nn.Module, target_layer: str | nn.Module, *, expression: int | None = None
+    ) -> SynthesizedExtractor:
         """What was found as an extractor of a model.
 
         Args:
             model: see :class:`sygus.SynthesizedExtractor`.
             target_layer: see there.
+            expression: the place of a member in :attr:`front`, from 0, in place of the answer.
 
         Returns:
             The extractor.
 
         Raises:
-            OptionError: nothing was found.
+            OptionError: nothing was found, or the front has no such member.
         """
-        return SynthesizedExtractor(self.expression, model, target_layer, layers=self.record.layers)
+        return SynthesizedExtractor(self._chosen(expression), model, target_layer, layers=self.record.layers)
+
+    def _chosen(self, place: int | None) -> Term:
+        if place is None:
+            return self.expression
+        if isinstance(place, bool) or not isinstance(place, int) or not -len(self.front) <= place < len(self.front):
+            message = f"expression: {shown(place)} is no place in the front, which has {len(self.front)}"
+            hint = f"give a number from 0 to {len(self.front) - 1}" if self.front else "look at record.ending"
+            raise OptionError(message, hint)
+        return parse_expression(self.front[place].expression, f"front[{place}]")
+
+    def plot_progress(self) -> Figure:
+        """The first objective of each candidate in the order of the proposals, with the best so far.
+
+        Returns:
+            The figure, which notebooks show.
+
+        Raises:
+            OptionError: nothing was scored in full, or there are no objectives.
+        """
+        self._require_candidates()
+        return score_curve(self.record)
+
+    def plot_front(self) -> Figure:
+        """The first objective by size with the best of each size; or two objectives with their Pareto set.
+
+        Returns:
+            The figure.
+
+        Raises:
+            OptionError: nothing was scored in full, or there are no objectives.
+        """
+        self._require_candidates()
+        return front_plot(self.record)
+
+    def plot_maps(self, methods: Sequence[str] = FIGURE_METHODS, pictures: int = FIGURE_PICTURES) -> Figure:
+        """The first held-out pictures, none chosen, with heat maps.
+
+        Args:
+            methods: titles of rows of the table; those that the run does not have, or not scored, are left out.
+            pictures: how many at most.
+
+        Returns:
+            The figure.
+
+        Raises:
+            OptionError: the run kept no maps, or it has none of these methods, or less than one picture is asked for.
+        """
+        if self.gallery is None or not self.record.measures:
+            raise OptionError("plot_maps: the run kept no heat maps", "run again with a metric")
+        if pictures < 1:
+            raise OptionError(f"plot_maps: pictures is {pictures}", "give at least 1")
+        there = [row.title for row in self.record.table if row.title in self.gallery.maps]
+        if not set(methods) & set(there):
+            raise OptionError(f"plot_maps: the run has none of {', '.join(methods)}", f"it has {', '.join(there)}")
+        return heat_map_figure(self.record, self.gallery, methods, pictures)
+
+    def _require_candidates(self) -> None:
+        if not self.record.objectives or not self.record.candidates:
+            why = "no expression was scored in full" if self.record.objectives else "the problem has no objectives"
+            raise OptionError(f"there is nothing to plot: {why}", "look at record.ending")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Result):
+            return NotImplemented
+        alike = self.folder == other.folder and self.record == other.record
+        return alike and _same_gallery(self.gallery, other.gallery)
+
+    def __hash__(self) -> int:
+        return hash(self.folder)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Result, (self.folder, self.record, self.gallery)
 
     def __str__(self) -> str:
         return self.answer
@@ -188,6 +287,13 @@ class Result:
         """
         path = record_path(str(run))
         return cls(path.parent, Record.read(str(run)), Gallery.read(path.parent))
+
+
+def _same_gallery(one: Gallery | None, other: Gallery | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    same = one.maps.keys() == other.maps.keys() and torch.equal(one.pictures, other.pictures)
+    return same and all(torch.equal(maps, other.maps[title]) for title, maps in one.maps.items())
 
 
 def run(asked: Asked, note: Callable[[str], None], display: Display) -> Finished:

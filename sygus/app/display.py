@@ -49,6 +49,8 @@ class Display:
         self.last = -PLAIN_INTERVAL
         self.listening = ExitStack()
         self.work: dict[str, str] = {}  # lines by what is done, the outermost first
+        self.above: list[str] = []
+        """What stays above it: what a search had spent when the work began."""
 
     def __enter__(self) -> Self:
         if self.live is not None:
@@ -79,7 +81,7 @@ class Display:
             rest = "" if left is None else f", about {duration(left)} left"
             self.work[title] = f"{title}: {done} of {total}{rest}"
         if self.work:
-            self.show(list(self.work.values()))
+            self.show([*self.above, *self.work.values()])
 
     def show(self, lines: Sequence[str], below: Sequence[Text] = ()) -> None:
         """Show lines in place of the last.
@@ -112,11 +114,6 @@ class ProgressDisplay(Display):
         self.goals = goals
         self.verbose = verbose
         self.leader: Judged | None = None
-        self.budget: list[str] = []
-
-    def working(self, title: str, done: int, total: int) -> None:
-        """Show how far something is, below what the search had spent when it began."""
-        self.show([*self.budget, f"{title}: {done} of {total}"])
 
     def __call__(self, progress: Progress) -> None:
         """Show it."""
@@ -132,8 +129,8 @@ class ProgressDisplay(Display):
         fates = progress.fates
         judged = ", ".join(f"{count} {OF_TERMS[fate]}" for fate, count in fates.items())
         rate = sum(fates.values()) / max(progress.spending.seconds, 1e-9)
-        self.budget = _budget(progress.spending, progress.learner.status().get("size"), self.console.width)
-        lines = [*self.budget, f"{rate:.0f} terms/s: {judged}"]
+        self.above = _budget(progress.spending, progress.learner.status().get("size"), self.console.width)
+        lines = [*self.above, f"{rate:.0f} terms/s: {judged}"]
         if progress.leader is not None:
             lines.append(f"best so far: {self._values(progress.leader)}")
         return lines

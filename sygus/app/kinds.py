@@ -55,16 +55,40 @@ def _truth(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _metric(value: object) -> str | None:
-    """A metric by its name, or by the function that is registered as one."""
+def _metric(value: object) -> Any:
+    """A metric by its name, or by the function that is registered as one; or as it was made of a function."""
+    if isinstance(value, str):
+        return value
+    from sygus.saliency.metrics import Metric, known_metrics
+
+    if isinstance(value, Metric):
+        return value
     if not callable(value):
-        return _text(value)
-    from sygus.saliency.metrics import known_metrics
+        return None
 
     found = next((metric.name for metric in known_metrics().values() if metric.function is value), None)
     if found is None:
-        raise OptionError(f"solve: metric is {shown(value)}, no metric", f"give {METRIC.wanted}")
+        hint = f"give {METRIC.wanted}; or beside a function of yours direction='min' or direction='max'"
+        raise OptionError(f"solve: metric is {shown(value)}, no metric", hint)
     return found
+
+
+def _network(value: object) -> Any:
+    """A network by its name, or one that Python holds."""
+    if isinstance(value, str):
+        return value
+    from sygus.saliency.networks import given_network
+
+    return given_network(value)
+
+
+def _images(value: object) -> Any:
+    """An image set by its name, or pictures that Python holds."""
+    if isinstance(value, str | Path):
+        return str(value)
+    from sygus.saliency.images import given_images
+
+    return given_images(value)
 
 
 def _target(value: object) -> Any:
@@ -87,6 +111,12 @@ METRIC = Kind(
     "its name, 'package.module:function', or a function that sygus.saliency.metrics.metric decorates", _metric
 )
 
+NETWORK = Kind("its name, a torch.nn.Module, (module, options) or a Classifier", _network)
+IMAGES = Kind(
+    "the name of an image set, a folder, a tensor (N, C, H, W), a list of pictures, (pictures, labels), "
+    "or a torch Dataset or DataLoader",
+    _images,
+)
 TARGET = Kind("a text, as on the command line, or a function of the network's outputs", _target)
 
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sygus.app.kinds import COUNT, METRIC, PLACE, PLACES, SECONDS, SWITCH, TARGET, TEXT, WHOLE, Kind, shown
+from sygus.app.kinds import (
+    COUNT,
+    IMAGES,
+    METRIC,
+    NETWORK,
+    PLACE,
+    PLACES,
+    SECONDS,
+    SWITCH,
+    TARGET,
+    TEXT,
+    WHOLE,
+    Kind,
+    shown,
+)
 from sygus.errors import OptionError, known
 
 
@@ -76,11 +90,10 @@ class Option:
 SUBJECTS = (
     Option(
         name="network",
-        kind=TEXT,
+        kind=NETWORK,
         side=Side.CAM,
         metavar="N",
         help="Network to explain (sycam-sygus list networks).",
-        wanted="its name; of your own, 'package.module:function' that makes it",
     ),
     Option(
         name="layer",
@@ -99,11 +112,10 @@ SUBJECTS = (
     ),
     Option(
         name="images",
-        kind=PLACE,
+        kind=IMAGES,
         side=Side.CAM,
         metavar="D",
         help="Image set (sycam-sygus list images).",
-        wanted="the name of an image set, or a folder",
     ),
     Option(
         name="search_images",
@@ -341,11 +353,15 @@ def by_flag() -> Iterator[tuple[Side, Option]]:
             yield (option.side if len(sides) == 1 else Side.BOTH), option
 
 
-def read_keywords(given: Mapping[str, object]) -> dict[str, Any]:
+def read_keywords(
+    given: Mapping[str, object], call: str = "solve", options: Sequence[Option] = OPTIONS
+) -> dict[str, Any]:
     """The options that Python gives.
 
     Args:
         given: by keyword; None where one is left to the file or the default.
+        call: the function that is given them, for messages.
+        options: those that it takes.
 
     Returns:
         The options by name, without those that are None.
@@ -354,24 +370,25 @@ def read_keywords(given: Mapping[str, object]) -> dict[str, Any]:
         OptionError: there is no such keyword, or a value is of another type.
     """
     found = {}
+    taken = {option.name: option for option in options}
     for name, value in given.items():
-        option = BY_NAME.get(name)
+        option = taken.get(name)
         if option is None or option.in_python:
-            raise OptionError(f"solve: unknown option '{name}'", _keyword_hint(name))
+            raise OptionError(f"{call}: unknown option '{name}'", _keyword_hint(name, options))
         if value is None:
             continue
         read = option.kind.read(value)
         if read is None:
-            raise OptionError(f"solve: {name} is {shown(value)}", f"give {option.wanted or option.kind.wanted}")
+            raise OptionError(f"{call}: {name} is {shown(value)}", f"give {option.wanted or option.kind.wanted}")
         found[name] = read
     return found
 
 
-def _keyword_hint(name: str) -> str:
-    for option in OPTIONS:
+def _keyword_hint(name: str, options: Sequence[Option]) -> str:
+    for option in options:
         if option.in_python and name in (option.name, option.spelled.removeprefix("--")):
             return option.in_python
-    return known((option.name for option in OPTIONS if not option.in_python), name)
+    return known((option.name for option in options if not option.in_python), name)
 
 
 def check_side(given: Mapping[str, Any], side: Side, logic: str, file: str, *, python: bool = False) -> None:

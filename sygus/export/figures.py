@@ -70,23 +70,18 @@ def rows_of_heat_maps(
     titles: Sequence[str],
     maps: Sequence[Tensor],
     captions: Sequence[Sequence[str]],
-    path: Path,
     style: Style = PLAIN,
     rows: Sequence[str] = (),
-) -> None:
-    """Write a figure: a row per picture, the picture first and then each method's heat map over it.
+) -> Figure:
+    """A figure: a row per picture, the picture first and then each method's heat map over it.
 
     Args:
         pictures: (n, C, H, W) in [0, 1].
         titles: of the columns after the picture.
         maps: for each column its saliency maps (n, H, W) in [0, 1]; of fewer, the last rows stay empty there.
         captions: for each row the text under each of those columns.
-        path: where to; the suffix decides the format.
         style: of the heat maps.
         rows: for each row the text under its picture, as from :func:`row_captions`; empty for none.
-
-    Raises:
-        WriteError: it cannot be written.
     """
     pictures = in_colours(pictures)
     count, columns = len(pictures), len(titles) + 1
@@ -108,6 +103,15 @@ def rows_of_heat_maps(
         axis.set_xticks([])
         axis.set_yticks([])
         axis.spines[:].set_visible(False)
+    return figure
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a figure of heat maps into a file, whose suffix decides the format.
+
+    Raises:
+        WriteError: it cannot be written.
+    """
     content = io.BytesIO()
     figure.savefig(content, format=path.suffix[1:], dpi=150)
     write_file(path, content.getvalue())
@@ -134,7 +138,7 @@ CAPTION = 24
 """Characters of a line below a picture."""
 
 
-def heat_map_figure(record: Record, gallery: Gallery, methods: Sequence[str], count: int, path: Path) -> None:
+def heat_map_figure(record: Record, gallery: Gallery, methods: Sequence[str], count: int) -> Figure:
     """The first pictures of the gallery, none chosen, with the heat maps of some methods.
 
     Over each column stands the method's mean score on all held-out pictures, under each map its score on the picture.
@@ -144,7 +148,6 @@ def heat_map_figure(record: Record, gallery: Gallery, methods: Sequence[str], co
         gallery: the same run's.
         methods: their titles; those that the run does not have, or not scored, are left out.
         count: how many pictures.
-        path: where to.
     """
     measure = record.measures[0]
     rows = {row.title: row for row in record.table if row.title in gallery.maps}
@@ -159,4 +162,4 @@ def heat_map_figure(record: Record, gallery: Gallery, methods: Sequence[str], co
     captions = [[f"{measure.name} {shown_as(mean.scores[index])}" for mean in means] for index in shown]
     maps = [gallery.maps[row.title] / 255 for row in chosen]
     names = row_captions(record.held_out.ids[: len(shown)], record.held_out.targets[: len(shown)])
-    rows_of_heat_maps(gallery.pictures[: len(shown)] / 255, titles, maps, captions, path, rows=names)
+    return rows_of_heat_maps(gallery.pictures[: len(shown)] / 255, titles, maps, captions, rows=names)

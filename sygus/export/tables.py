@@ -190,10 +190,19 @@ def table_as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
 def table_as_csv(rows: Sequence[Row], metrics: Sequence[Scale]) -> str:
     """One line for each method, set of pictures and metric: mean, bootstrap 95 % interval, number of pictures."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["method", "pictures", "metric", "direction", "unit", "mean", "low", "high", "images", "black maps"]
-    )
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table_records(rows, metrics))
+    return text.getvalue()
+
+
+COLUMNS = ("method", "pictures", "metric", "direction", "unit", "mean", "low", "high", "images", "black maps")
+"""Of the table as records."""
+
+
+def table_records(rows: Sequence[Row], metrics: Sequence[Scale]) -> list[dict[str, Any]]:
+    """A record of :data:`COLUMNS` for each method, set of pictures and metric."""
+    records = []
     for row in rows:
         for (part, called), black in zip(PARTS.items(), row.black, strict=True):
             for metric in metrics:
@@ -201,8 +210,9 @@ def table_as_csv(rows: Sequence[Row], metrics: Sequence[Scale]) -> str:
                 if mean is None:
                     continue
                 about = [row.title, called, metric.name, metric.direction, metric.unit]
-                writer.writerow([*about, mean.value, mean.low, mean.high, mean.images, black])
-    return text.getvalue()
+                values = [*about, mean.value, mean.low, mean.high, mean.images, black]
+                records.append(dict(zip(COLUMNS, values, strict=True)))
+    return records
 
 
 CONTROL_NOTE = "a control: it explains nothing, and shows what the metric rewards"

@@ -74,7 +74,8 @@ class CamProblem:
 
     Args:
         problem: what the file asks.
-        metric: scores in place of the metric that the file declares.
+        metric: scores in place of the metric that the file declares: by name, or as Python gives it, and then the
+            objective that the declared one is has its direction.
         layers: the names of layers that are known, beside the one explained; by default those that the file names.
 
     Raises:
@@ -82,7 +83,9 @@ class CamProblem:
         OptionError: ``metric`` cannot take the place of the file's.
     """
 
-    def __init__(self, problem: Problem, metric: str | None = None, layers: Collection[str] | None = None) -> None:
+    def __init__(
+        self, problem: Problem, metric: str | Metric | None = None, layers: Collection[str] | None = None
+    ) -> None:
         self.problem = problem
         own = problem.options.get("layers")
         self._known_layers = layers if layers is not None else read_layers(own.value if own else "")
@@ -143,15 +146,19 @@ class CamProblem:
         declared = find_metric(symbol.oracle).family
         return symbol.name if metric.family == declared else metric.name
 
-    def _replaced(self, name: str) -> Mapping[OracleFunction, Metric]:
-        """The metric ``name`` in place of the one declared."""
-        option = f"--metric: '{name}'"
+    def _replaced(self, given: str | Metric) -> Mapping[OracleFunction, Metric]:
+        """The metric that is given in place of the one declared."""
+        option = f"--metric: '{given if isinstance(given, str) else given.name}'"
+        if isinstance(given, Metric):
+            symbol = self._place(option)
+            self._turn(symbol, given, option)
+            return {**self._bound, symbol: given}
         if len(self._bound) != 1:
             declared = ", ".join(symbol.name for symbol in self._bound) or "none"
             message = f"{option} has no single place to take: the file declares {len(self._bound)} metrics ({declared})"
             raise OptionError(message, "name the metric in the file")
         try:
-            metric = chosen_metric(name)
+            metric = chosen_metric(given)
             self._check_references(metric)
         except OptionError as error:
             raise OptionError(f"--metric: {error.message}", error.hint) from None
@@ -166,6 +173,54 @@ class CamProblem:
                     f"or choose one of {fitting}",
                 )
         return {symbol: metric}
+
+    def _place(self, option: str) -> OracleFunction:
+        """What a given function takes the place of: the only metric declared, or the only one that is an objective.
+
+        Raises:
+            OptionError: there are several, or there is none.
+        """
+        alone = {symbol for one in self.problem.objectives if (symbol := _metric_alone(one.term)) is not None}
+        places = self._bound.keys() if len(self._bound) == 1 else alone
+        if len(places) != 1:
+            found = ", ".join(sorted(symbol.name for symbol in places)) or "none"
+            message = f"{option} has no single place to take: the metrics that are objectives of the file are {found}"
+            raise OptionError(message, "let the file have one objective that is a metric")
+        return next(iter(places))
+
+    def _turn(self, symbol: OracleFunction, metric: Metric, option: str) -> None:
+        """Give what the file asks of a metric the direction of the one that takes its place.
+
+        That is its objective, and constraints that compare the candidate's with that of another expression.
+
+        Raises:
+            OptionError: a constraint compares it otherwise, so it would ask for the worse.
+        """
+        if self._bound[symbol].direction == metric.direction:
+            return
+        turned = tuple(self._turned(one, symbol, metric, option) for one in self.problem.constraints)
+        objectives = tuple(
+            replace(one, direction=metric.direction) if _metric_alone(one.term) == symbol else one
+            for one in self.problem.objectives
+        )
+        before = zip(turned, self.problem.constraints, strict=True)
+        positions = dict(self.problem.positions)
+        positions |= {new: positions[old] for new, old in before if old in positions}
+        self.problem = replace(self.problem, constraints=turned, objectives=objectives, positions=positions)
+
+    def _turned(self, constraint: Term, symbol: OracleFunction, metric: Metric, option: str) -> Term:
+        if symbol not in _metrics_read(constraint):
+            return constraint
+        both = len(constraint.arguments) == 2 and all(one.head == symbol for one in constraint.arguments)
+        other = _MIRRORED.get(constraint.head.name)
+        if not both or other is None:
+            better = "small" if self._bound[symbol].direction == "min" else "large"
+            message = f"{option} is :{metric.direction}, but a constraint of the file holds {symbol.name} to a number"
+            hint = "leave that constraint out of the file, or give the negative of the function"
+            raise OptionError(f"{message}, better when {better}", hint)
+        resolved = self.problem.theory.resolve(other, tuple(one.sort for one in constraint.arguments))
+        assert resolved is not None, "every logic that has one order has the other"
+        return term(resolved[0], constraint.arguments, resolved[1])
 
     def _check(self) -> Mapping[OracleFunction, Metric]:
         problem = self.problem
@@ -348,6 +403,10 @@ class Objectives:
             metric = self.problem.metric(node.head)
             self._fixed[node] = np.concatenate([_scored(oracle, node, metric) for oracle in self.oracles])
         return self._fixed[node]
+
+
+_MIRRORED = {"<=": ">=", "<": ">", ">=": "<=", ">": "<"}
+"""Orders, and what they are where large is small."""
 
 
 def _metrics_read(root: Term) -> dict[OracleFunction, None]:

@@ -128,14 +128,17 @@ def test_progress_is_shown_where_asked(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"network": torch.nn.Identity()}, "network is of the type Identity; give its name; of your own, 'package.mod"),
+        ({"network": len}, "network is of the type builtin_function_or_method; give its name, a torch.nn.Module, (mod"),
         ({"metric": len}, "metric is of the type builtin_function_or_method, no metric; give its name"),
         ({"metric": 3}, "metric is 3; give its name"),
         ({"search_images": "8"}, "search_images is '8'; give a whole number"),
         ({"seed": True}, "seed is True; give a whole number"),
         ({"seed": 1.5}, "seed is 1.5; give a whole number"),
         ({"budget": {"size": 3}}, "budget is {'size': 3}; give a text, as 'size=7,time=60s'"),
-        ({"images": ["a.png", "b.png"]}, "images is ['a.png', 'b.png']; give the name of an image set, or a folder"),
+        (
+            {"images": [1, 2]},
+            "images is [1, 2]; give the name of an image set, a folder, a tensor (N, C, H, W), a list",
+        ),
         ({"strict": "no"}, "strict is 'no'; give True or False"),
         ({"resume": 1}, "resume is 1; give True or False"),
         ({"reuse": "runs/a"}, "reuse is 'runs/a'; give a list of the folders of runs"),

@@ -15,7 +15,20 @@ import sygus
 from solvers.cam.job import JobOptions
 from solvers.cam.settings import Settings
 from sygus.app.cli import main
-from sygus.app.kinds import COUNT, METRIC, PLACE, PLACES, SECONDS, SWITCH, TARGET, TEXT, WHOLE, Kind
+from sygus.app.kinds import (
+    COUNT,
+    IMAGES,
+    METRIC,
+    NETWORK,
+    PLACE,
+    PLACES,
+    SECONDS,
+    SWITCH,
+    TARGET,
+    TEXT,
+    WHOLE,
+    Kind,
+)
 from sygus.app.options import BY_NAME, OPTIONS, SUBJECTS, Option, Side
 from sygus.app.ordinary import OrdinaryOptions
 from sygus.errors import OptionError
@@ -23,7 +36,9 @@ from sygus.errors import OptionError
 LIA = "(set-logic LIA)\n(synth-fun f ((x Int)) Int)\n(constraint (= (f 1) 1))\n(check-synth)\n"
 VALUES: dict[Kind, Any] = {
     COUNT: 3,
+    IMAGES: "place",
     METRIC: "insertion",
+    NETWORK: "word",
     PLACE: "place",
     PLACES: ["place"],
     SECONDS: 2.5,

@@ -64,6 +64,7 @@ def _quick() -> Iterator[None]:
         loaded = cache(lambda settings: load_subjects(settings, choosing=True))
         patch.setattr("solvers.cam.job.load_subjects", lambda settings, *_, **__: loaded(settings))
         patch.setattr("solvers.cam.job.heat_map_figure", lambda *_: None)
+        patch.setattr("solvers.cam.job.write_figure", lambda *_: None)
         yield
 
 

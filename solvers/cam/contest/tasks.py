@@ -73,7 +73,7 @@ class Arena:
         return Task(
             name=self.name,
             file=Path(self.problem.problem.file).name,
-            network=self.settings.network,
+            network=str(self.settings.network),
             metric=goal.label,
             unit="" if metric is None else metric.unit,
             direction="min" if goal.direction == "min" else "max",

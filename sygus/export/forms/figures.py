@@ -14,7 +14,7 @@ KINDS = ("pdf", "png")
 @files_form("figures", "PDF and PNG, into a folder", order=6)
 def figure_files(source: Source, folder: Path, note: Note) -> Iterator[Path]:
     """Plots first, then heat maps."""
-    from sygus.export.figures import FIGURE_METHODS, FIGURE_PICTURES, heat_map_figure
+    from sygus.export.figures import FIGURE_METHODS, FIGURE_PICTURES, heat_map_figure, write_figure
     from sygus.export.plots import figure_bytes, figures
 
     record, gallery = source.record, source.gallery
@@ -28,5 +28,5 @@ def figure_files(source: Source, folder: Path, note: Note) -> Iterator[Path]:
         return
     for kind in KINDS:
         path = folder / f"heatmaps.{kind}"
-        heat_map_figure(record, gallery, FIGURE_METHODS, FIGURE_PICTURES, path)
+        write_figure(heat_map_figure(record, gallery, FIGURE_METHODS, FIGURE_PICTURES), path)
         yield path

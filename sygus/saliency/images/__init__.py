@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sygus.saliency.images.geometry import Preprocessing
+from sygus.saliency.images.given import GivenImages, given_images
 from sygus.saliency.images.imageset import NO_CLASS, Box, ImageSet, Split
 from sygus.saliency.images.loading import IMAGE_SETS, check_images, load_images, load_some
 from sygus.saliency.images.shares import Shares, check_counts, share_out, shares_note
@@ -11,12 +12,14 @@ __all__ = [
     "IMAGE_SETS",
     "NO_CLASS",
     "Box",
+    "GivenImages",
     "ImageSet",
     "Preprocessing",
     "Shares",
     "Split",
     "check_counts",
     "check_images",
+    "given_images",
     "load_images",
     "load_some",
     "share_out",

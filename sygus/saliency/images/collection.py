@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+from torch import Tensor
+
 from sygus.saliency.images.imageset import NO_CLASS
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
@@ -21,14 +24,15 @@ class Unreadable(Exception):  # noqa: N818 - a state of a file, caught and count
 
 @dataclass(frozen=True)
 class Record:
-    """A picture of a folder and its ground truth.
+    """A picture of a folder, or of Python, and its ground truth.
 
     Attributes:
-        file: the picture.
+        file: the picture; of one that Python gives, its name.
         label: its class, or :data:`NO_CLASS`.
         boxes: of the objects of that class, in pixels of the file.
         mask: a picture of the same size.
         mask_value: the pixels inside have this value; None: they are nonzero.
+        pixels: of a picture that Python gives; a tensor (C, H, W) in [0, 1] is taken as it is. None: they are read.
     """
 
     file: Path
@@ -36,6 +40,7 @@ class Record:
     boxes: tuple[Corners, ...] = ()
     mask: Path | None = None
     mask_value: int | None = None
+    pixels: Image.Image | Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -48,19 +53,21 @@ class Entry:
 
 @dataclass(frozen=True)
 class Collection:
-    """The pictures of a folder, sorted by name.
+    """The pictures of a folder, sorted by name, or of Python.
 
     Attributes:
         entries: the pictures.
         classes: the names of the classes, by index; empty where the labels are only numbers.
         notes: what a reader of the results should know.
         numbers: of each of them the number that it is said to have among the network's; empty where none is said.
+        in_order: whether they are taken in their order, and not in one by the seed.
     """
 
     entries: tuple[Entry, ...]
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()
+    in_order: bool = False
 
 
 def pictures_in(folder: Path) -> list[Path]:

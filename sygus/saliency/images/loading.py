@@ -16,6 +16,7 @@ from sygus.errors import OptionError, SycamError
 from sygus.saliency.images import generator
 from sygus.saliency.images.collection import Collection, Entry, Unreadable
 from sygus.saliency.images.geometry import Preprocessing
+from sygus.saliency.images.given import GivenImages, stacked
 from sygus.saliency.images.imageset import Box, ImageSet, Split
 from sygus.saliency.images.layouts import LAYOUTS, Layout, detect
 from sygus.saliency.images.reading import read_record
@@ -33,7 +34,7 @@ PILOT_COUNT = "--pilot-images"
 
 
 def load_images(
-    name: str,
+    name: str | GivenImages,
     *,
     search: int | None,
     held_out: int | None,
@@ -50,7 +51,7 @@ def load_images(
     too, as a copy of its file in a second folder, is left out, so that no picture is in two sets.
 
     Args:
-        name: ``shapes``, a folder, or ``layout:folder``; see :data:`IMAGE_SETS`.
+        name: ``shapes``, a folder, or ``layout:folder``, see :data:`IMAGE_SETS`; or pictures that Python gives.
         search: how many pictures to search on; None for what suits what is there, see
             :func:`sygus.saliency.images.shares.share_out`. What does not suit is said by a note of those pictures.
         held_out: how many pictures to hold out; likewise.
@@ -71,12 +72,12 @@ def load_images(
         most = shares.validation if choosing else 0
         _check_memory(shares.search + shares.held_out + most, preprocessing)
         return _shapes_split(shares.search, shares.held_out, most, seed, preprocessing)
-    layout, folder = _find(name)
-    collection = layout.collect(folder)
+    asked = share_out(None, str(name), search=search, held_out=held_out, validation=validation)
+    collection = _collected(name, asked.search + asked.held_out + asked.validation)
     there = len(collection.entries)
-    shares = _shares(there, name, search, held_out, validation, choosing=choosing)
+    shares = _shares(there, str(name), search, held_out, validation, choosing=choosing)
     _check_memory(min(there, shares.search + shares.held_out + shares.validation), preprocessing)
-    reader = _Reader(name, collection, seed, preprocessing, strict)
+    reader = _Reader(str(name), collection, seed, preprocessing, strict)
     parts = [
         reader.take(shares.search, "search"),
         reader.take(shares.held_out, "held out"),
@@ -86,8 +87,8 @@ def load_images(
     least = (FEWEST if search is None else search, FEWEST if held_out is None else held_out)
     needed = validation if choosing and validation is not None else 0
     if found.search < least[0] or found.held_out < least[1] or found.validation < needed:
-        raise too_few(name, there, *least, needed, reader.left_out)
-    note = shares_note(there - reader.left_out, name, found, search=search, held_out=held_out)
+        raise too_few(str(name), there, *least, needed, reader.left_out)
+    note = shares_note(there - reader.left_out, str(name), found, search=search, held_out=held_out)
     if note:
         parts[0] = replace(parts[0], notes=(*parts[0].notes, note))
     return Split(parts[0], parts[1], parts[2] if len(parts[2]) > 1 else None)
@@ -107,18 +108,18 @@ def _shares(
     return replace(enough, validation=0)
 
 
-def check_images(name: str) -> None:
+def check_images(name: str | GivenImages) -> None:
     """Check that there is such an image set, before anything that takes time.
 
     Raises:
         OptionError: there is none, or a folder does not have its layout.
     """
-    if name != "shapes":
+    if isinstance(name, str) and name != "shapes":
         _find(name)
 
 
 def load_some(
-    name: str,
+    name: str | GivenImages,
     count: int,
     *,
     seed: int,
@@ -146,11 +147,10 @@ def load_some(
         _check_memory(count, preprocessing, PILOT_COUNT)
         _check_size_of_shapes(preprocessing)
         return _shapes(range(count), seed), None
-    layout, folder = _find(name)
-    collection = layout.collect(folder)
+    collection = _collected(name, count)
     there = len(collection.entries)
     _check_memory(min(there, count), preprocessing, PILOT_COUNT)
-    reader = _Reader(name, collection, seed, preprocessing, strict)
+    reader = _Reader(str(name), collection, seed, preprocessing, strict)
     found = reader.take(count, "pilot")
     return found, there - reader.left_out
 
@@ -164,6 +164,14 @@ def _check_memory(count: int, preprocessing: Preprocessing, options: str = COUNT
         most = free // each
         hint = f"let them sum to at most {most}" if options == COUNTS else f"give at most {most}"
         raise OptionError(f"{options}: {message}", hint)
+
+
+def _collected(name: str | GivenImages, most: int) -> Collection:
+    """The pictures of a folder, or those that Python gives, of a stream no more than ``most``."""
+    if isinstance(name, GivenImages):
+        return name.collected(most)
+    layout, folder = _find(name)
+    return layout.collect(folder)
 
 
 def _find(name: str) -> tuple[Layout, Path]:
@@ -192,7 +200,8 @@ class _Reader:
     ) -> None:
         self.name, self.seed, self.preprocessing, self.strict = name, seed, preprocessing, strict
         self.collection = collection
-        order = np.random.Generator(np.random.PCG64(seed)).permutation(len(collection.entries))
+        count = len(collection.entries)
+        order = range(count) if collection.in_order else np.random.Generator(np.random.PCG64(seed)).permutation(count)
         self.remaining: Iterator[Entry] = iter([collection.entries[index] for index in order])
         self.left_out = 0
         """Pictures that could not be read, or are copies, so far."""
@@ -229,7 +238,7 @@ class _Reader:
             notes += (f"{found - len(there)} of {found} pictures have no mask, so no mask is used",)
         return ImageSet(
             name=f"{self.name} {part} ({found} of {len(self.collection.entries)}) seed {self.seed}",
-            pictures=torch.stack(pictures) if pictures else torch.empty(0, 3, *self.preprocessing.size),
+            pictures=stacked(pictures, ids) if pictures else torch.empty(0, 3, *self.preprocessing.size),
             labels=torch.tensor(labels),
             masks=torch.stack(there) if there and len(there) == found else None,
             boxes=tuple(boxes),

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sygus.saliency.images.collection import Record, Unreadable
 from sygus.saliency.images.geometry import Placement, Preprocessing
+from sygus.saliency.images.given import pixels_as_given
 from sygus.saliency.images.imageset import Box
 
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
@@ -29,8 +30,11 @@ def read_record(record: Record, preprocessing: Preprocessing) -> tuple[Tensor, T
 
     Raises:
         Unreadable: the picture or its mask is broken, too large, or they do not fit each other.
+        OptionError: a tensor is no picture, or not of the network's size.
     """
-    image = _colours(_load(record.file))
+    if isinstance(record.pixels, Tensor):
+        return pixels_as_given(record.pixels, record.file.name, preprocessing.size), None, ()
+    image = _colours(_load(record.file) if record.pixels is None else _decoded(record.pixels, record.file.name))
     placement = preprocessing.placement(*image.size)
     if placement.resized[0] * placement.resized[1] > (Image.MAX_IMAGE_PIXELS or math.inf):  # of a line, a bomb is made
         sizes = "{}x{}, which the network would have as {}x{}".format(*image.size, *placement.resized)
@@ -75,6 +79,15 @@ def _load(path: Path) -> Image.Image:
     except (OSError, ValueError, SyntaxError, EOFError) as error:  # what PIL's decoders raise
         reason = getattr(error, "strerror", None) or error  # without the path, which is named already
         raise Unreadable(f"{path.name}: {reason}") from None
+
+
+def _decoded(image: Image.Image, name: str) -> Image.Image:
+    """A picture that was opened elsewhere, whose file is perhaps read only now."""
+    try:
+        image.load()
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise Unreadable(f"{name}: {getattr(error, 'strerror', None) or error}") from None
+    return image
 
 
 def _colours(image: Image.Image) -> Image.Image:

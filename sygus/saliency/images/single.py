@@ -14,6 +14,7 @@ from sygus.errors import OptionError
 from sygus.saliency.images import generator
 from sygus.saliency.images.collection import Record, Unreadable
 from sygus.saliency.images.geometry import Preprocessing
+from sygus.saliency.images.given import GivenImages, stacked
 from sygus.saliency.images.imageset import NO_CLASS, ImageSet
 from sygus.saliency.images.reading import pixels_of, read_record
 
@@ -49,6 +50,35 @@ def read_pictures(names: Sequence[str], preprocessing: Preprocessing) -> ImageSe
         ids=tuple(ids),
         skipped=tuple(f"{name}: {reason}" for name, reason in skipped),
     )
+
+
+def read_given(given: GivenImages, preprocessing: Preprocessing) -> ImageSet:
+    """All pictures that Python gives, with their labels.
+
+    Raises:
+        OptionError: there are none, one cannot be read, or they are not of one number of channels.
+    """
+    collection = given.everything()
+    if not collection.entries:
+        raise OptionError(f"pictures: the {given.text} is empty", "give at least one")
+    records = [entry.record() for entry in collection.entries]
+    ids = tuple(entry.id for entry in collection.entries)
+    return ImageSet(
+        name=given.text,
+        pictures=stacked([_read_record(record, preprocessing) for record in records], ids),
+        labels=torch.tensor([record.label for record in records]),
+        masks=None,
+        boxes=((),) * len(records),
+        ids=ids,
+        classes=collection.classes,
+    )
+
+
+def _read_record(record: Record, preprocessing: Preprocessing) -> Tensor:
+    try:
+        return read_record(record, preprocessing)[0]
+    except Unreadable as error:
+        raise OptionError(f"pictures: {error}", "give a whole PNG, JPEG or the like") from None
 
 
 def _read(name: str, preprocessing: Preprocessing) -> Tensor:

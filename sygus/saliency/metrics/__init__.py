@@ -2,7 +2,7 @@
 
 from sygus.discovery import import_modules
 from sygus.saliency.metrics.evaluation import Change, Evaluation, Subject, subject_of
-from sygus.saliency.metrics.metric import METRICS, Metric, metric
+from sygus.saliency.metrics.metric import METRICS, Metric, given_metric, metric
 from sygus.saliency.metrics.registry import aliases_of, chosen_metric, chosen_metrics, find_metric, known_metrics
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "chosen_metric",
     "chosen_metrics",
     "find_metric",
+    "given_metric",
     "known_metrics",
     "metric",
     "subject_of",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import sys
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any, Literal, get_args
+from functools import partial, wraps
+from typing import Any, Literal, cast, get_args
 
 from torch import Tensor
 
@@ -226,6 +227,67 @@ def metric(
         "situations": again if callable(again) else partial(_constant, again),
     }
     return _Register(name, metadata, options or {})
+
+
+def given_metric(function: Callable[..., Any], direction: str) -> Metric:
+    """The metric that Python gives as a function, without a name that files could use.
+
+    Args:
+        function: of an :class:`Evaluation`; or of two arguments, maps (n, H, W) in [0, 1] and pictures (n, C, H, W) in
+            [0, 1], both on the network's device. It returns the score of each picture (n,), a finite tensor.
+        direction: whether small (``min``) or large (``max``) values are better.
+
+    Raises:
+        OptionError: it takes other arguments, or has the name of a metric; or the direction is none.
+    """
+    if direction not in get_args(Direction):
+        raise OptionError(f"direction is {direction!r}"[:80], "give 'min' or 'max'")
+    name = re.sub(r"[^A-Za-z0-9_-]", "", getattr(function, "__name__", type(function).__name__)) or "function"
+    if name in METRICS:
+        raise OptionError(f"the metric is called '{name}', as one that there is", "call the function otherwise")
+    taken = _arguments(function)
+    if taken not in (_OF_EVALUATION, _OF_MAPS):
+        message = f"the metric '{name}' takes {'no arguments that can be told' if taken is None else taken} arguments"
+        raise OptionError(message, "let it take an Evaluation, or maps (n, H, W) and pictures (n, C, H, W)")
+    return Metric(
+        name=name,
+        direction=cast("Direction", direction),
+        unit="",
+        low=-math.inf,
+        high=math.inf,
+        needs=(),
+        invariances=(),
+        joint=False,
+        options={},
+        chosen={},
+        function=function if taken == _OF_EVALUATION else _of_maps(function),
+        cost=partial(_constant, 0),
+        situations=partial(_constant, 0),
+        doc=inspect.cleandoc(getattr(function, "__doc__", None) or "A function given in Python."),
+    )
+
+
+_OF_EVALUATION, _OF_MAPS = 1, 2
+"""Arguments of a function that is a metric."""
+
+
+def _arguments(function: Callable[..., Any]) -> int | None:
+    """How many arguments a function must be given by their place; None where that cannot be told."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    placed = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(one.kind in placed and one.default is one.empty for one in parameters)
+
+
+def _of_maps(function: Callable[..., Any]) -> Score:
+    @wraps(function)  # it is the function's module and code that tell which metric it is
+    def scored(evaluation: Evaluation) -> Tensor:
+        found: Tensor = function(evaluation.saliency, evaluation.pictures)
+        return found
+
+    return scored
 
 
 def _constant(number: int, _: Size, **__: Value) -> int:

@@ -10,6 +10,7 @@ import torch
 from sygus.saliency.foreign import ALWAYS, blamed
 from sygus.saliency.networks.classifier import Classifier
 from sygus.saliency.networks.families import NETWORKS, load_classifier
+from sygus.saliency.networks.given import GivenNetwork, given_network
 from sygus.saliency.networks.memory import keep_freed_memory
 from sygus.saliency.networks.network import Network, make_network
 from sygus.saliency.networks.repeatable import compute_repeatably
@@ -19,9 +20,11 @@ from sygus.saliency.networks.together import read_layers, split_at
 __all__ = [
     "NETWORKS",
     "Classifier",
+    "GivenNetwork",
     "Network",
     "Target",
     "class_number",
+    "given_network",
     "load_network",
     "make_network",
     "read_layers",
@@ -30,13 +33,16 @@ __all__ = [
 ]
 
 
-def load_network(name: str, device: torch.device, layer: str | None = None, target: Target = PREDICTED) -> Network:
-    """The network of this name, split at ``layer``; from now on the process keeps the memory that it frees.
+def load_network(
+    network: str | GivenNetwork, device: torch.device, layer: str | None = None, target: Target = PREDICTED
+) -> Network:
+    """The network of this name, or that Python gives, split at ``layer``.
 
-    On CUDA it also computes repeatably from now on, see :mod:`sygus.saliency.networks.repeatable`.
+    From now on the process keeps the memory that it frees. On CUDA it also computes repeatably from now on, see
+    :mod:`sygus.saliency.networks.repeatable`.
 
     Args:
-        name: see :data:`NETWORKS`.
+        network: its name, see :data:`NETWORKS`; or what Python gives.
         device: where to compute.
         layer: a module by its dotted name, for tokens perhaps with their grid as ``encoder.norm:14x14+1``; None: the
             last convolutional feature map, for transformers the last normalisation before attention that matters.
@@ -48,6 +54,7 @@ def load_network(name: str, device: torch.device, layer: str | None = None, targ
     """
     keep_freed_memory()
     compute_repeatably(device)
-    classifier, target = load_classifier(name), target.loaded()
+    name, target = str(network), target.loaded()
+    classifier = load_classifier(network) if isinstance(network, str) else network.classifier
     with blamed(f"--network: '{name}' fails while it is tried and split", ALWAYS):
         return make_network(classifier, name, device, layer, target=target)

@@ -36,13 +36,29 @@ def load(spec: str) -> Classifier:
         OptionError: it cannot be imported, or returns something else.
     """
     made = _call(_function(spec), spec)
+    found = described(made, spec)
+    if found is None:
+        raise OptionError(f"--network: '{spec}' returns {type(made).__name__}, which is no network", _HINT)
+    return found
+
+
+def described(made: object, spec: str) -> Classifier | None:
+    """The classifier that is returned, as :func:`load` says; None where it is nothing of the kind.
+
+    Args:
+        made: what a function returns, or Python gives.
+        spec: where it comes from, for messages.
+
+    Raises:
+        OptionError: an attribute of it is unknown, or of another kind.
+    """
     if isinstance(made, Classifier):
         return made
     if isinstance(made, nn.Module):
         return Classifier(made)
     if isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], nn.Module) and isinstance(made[1], Mapping):
         return _with_options(made[0], made[1], spec)
-    raise OptionError(f"--network: '{spec}' returns {type(made).__name__}, which is no network", _HINT)
+    return None
 
 
 def _with_options(model: nn.Module, options: Mapping[str, Any], spec: str) -> Classifier:
