@@ -423,7 +423,7 @@ ADDITIONS = (
         kind="image layout",
         name="own-flat:DIR",
         doc="A folder with classes.txt, whose pictures begin with the number of their class",
-        files={"sygus/saliency/images/layouts/flat.py": LAYOUT},
+        files={"sygus/saliency/images/layouts/own_flat.py": LAYOUT},
         listed="images",
         table="images",
         commands=[
@@ -491,6 +491,7 @@ def test_one_of_each_kind_is_added() -> None:
     assert {addition.kind: len(addition.files) for addition in ADDITIONS} == FILES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("addition", ADDITIONS, ids=lambda addition: addition.kind)
 def test_one_more(addition: Addition, tmp_path: Path, finished_run: Path) -> None:
     tree, folder = tmp_path / "tree", tmp_path / "beside"

@@ -492,6 +492,7 @@ STRINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("production", STRINGS.values(), ids=STRINGS.keys())
 def test_strings_that_multiply_end_the_strategy_and_not_the_program(production: str, tmp_path: Path) -> None:
     text = f"""(set-logic SLIA)(synth-fun f ((s String)) String ((S String)) ((S String (s {production}))))

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and ter
 
 ROOT = Path(__file__).parents[2]
 ENDING = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+SLOWLY = [signal.SIGINT, *(pytest.param(number, marks=pytest.mark.slow) for number in ENDING[1:])]
+"""The same, where one of them takes long."""
 HEEDED = """import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -204,7 +206,7 @@ def test_errors_without_a_signal_stay_errors() -> None:
     assert end.value.code == 2
 
 
-@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("number", SLOWLY)
 def test_while_z3_ponders(number: signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "file.sl").write_text(CUBE_ROOT)
     with started("file.sl", "--time", 300, folder=tmp_path) as process:
@@ -233,7 +235,7 @@ def test_answers_so_far_stay(number: signal.Signals, tmp_path: Path) -> None:
 SEARCH = ("channel_weights", "--budget", "size=9", "--search-images", "16", "--held-out-images", "4", "--device", "cpu")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
 def test_a_search_ends_with_the_best_so_far(number: signal.Signals, tmp_path: Path) -> None:
     with started(*SEARCH, "--out", "run", folder=tmp_path) as process:
         wait(lambda: (tmp_path / "run" / "journal.sqlite-wal").exists())

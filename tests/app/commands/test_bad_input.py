@@ -237,7 +237,7 @@ def test_memory_of_the_device_that_nothing_mends(message: str, monkeypatch: pyte
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError(message)
 
-    monkeypatch.setattr("sygus.app.commands.evaluate.load_subjects", fail)
+    monkeypatch.setattr("sygus.app.evaluating.load_subjects", fail)
     result = run("evaluate")
     rejected(result, f"the memory of the device does not suffice ({message.splitlines()[0]}); use --device cpu")
     assert result.stderr.count("\n") == 1
@@ -247,5 +247,5 @@ def test_other_errors_of_torch_are_not_taken_for_it(monkeypatch: pytest.MonkeyPa
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("an illegal memory access")
 
-    monkeypatch.setattr("sygus.app.commands.evaluate.load_subjects", fail)
+    monkeypatch.setattr("sygus.app.evaluating.load_subjects", fail)
     assert isinstance(run("evaluate").exception, RuntimeError)

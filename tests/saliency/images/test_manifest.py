@@ -150,7 +150,7 @@ def test_wrong_lines_are_named_by_number(tmp_path: Path, row: dict[str, Any], me
         (b"file\nx\xff\xfe.png\n", "is no CSV file: ", "UTF-8"),
         (b'file,class_index\n"a.png,1\n', "is no CSV file: ", "separated by commas"),
         (b"file\n" + b"x" * 200_000, "is no CSV file: field larger than field limit", "separated by commas"),
-        (b"file\n", "'{}' has 0", "give --search-images"),
+        (b"file\n", "'{}' has 0", "a search takes at least 2 pictures"),
     ],
     ids=["empty", "columns", "bytes", "quote", "field", "no rows"],
 )
