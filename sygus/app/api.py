@@ -71,6 +71,7 @@ def solve(
     for note in chosen.notes:
         _LOG.info(note)
     if chosen.is_cam:
+        _check_gradients("solve")
         return _solve_cam(chosen, callback, progress=progress)
     if callback is not None:
         raise OptionError("solve: callback: called in the logic CAM alone", "leave it out")
@@ -103,6 +104,7 @@ def evaluate(
     Raises:
         SycamError: bad input; it says which.
     """
+    _check_gradients("evaluate")
     given = _fitted(read_keywords(options, "evaluate", [one for one in SUBJECTS if one.name != "validation_images"]))
     from contextlib import nullcontext
 
@@ -113,11 +115,11 @@ def evaluate(
     from sygus.app.evaluating import evaluated
     from sygus.app.explaining import joined
 
-    names = [metrics] if isinstance(metrics, str) or callable(metrics) else list(metrics)
+    names = list(metrics) if isinstance(metrics, list | tuple) else [metrics]
     asked_of = ",".join(_metric_name(one) for one in names)
     display = Display(Console(stderr=True)) if progress else nullcontext()
     term = _expression("evaluate", expression)
-    return evaluated(Settings(**given), joined(methods), asked_of, term, _said, display).table
+    return evaluated(Settings(**given), joined(methods, "evaluate: methods"), asked_of, term, _said, display).table
 
 
 def explain(
@@ -133,7 +135,8 @@ def explain(
 
     Args:
         pictures: a path, or ``shapes:3`` for picture 3 of the embedded set, or a list of these; or PIL images, tensors,
-            a Dataset or a DataLoader as :func:`solve` takes them. Here all are explained, in their order.
+            a Dataset or a DataLoader as :func:`solve` takes them. Here all are explained, in their order, and a file
+            that cannot be read is an error.
         methods: their names, as a list or separated by commas.
         expression: to be drawn too, last, as :func:`evaluate` takes it.
         target: what is explained: a class by its name or number, or as :func:`solve` takes it; by default the class
@@ -147,10 +150,12 @@ def explain(
     Raises:
         SycamError: bad input; it says which.
     """
+    _check_gradients("explain")
     given = read_keywords(options, "explain", [BY_NAME[name] for name in ("network", "layer", "layers", "device")])
     from contextlib import nullcontext
 
     from rich.console import Console
+    from torch import Tensor
 
     from solvers.cam.settings import Settings
     from sygus.app.display import Display
@@ -161,7 +166,7 @@ def explain(
     listed = [pictures] if isinstance(pictures, str | Path) else pictures
     if isinstance(listed, list | tuple) and listed and all(isinstance(one, str | Path) for one in listed):
         paths = [str(one) for one in listed]
-        read = partial(read_pictures, paths)
+        read = partial(read_pictures, paths, strict=True)
     else:
         found = given_images(listed)
         if found is None:
@@ -170,9 +175,21 @@ def explain(
         read = partial(read_given, given.pop("images"))
     if target is not None:
         text = str(target) if isinstance(target, Integral) and not isinstance(target, bool) else target
+        if not isinstance(text, str) and (isinstance(text, Tensor) or not callable(text)):
+            hint = "give one class for all, by its name or number, or a function of the network's outputs"
+            raise OptionError(f"explain: target is {shown(target)}", hint)
         given["target"] = class_or_target(text)
     display = Display(Console(stderr=True)) if progress else nullcontext()
-    return explained(Settings(**given), read, joined(methods), _expression("explain", expression), _said, display)
+    return explained(
+        Settings(**given), read, joined(methods, "explain: methods"), _expression("explain", expression), _said, display
+    )
+
+
+def _check_gradients(call: str) -> None:
+    import torch
+
+    if torch.is_inference_mode_enabled():
+        raise OptionError(f"{call}: torch.inference_mode() is on, where nothing has a gradient", "call it outside")
 
 
 PICTURES = (
@@ -201,7 +218,8 @@ def _metric_name(metric: object) -> str:
     try:
         name = METRIC.read(metric)
     except OptionError as error:
-        raise OptionError(f"evaluate: {error.message.removeprefix('solve: ')}", error.hint) from None
+        hint = f"give {METRIC.wanted}; a function of yours is one by @sygus.saliency.metrics.metric"
+        raise OptionError(f"evaluate: {error.message.removeprefix('solve: ')}", hint) from None
     if name is None:
         raise OptionError(f"evaluate: metrics holds {shown(metric)}", f"give of each {METRIC.wanted}")
     found: str = name

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -190,11 +191,15 @@ class Result:
     def _chosen(self, place: int | None) -> Term:
         if place is None:
             return self.expression
-        if isinstance(place, bool) or not isinstance(place, int) or not -len(self.front) <= place < len(self.front):
+        if (
+            isinstance(place, bool)
+            or not isinstance(place, Integral)
+            or not -len(self.front) <= place < len(self.front)
+        ):
             message = f"expression: {shown(place)} is no place in the front, which has {len(self.front)}"
             hint = f"give a number from 0 to {len(self.front) - 1}" if self.front else "look at record.ending"
             raise OptionError(message, hint)
-        return parse_expression(self.front[place].expression, f"front[{place}]")
+        return parse_expression(self.front[int(place)].expression, f"front[{place}]")
 
     def plot_progress(self) -> Figure:
         """The first objective of each candidate in the order of the proposals, with the best so far.

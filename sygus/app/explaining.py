@@ -241,13 +241,21 @@ def class_or_target(value: str | Target) -> Target:
         return Target("logit", str(value))
 
 
-def joined(names: str | Sequence[str]) -> str:
+def joined(names: object, what: str) -> str:
     """Names as an option lists them.
 
     Args:
         names: these, or the list.
+        what: they are, for messages.
 
     Returns:
         The text.
+
+    Raises:
+        OptionError: these are no names.
     """
-    return names if isinstance(names, str) else ",".join(names)
+    if isinstance(names, str):
+        return names
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise OptionError(f"{what} is of the type {type(names).__name__}", "give names, as a list or in a text")
+    return ",".join(names)

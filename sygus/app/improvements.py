@@ -80,7 +80,7 @@ def _improvement(leader: Judged, goals: Sequence[str], progress: Progress) -> Im
         expression=term_text(leader.term),
         size=leader.term.size,
         objectives=objectives,
-        score=next(iter(objectives.values()), None),
+        score=next(map(float, leader.outcome.objectives), None),
         judged=sum(progress.fates.values()),
         forwards=progress.spending.forwards,
         seconds=progress.spending.seconds,

@@ -24,7 +24,7 @@ class Member:
             validation too.
         feasible: whether the constraints hold.
         search, validation, held_out: its mean scores by metric, each with its interval and the score of each picture;
-            empty where it was not scored on these pictures, as of what was no finalist.
+            empty where the record has none, as of what was neither the answer nor a finalist.
     """
 
     expression: str

@@ -99,6 +99,7 @@ class CamProblem:
         self.goals = tuple(
             Goal(self._label(o.term), o.term, o.direction, _metric_alone(o.term)) for o in self.problem.objectives
         )
+        _check_labels(self.goals)
 
     @property
     def metrics(self) -> Mapping[OracleFunction, Metric]:
@@ -172,6 +173,11 @@ class CamProblem:
                     f"write (! ({symbol.name} {self.problem.target.function.name}) :{metric.direction}) in the file, "
                     f"or choose one of {fitting}",
                 )
+        turns = self._bound[symbol].direction != metric.direction
+        self._check_alone(symbol, metric, option, turns=turns)
+        if turns and any(symbol in _metrics_read(one) for one in self.problem.constraints):
+            message = f"{option} is :{metric.direction}, but a constraint of the file is made for {symbol.name}"
+            raise OptionError(message, f"leave that constraint out of the file, or make it for {metric.name}")
         return {symbol: metric}
 
     def _place(self, option: str) -> OracleFunction:
@@ -196,9 +202,10 @@ class CamProblem:
         Raises:
             OptionError: a constraint compares it otherwise, so it would ask for the worse.
         """
-        if self._bound[symbol].direction == metric.direction:
-            return
-        turned = tuple(self._turned(one, symbol, metric, option) for one in self.problem.constraints)
+        turns = self._bound[symbol].direction != metric.direction
+        self._check_alone(symbol, metric, option, turns=turns)
+        constraints = self.problem.constraints
+        turned = tuple(self._turned(one, symbol, metric, option) if turns else one for one in constraints)
         objectives = tuple(
             replace(one, direction=metric.direction) if _metric_alone(one.term) == symbol else one
             for one in self.problem.objectives
@@ -207,6 +214,18 @@ class CamProblem:
         positions = dict(self.problem.positions)
         positions |= {new: positions[old] for new, old in before if old in positions}
         self.problem = replace(self.problem, constraints=turned, objectives=objectives, positions=positions)
+
+    def _check_alone(self, symbol: OracleFunction, metric: Metric, option: str, *, turns: bool) -> None:
+        """Check that no objective computes with a metric in whose place one of the other direction comes.
+
+        Raises:
+            OptionError: one does, so it would ask for the worse.
+        """
+        for one in self.problem.objectives:
+            if turns and symbol in _metrics_read(one.term) and _metric_alone(one.term) != symbol:
+                better = "small" if metric.direction == "min" else "large"
+                message = f"{option} is better when {better}, but the objective {one.term!r} is made for {symbol.name}"
+                raise OptionError(message, f"let {symbol.name} alone be the objective")
 
     def _turned(self, constraint: Term, symbol: OracleFunction, metric: Metric, option: str) -> Term:
         if symbol not in _metrics_read(constraint):
@@ -273,6 +292,26 @@ class CamProblem:
                 raise OptionError(
                     f"the metric '{metric.family}' compares with '{name}', which is unknown", f"known: {known}"
                 )
+
+
+COLUMNS = ("id", "term", "nodes", "fate", "images", "feasible")
+"""What tables of candidates hold beside the objectives."""
+
+
+def _check_labels(goals: Sequence[Goal]) -> None:
+    """Check that tables can tell objectives apart by their labels.
+
+    Raises:
+        OptionError: two that differ have one label, or one has that of another column.
+    """
+    seen: dict[str, Term | None] = dict.fromkeys(COLUMNS)
+    for goal in goals:
+        if goal.label in seen and seen[goal.label] != goal.term:
+            message = f"two columns of the results would be called '{goal.label}'"
+            raise OptionError(
+                message, "call the metric otherwise, in declare-oracle-fun or by the name of the function"
+            )
+        seen[goal.label] = goal.term
 
 
 def _metric_alone(term: Term) -> OracleFunction | None:

@@ -10,11 +10,12 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch.utils.data import ConcatDataset, DataLoader, IterableDataset, Subset, TensorDataset
 
 import sygus
 from sygus.app.dispatch import read
 from sygus.errors import OptionError, SycamError
+from sygus.language.elaborate import load_problem
 from sygus.oracles.objective import CamProblem
 from sygus.saliency.metrics import given_metric
 from sygus.saliency.networks import Classifier
@@ -304,6 +305,72 @@ def _maps(maps: Tensor, pictures: Tensor) -> Tensor:
 def test_functions_that_are_no_metrics(options: dict[str, Any], message: str, pictures: Tensor, tmp_path: Path) -> None:
     with pytest.raises(SycamError, match=message):
         run(tmp_path, network=model(), images=pictures, **options)
+
+
+PLAIN = """(set-logic CAM)
+(set-feature :oracles true)
+(synth-fun w ((activation Map) (gradient Map)) Weight)
+(declare-oracle-fun NAME ((-> Map Map Weight)) Real average-drop)
+(optimize-synth (OBJECTIVE))
+"""
+
+
+@pytest.mark.parametrize("metric", ["insertion", given_metric(lambda maps, pictures: maps.mean((1, 2)), "max")])
+def test_a_metric_of_the_other_direction_turns_no_formula(metric: Any) -> None:
+    text = PLAIN.replace("NAME", "drop").replace("OBJECTIVE", "(! (- (drop w)) :max)")
+    with pytest.raises(OptionError, match=r"is better when large, but the objective \(- \(drop w\)\) is made for drop"):
+        CamProblem(load_problem(text, "text"), metric)
+
+
+def test_the_objective_has_the_direction_of_the_function_whatever_the_file_says() -> None:
+    text = PLAIN.replace("NAME", "drop").replace("OBJECTIVE", "(! (drop w) :max)")
+    function = given_metric(lambda maps, pictures: maps.mean((1, 2)), "min")
+    assert [goal.direction for goal in CamProblem(load_problem(text, "text"), function).goals] == ["min"]
+
+
+@pytest.mark.parametrize("name", ["nodes", "feasible", "id"])
+def test_objectives_are_not_called_like_other_columns(name: str) -> None:
+    text = PLAIN.replace("NAME", name).replace("OBJECTIVE", f"(! ({name} w) :min)")
+    with pytest.raises(OptionError, match=f"two columns of the results would be called '{name}'"):
+        CamProblem(load_problem(text, "text"))
+
+
+NAMES = tuple("abcde")
+
+
+class Named(TensorDataset):
+    """Pictures with labels of two of the network's classes, by other numbers than the network's."""
+
+    classes = (NAMES[2], NAMES[1])
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        lambda data: data,
+        lambda data: Subset(data, range(4)),
+        lambda data: ConcatDataset([Subset(data, [0, 1]), Subset(data, [2, 3])]),
+        lambda data: DataLoader(Subset(data, range(4)), batch_size=2),
+    ],
+)
+def test_labels_of_parts_of_a_data_set_are_matched_by_its_names(part: Any, pictures: Tensor) -> None:
+    data = Named(pictures[:4], torch.tensor([0, 1, 1, 0]))
+    network = (model(), {"classes": NAMES, "size": SIDE})
+    found = sygus.explain(part(data), network=network, methods="gradcam", target="label", device="cpu")
+    assert found.explained == (NAMES[2], NAMES[1], NAMES[1], NAMES[2])
+
+
+def test_data_sets_of_other_classes_are_not_joined(pictures: Tensor) -> None:
+    joined = ConcatDataset([TensorDataset(pictures), Named(pictures, torch.zeros(COUNT, dtype=torch.int64))])
+    with pytest.raises(OptionError, match="name other classes than each other"):
+        sygus.explain(joined, network=model(), methods="gradcam")
+
+
+def test_of_a_stream_more_are_taken_where_some_are_copies(pictures: Tensor, tmp_path: Path) -> None:
+    stream = DataLoader(TensorDataset(torch.cat([pictures[:1], pictures[:1], pictures])), batch_size=3)
+    found = run(tmp_path / "copies", network=model(), images=stream)
+    plain = run(tmp_path / "plain", network=model(), images=DataLoader(TensorDataset(pictures), batch_size=3))
+    assert found.answer == plain.answer
 
 
 def test_a_metric_is_not_turned_where_constraints_compare_it(tmp_path: Path) -> None:

@@ -124,8 +124,25 @@ def test_a_stream_without_an_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
         ),
         (lambda: sygus.evaluate(budget="size=3"), "evaluate: unknown option 'budget'; known: network, layer"),
         (lambda: sygus.evaluate("gradcan"), "did you mean 'gradcam'"),
+        (lambda: sygus.evaluate(None), "evaluate: methods is of the type NoneType; give names"),  # type: ignore[arg-type]
+        (lambda: sygus.explain("shapes:0", target=[0]), r"explain: target is \[0\]; give one class for all"),
+        (
+            lambda: sygus.explain((torch.zeros(2, 3, 4, 4), torch.zeros(2))),
+            "there is a tensor .2,. of float32 for labels",
+        ),
     ],
 )
 def test_what_is_wrong_is_named(call: Any, message: str) -> None:
     with pytest.raises(SycamError, match=message):
         call()
+
+
+def test_a_file_that_cannot_be_read_is_an_error_of_explain(tmp_path: Path) -> None:
+    (tmp_path / "no.png").write_text("no picture")
+    with pytest.raises(OptionError, match=r"cannot read '.*no.png'"):
+        sygus.explain(["shapes:0", str(tmp_path / "no.png")])
+
+
+def test_inference_mode_is_named() -> None:
+    with torch.inference_mode(), pytest.raises(OptionError, match=r"explain: torch.inference_mode\(\) is on"):
+        sygus.explain("shapes:0")

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset
 
 from sygus.errors import OptionError
 from sygus.foreign import failure
@@ -164,7 +164,12 @@ def _of_set(data: Any) -> GivenImages | None:
     """The pictures of a data set, if it says how many there are."""
     if not hasattr(data, "__len__"):
         return None
-    return GivenImages(type(data).__name__, len(data), lambda place: _pair(data[place]), _classes(data))
+    try:
+        count = len(data)
+    except Exception as error:  # the user's data sets raise what they like
+        message = f"--images: the {type(data).__name__} does not say how many pictures it has: {failure(error)}"
+        raise OptionError(message, "let len() give their number") from error
+    return GivenImages(type(data).__name__, count, lambda place: _pair(data[place]), _classes(data))
 
 
 def _of_pictures(value: Any) -> GivenImages | None:
@@ -172,6 +177,9 @@ def _of_pictures(value: Any) -> GivenImages | None:
     labels: Sequence[Any] | None = None
     if isinstance(value, tuple) and len(value) == PAIR and _are_labels(value[1]):
         value, labels = value
+    if isinstance(value, tuple | list) and len(value) == PAIR and getattr(value[0], "ndim", 0) == _OF_MANY:
+        message = f"--images: beside the pictures there is {_kind(value[1])} for labels"
+        raise OptionError(message, "give (pictures, labels) with a whole number for each picture, (N,)")
     if isinstance(value, Tensor):
         if value.ndim != _OF_MANY:
             message = f"--images: the tensor is of shape {tuple(value.shape)}"
@@ -276,7 +284,19 @@ def _kind(value: object) -> str:
 
 
 def _classes(data: object) -> tuple[str, ...]:
-    """The names of the classes, where a data set says them as torchvision's do."""
+    """The names of the classes, where a data set, or what it is a part of, says them as torchvision's do.
+
+    Raises:
+        OptionError: parts of it have other classes than others, so that one label says two things.
+    """
+    while isinstance(data, Subset):
+        data = data.dataset
+    if isinstance(data, ConcatDataset):
+        first, *others = (_classes(one) for one in data.datasets)
+        if any(other != first for other in others):
+            message = "--images: the data sets that are joined name other classes than each other"
+            raise OptionError(message, "give pictures with labels of one list of classes")
+        return first
     names = getattr(data, "classes", None)
     if isinstance(names, list | tuple) and all(isinstance(name, str) for name in names):
         return tuple(names)

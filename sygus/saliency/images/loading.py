@@ -73,16 +73,22 @@ def load_images(
         _check_memory(shares.search + shares.held_out + most, preprocessing)
         return _shapes_split(shares.search, shares.held_out, most, seed, preprocessing)
     asked = share_out(None, str(name), search=search, held_out=held_out, validation=validation)
-    collection = _collected(name, asked.search + asked.held_out + asked.validation)
-    there = len(collection.entries)
-    shares = _shares(there, str(name), search, held_out, validation, choosing=choosing)
-    _check_memory(min(there, shares.search + shares.held_out + shares.validation), preprocessing)
-    reader = _Reader(str(name), collection, seed, preprocessing, strict)
-    parts = [
-        reader.take(shares.search, "search"),
-        reader.take(shares.held_out, "held out"),
-        reader.take(shares.validation, "validation"),
-    ]
+    most, left_out = asked.search + asked.held_out + asked.validation, 0
+    while True:
+        collection = _collected(name, most + left_out)
+        there = len(collection.entries)
+        shares = _shares(there, str(name), search, held_out, validation, choosing=choosing)
+        _check_memory(min(there, shares.search + shares.held_out + shares.validation), preprocessing)
+        reader = _Reader(str(name), collection, seed, preprocessing, strict)
+        parts = [
+            reader.take(shares.search, "search"),
+            reader.take(shares.held_out, "held out"),
+            reader.take(shares.validation, "validation"),
+        ]
+        # of a stream as many more are taken as were no use, while it has more
+        if not collection.in_order or reader.left_out <= left_out or there < most + left_out:
+            break
+        left_out = reader.left_out
     found = Shares(*map(len, parts))
     least = (FEWEST if search is None else search, FEWEST if held_out is None else held_out)
     needed = validation if choosing and validation is not None else 0

@@ -22,13 +22,17 @@ EMBEDDED = "shapes:"
 """``shapes:3`` is picture 3 of the embedded set, of seed 0."""
 
 
-def read_pictures(names: Sequence[str], preprocessing: Preprocessing) -> ImageSet:
+def read_pictures(names: Sequence[str], preprocessing: Preprocessing, *, strict: bool = False) -> ImageSet:
     """The pictures of these names, resized and cropped for a network; without labels and ground truth.
 
-    A file that cannot be read is left out, and :attr:`ImageSet.skipped` names it.
+    Args:
+        names: these.
+        preprocessing: the network's.
+        strict: whether a file that cannot be read is an error; otherwise it is left out, and
+            :attr:`ImageSet.skipped` names it.
 
     Raises:
-        OptionError: a name is of no file, or no file can be read.
+        OptionError: a name is of no file, no file can be read, or ``strict``, and one cannot.
     """
     pictures, ids, skipped = [], [], []
     for name in names:
@@ -38,7 +42,7 @@ def read_pictures(names: Sequence[str], preprocessing: Preprocessing) -> ImageSe
             skipped.append((name, str(error)))
             continue
         ids.append(name)
-    if not ids:
+    if skipped and (strict or not ids):
         name, reason = skipped[0]
         raise OptionError(f"IMAGES: cannot read '{name}': {reason}", "give a whole PNG, JPEG or the like")
     return ImageSet(
