@@ -7,7 +7,6 @@ checked by its kind, and what does not fit is an error in words that belongs to 
 from __future__ import annotations
 
 import bisect
-import math
 import time
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
@@ -113,7 +112,7 @@ class Standing:
             self._keys.add(row["key"])
         self.terms += paid
         values = tuple(row["objectives"])
-        if not row["feasible"] or len(values) != len(self.asked.goals) or not all(map(math.isfinite, values)):
+        if not row["feasible"] or len(values) != len(self.asked.goals) or not all(map(_is_plain, values)):
             return
         candidate = Candidate(row["id"], row["size"], row["term"], values)
         rank = self.asked.rank(candidate)
@@ -241,8 +240,8 @@ class Watched:
 
     @property
     def record(self) -> Record | None:
-        """Of the run, once it is over."""
-        return self._record
+        """Of the run, once it is over; None where it is of an earlier search that this one continues."""
+        return self._fitting
 
     @property
     def stated(self) -> Node:
@@ -290,6 +289,16 @@ class Watched:
         message = f"the journal {self.onlooker.path} does not say whether large or small scores are better"
         raise JournalError(message, "it was begun by an earlier version; end the run, or resume it with this version")
 
+    @property
+    def _fitting(self) -> Record | None:
+        """The record, where it is of this search as it stands, and not of the one that this continues."""
+        record, standing = self._record, self._standing
+        if record is None or standing is None:
+            return record
+        proposed = record.accounting.get("proposed")
+        same = str(record.settings.get("budget")) == self._setting("budget")
+        return record if same and proposed == standing.fates.total() else None
+
     def _setting(self, name: str) -> str:
         """A setting as a text; "" where it is none."""
         settings = self._stated.get("settings")
@@ -299,7 +308,7 @@ class Watched:
     def _state(self) -> dict[str, Any]:
         standing = self._standing
         assert standing is not None
-        running, record = self.onlooker.is_running(), self._record
+        running, record = self.onlooker.is_running(), self._fitting
         problem = self._stated.get("problem")
         state = "running" if running else "finished" if record is not None else "stopped"
         seconds, rate = self._seconds(running), self._rate(running)
@@ -332,7 +341,9 @@ class Watched:
 
     def _notes(self, running: bool) -> list[str]:
         notes = [self._unread] if self._unread else []
-        if not running and self._record is None:
+        if not running and self._record is not None and self._fitting is None:
+            notes.append("The record is of an earlier search in this folder, which this one was to continue.")
+        elif not running and self._record is None:
             notes.append("The search was stopped, or its table is still being scored: there is no record yet.")
         if self._strange:
             notes.append(f"{self._strange} rows of the journal are not what a run wrote; they are left out.")
@@ -340,8 +351,8 @@ class Watched:
 
     def _seconds(self, running: bool) -> float | None:
         """Of the search: as the record says, else since the run's folder was begun."""
-        if self._record is not None and not running:
-            return _number(self._record.accounting.get("seconds"))
+        if self._fitting is not None and not running:
+            return _number(self._fitting.accounting.get("seconds"))
         begun, end = self.onlooker.begun(), time.time() if running else self.onlooker.changed()
         return None if begun is None or end is None else round(max(0.0, end - begun), 1)
 
@@ -381,11 +392,11 @@ class Watched:
 
     def _finalists(self, rows: Sequence[tuple[int, int, float]]) -> list[dict[str, Any]]:
         """The finalists, the most probable first, with what is known of them."""
-        numbers = [one for one in rows if isinstance(one[2], float) and math.isfinite(one[2])]
+        numbers = [one for one in rows if isinstance(one[1], int) and isinstance(one[2], float) and _is_plain(one[2])]
         found = []
         for number, images, probability in sorted(numbers, key=lambda one: (-one[2], one[0]))[:LEADERS]:
             candidate = self.candidate(number)
-            if candidate is not None:
+            if candidate is not None and all(map(_is_plain, candidate.values)):
                 found.append(candidate.as_json() | {"images": images, "probability": probability})
         return found
 
@@ -396,7 +407,16 @@ def shown(text: str) -> str:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
+    return float(value) if isinstance(value, int | float) and _is_plain(value) else None
+
+
+LARGEST = 1e100
+"""Beyond it a number is none of a search: a whole one may have any number of digits."""
+
+
+def _is_plain(value: float) -> bool:
+    """Whether a number is finite and can be shown; NaN compares with nothing."""
+    return abs(value) <= LARGEST
 
 
 def _folder(run: str) -> Path:

@@ -109,9 +109,7 @@ def file_notes(problem: Problem) -> list[str]:
     """
     notes = []
     if problem.unset:
-        notes.append(
-            f"{problem.file} sets no logic and is read in {problem.logic}, the first in which it is well-sorted"
-        )
+        notes.append(f"{problem.file} sets no logic and is read in {problem.logic}, the first that fits it")
     if problem.legacy:
         notes.append(f"{problem.file} uses syntax older than 2.1: {'; '.join(problem.legacy)}")
     return notes

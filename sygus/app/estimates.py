@@ -47,6 +47,7 @@ def warn_of_long_work(
     methods: Sequence[Method],
     oracles: Sequence[CamOracle],
     say: Callable[[str], None],
+    keeps: str,
     seconds: Callable[[Subject], float] = seconds_of_a_pass,
 ) -> None:
     """Say how long the maps of all methods will take where that is over a minute, and the quicker way where one is.
@@ -57,6 +58,7 @@ def warn_of_long_work(
         methods: these.
         oracles: the pictures; the first ones are timed.
         say: told a line for all, and one for each method that takes over half a minute by itself.
+        keeps: what Ctrl-C keeps, in words; "" for nothing.
         seconds: of a picture in a pass.
     """
     costs = costs_of(methods, oracles)
@@ -67,7 +69,8 @@ def warn_of_long_work(
         return
     pictures = sum(len(one.subject.images) for one in oracles)
     whole = duration(sum(costs) * each)
-    say(f"the maps of {pictures} pictures will take at most about {whole}; Ctrl-C keeps what is done")
+    kept = f"; Ctrl-C keeps {keeps}" if keeps else ""
+    say(f"the maps of {pictures} pictures will take at most about {whole}{kept}")
     for method, cost in zip(methods, costs, strict=True):
         if cost * each > LONG / 2:
             line = f"{method.title}: at most about {duration(cost * each)}, {cost // pictures:,} passes a picture"

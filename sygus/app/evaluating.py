@@ -184,7 +184,8 @@ def evaluated(
         return not named and method not in own and is_slow(method, metric)
 
     _report_skipped(chosen, metrics, skip, note)
-    warn_of_long_work(chosen, [subjects.search, subjects.held_out], note)
+    keeps = "the methods that are done" if len(chosen) > 1 else ""
+    warn_of_long_work(chosen, [subjects.search, subjects.held_out], note, keeps)
     rows: list[Row] = []
     try:
         with display:

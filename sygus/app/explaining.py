@@ -174,7 +174,7 @@ def explained(
     begun(subject)
     oracle = CamOracle(subject, layers=split_at(network, settings.modules))
     rows = applicable_methods(names, oracle, note) + own
-    warn_of_long_work(rows, [oracle], note)
+    warn_of_long_work(rows, [oracle], note, "what is done")
     done: list[Evaluation] = []
     missing = ""
     try:

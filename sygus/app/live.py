@@ -21,6 +21,9 @@ from sygus.export.live import candidate_piece, live_page
 HOST = "127.0.0.1"
 """The only address that is listened to."""
 
+HTTP_PORT = 80
+"""The port that addresses leave out."""
+
 NAMES = (HOST, "localhost")
 """How a browser on this machine calls the server; a page of elsewhere that makes its own name lead here does not."""
 
@@ -94,7 +97,7 @@ class Watch:
             self._look(looks)
 
     def _look(self, looks: int) -> None:
-        states = [run.refresh() for run in self.runs]
+        states = [_state(run) for run in self.runs]
         going = any(state.get("state") == "running" for state in states)
         settled = [{name: value for name, value in state.items() if name not in _MOVING} for state in states]
         key = json.dumps(settled, allow_nan=False)
@@ -104,6 +107,16 @@ class Watch:
         with self._news:
             self.version, self.text = self.version + 1, json.dumps(states, allow_nan=False)
             self._news.notify_all()
+
+
+def _state(run: Watched) -> dict[str, Any]:
+    """How a run stands; what goes wrong with one is no matter to the others."""
+    try:
+        state = run.refresh()
+        json.dumps(state, allow_nan=False)
+    except Exception as error:  # what others wrote may break anything
+        return {"name": run.name, "error": f"what it holds cannot be shown: {type(error).__name__}"}
+    return state
 
 
 class Server(ThreadingHTTPServer):
@@ -136,6 +149,8 @@ class Server(ThreadingHTTPServer):
                 reason = f"--port: cannot listen to {port} ({error.strerror})"
             raise OptionError(reason, "give another one, or 0 for one that is free") from None
         self.names = {f"{name}:{self.server_port}" for name in NAMES}
+        if self.server_port == HTTP_PORT:
+            self.names |= set(NAMES)  # which clients leave out
         self.address = f"http://{HOST}:{self.server_port}/"
 
     def server_bind(self) -> None:
@@ -214,7 +229,10 @@ class _Handler(BaseHTTPRequestHandler):
         Raises:
             SycamError: there is no such.
         """
-        fields = parse_qs(query, max_num_fields=4)
+        try:
+            fields = parse_qs(query, max_num_fields=4)
+        except ValueError:
+            raise SycamError("There is no such candidate.") from None
         numbers = [fields.get(name, [""])[0] for name in ("run", "id")]
         if not all(text.isascii() and text.isdecimal() and len(text) < 19 for text in numbers):
             raise SycamError("There is no such candidate.")

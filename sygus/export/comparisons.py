@@ -27,7 +27,7 @@ def verdict(tests: Sequence[Compared], metric: Scale, without: int = 0) -> str:
         A sentence without its first capital and its last point.
     """
     methods = [test for test in tests if not test.control]
-    said = [*(_beside(methods, without) if methods else _nothing(without)), *_controls(tests, metric)]
+    said = [*(_beside(methods, without) if methods else _nothing(without)), *_controls(tests)]
     return f"held out, by {metric.name}: {'; '.join(said)}"
 
 
@@ -67,10 +67,9 @@ def _methods(count: int) -> str:
     return f"{count} method{'' if count == 1 else 's'}"
 
 
-def _controls(tests: Sequence[Compared], metric: Scale) -> list[str]:
-    """The controls with a better mean."""
-    sign = 1 if metric.direction == "max" else -1
-    names = [test.title for test in tests if test.control and sign * test.held_out.mean.value < 0]
+def _controls(tests: Sequence[Compared]) -> list[str]:
+    """The controls that are better, as far as a test can tell."""
+    names = [test.title for test in tests if test.control and test.verdict == "behind"]
     if not names:
         return []
     if len(names) == 1:

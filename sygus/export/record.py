@@ -164,7 +164,9 @@ class Record:
         tests = {measure.name: found for measure, found in self.comparisons}
         measures = [measure for measure in self.measures if measure.name in asked] or self.measures
         said = [self._verdict(measure, tests.get(measure.name, ())) for measure in measures]
-        return tuple(filter(None, (*said, nearest(self.alike, len(self.held_out.ids)))))
+        methods = {row.title for row in self.baselines if not row.control}
+        alike = {title: value for title, value in self.alike.items() if title in methods}
+        return tuple(filter(None, (*said, nearest(alike, len(self.held_out.ids)))))
 
     def _verdict(self, measure: Measure, tests: Sequence[Compared]) -> str:
         methods = sum(not row.control for row in self.baselines)

@@ -25,7 +25,7 @@ def oracle() -> CamOracle:
 
 def said(names: str, oracle: CamOracle, seconds: float) -> list[str]:
     lines: list[str] = []
-    warn_of_long_work(find_methods(names), [oracle], lines.append, lambda _: seconds)
+    warn_of_long_work(find_methods(names), [oracle], lines.append, "what is done", lambda _: seconds)
     return lines
 
 

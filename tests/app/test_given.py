@@ -307,6 +307,10 @@ def test_functions_that_are_no_metrics(options: dict[str, Any], message: str, pi
         run(tmp_path, network=model(), images=pictures, **options)
 
 
+def mean_of_maps(maps: Tensor, _: Tensor) -> Tensor:
+    return maps.mean((1, 2))
+
+
 PLAIN = """(set-logic CAM)
 (set-feature :oracles true)
 (synth-fun w ((activation Map) (gradient Map)) Weight)
@@ -315,7 +319,7 @@ PLAIN = """(set-logic CAM)
 """
 
 
-@pytest.mark.parametrize("metric", ["insertion", given_metric(lambda maps, pictures: maps.mean((1, 2)), "max")])
+@pytest.mark.parametrize("metric", ["insertion", given_metric(mean_of_maps, "max")])
 def test_a_metric_of_the_other_direction_turns_no_formula(metric: Any) -> None:
     text = PLAIN.replace("NAME", "drop").replace("OBJECTIVE", "(! (- (drop w)) :max)")
     with pytest.raises(OptionError, match=r"is better when large, but the objective \(- \(drop w\)\) is made for drop"):
@@ -324,7 +328,7 @@ def test_a_metric_of_the_other_direction_turns_no_formula(metric: Any) -> None:
 
 def test_the_objective_has_the_direction_of_the_function_whatever_the_file_says() -> None:
     text = PLAIN.replace("NAME", "drop").replace("OBJECTIVE", "(! (drop w) :max)")
-    function = given_metric(lambda maps, pictures: maps.mean((1, 2)), "min")
+    function = given_metric(mean_of_maps, "min")
     assert [goal.direction for goal in CamProblem(load_problem(text, "text"), function).goals] == ["min"]
 
 

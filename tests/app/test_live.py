@@ -118,7 +118,8 @@ def test_answers_say_what_the_browser_may_do(server: Server) -> None:
 @pytest.mark.parametrize(
     "path",
     ["/x", "/../etc/passwd", "/candidate", "/candidate?run=0", "/candidate?run=9&id=1", "/candidate?run=0&id=-1",
-     "/maps?run=0&id=99999999", "/maps?run=²&id=1", "/candidate?run=0&id=" + "9" * 40],
+     "/candidate?a=1&b=2&c=3&d=4&run=0&id=1", "/maps?run=0&id=99999999", "/maps?run=²&id=1",
+     "/candidate?run=0&id=" + "9" * 40],
 )  # fmt: skip
 def test_what_is_not_there_is_not_found(path: str, server: Server) -> None:
     status, _, text = ask(server, path.replace("²", "%C2%B2"))

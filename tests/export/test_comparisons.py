@@ -74,6 +74,7 @@ FAKE, RANDOM = row("Fake", control=True, iou=0.9, drop=0.9), row("Random", contr
         ([], "no method in the table to compare with"),
         ([row("unscored", drop=0.1)], "no method to compare with, 1 in the table without a score"),
         ([*WORSE, RANDOM], f"{ALL}, 3 of 3; {TESTED}"),
+        ([*WORSE, row("Even", control=True, iou=0.5001)], f"{ALL}, 3 of 3; {TESTED}"),
         ([*WORSE, FAKE], f"{ALL}, 3 of 3; {TESTED}; the control Fake scores better: the metric rewards what it does"),
         (
             [FAKE, row("Chance", control=True, iou=0.8), RANDOM],

@@ -178,6 +178,8 @@ class Surrogate(Learner):
 
     def _values(self) -> tuple[Numbers, Numbers]:
         """What is known of each term with a value, as one number, smaller is better, and the variance of its error."""
+        if not self.goals:  # nothing but the constraints tells terms apart
+            return np.zeros(len(self._valued)), np.ones(len(self._valued))
         holds = np.array([not one.fails for one in self._valued])
         found = [normal_scores(*paired(self._scores(goal), holds)) for goal in range(len(self.goals))]
         if len(found) == 1:

@@ -76,6 +76,12 @@ def pictures_in(folder: Path) -> list[Path]:
     return sorted(path for path in found if path.is_file())
 
 
+def pictures_directly_in(folder: Path) -> list[Path]:
+    """The picture files of a folder, without those of its subfolders, sorted; hidden files are left out."""
+    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
+    return sorted(path for path in found if path.is_file())
+
+
 def entry_of(root: Path, record: Record) -> Entry:
     """The entry of a picture whose annotation is known already."""
     return Entry(record.file.relative_to(root).as_posix(), lambda: record)

@@ -94,7 +94,7 @@ def load_images(
     needed = validation if choosing and validation is not None else 0
     if found.search < least[0] or found.held_out < least[1] or found.validation < needed:
         raise too_few(str(name), there, *least, needed, reader.left_out)
-    note = shares_note(there - reader.left_out, str(name), found, search=search, held_out=held_out)
+    note = shares_note(there, str(name), found, search=search, held_out=held_out)
     if note:
         parts[0] = replace(parts[0], notes=(*parts[0].notes, note))
     return Split(parts[0], parts[1], parts[2] if len(parts[2]) > 1 else None)

@@ -82,7 +82,7 @@ def shares_note(there: int, name: str, found: Shares, *, search: int | None, hel
     """What is to be said of numbers below their defaults.
 
     Args:
-        there: how many pictures can be used.
+        there: how many pictures there are, usable or not.
         name: of the source.
         found: how many there are of each part.
         search: how many were asked for to search on; None where that was left open.

@@ -97,6 +97,8 @@ def _read(name: str, preprocessing: Preprocessing) -> Tensor:
     path = Path(name)
     if not path.exists():
         raise OptionError(f"IMAGES: there is no file '{name}'", "give a whole PNG, JPEG or the like")
+    if not path.is_file():
+        raise Unreadable(f"{path.name} is no plain file")
     return read_record(Record(path), preprocessing)[0]
 
 

@@ -119,7 +119,7 @@ def test_what_cannot_be_read_is_made_up_for(tmp_path: Path) -> None:
     split = load_images(str(tmp_path), search=None, held_out=None, validation=None, seed=0)
     assert split.validation is not None
     assert [len(split.search), len(split.held_out), len(split.validation)] == [4, 4, 3]
-    assert "has 11 pictures" in split.search.notes[0]
+    assert "has 12 pictures" in split.search.notes[0]
     for index in range(1, 9):
         (tmp_path / f"{index:02}.png").write_bytes(b"no picture")
     with pytest.raises(OptionError, match="has 12, 9 of which cannot be read or are copies; a search takes at least 2"):
@@ -153,8 +153,21 @@ def test_a_folder_with_folders_is_still_one_of_classes(flat: Path, folder: Path,
     (tmp_path / "loose.png").write_bytes((flat / "41.png").read_bytes())
     split = load_images(str(tmp_path), search=4, held_out=4, seed=0, preprocessing=Preprocessing.square(64))
     assert NO_CLASS not in split.search.labels.tolist()
+    assert f"1 pictures directly in '{tmp_path}' are in no class and not used" in split.search.notes
     with pytest.raises(OptionError, match="has no pictures; their names end in"):
         load_images(f"flat:{folder}", search=4, held_out=4, seed=0)
+
+
+def test_what_a_program_puts_into_a_flat_folder_makes_no_classes_of_it(tmp_path: Path) -> None:
+    drawn(tmp_path, 12, flat=True)
+    before = load_images(str(tmp_path), search=4, held_out=4, seed=0).search.ids
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "explained").mkdir()
+    for name in ("00.png", "01.png"):
+        (tmp_path / "explained" / name).write_bytes((tmp_path / "02.png").read_bytes())
+    split = load_images(str(tmp_path), search=4, held_out=4, seed=0)
+    assert split.search.ids == before
+    assert f"2 pictures in folders of '{tmp_path}' are not used" in split.search.notes
 
 
 @pytest.mark.parametrize("kind", ["folder", "flat"])

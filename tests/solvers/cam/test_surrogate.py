@@ -163,6 +163,30 @@ def run(out: Path, *more: str) -> dict[str, object]:
     return found
 
 
+def test_where_nothing_is_an_objective_it_goes_on_by_the_constraints(tmp_path: Path) -> None:
+    text = """(set-logic CAM) (set-feature :oracles true)
+    (declare-oracle-fun average-drop ((-> Map Map Weight)) Real average-drop)
+    (synth-fun w ((activation Map) (gradient Map)) Weight ((W Weight) (M Map))
+      ((W Weight ((gap M) (relu W) (* W W) (+ W W))) (M Map (activation gradient (relu M) (abs M) (* M M)))))
+    (constraint (<= (average-drop w) 1.0))
+    (check-synth)"""
+    (tmp_path / "file.sy").write_text(text)
+    options = [
+        "--strategy",
+        "surrogate",
+        "--budget",
+        "size=7,terms=40",
+        "--search-images",
+        "4",
+        "--held-out-images",
+        "4",
+    ]
+    result = CliRunner().invoke(main, [str(tmp_path / "file.sy"), *options, "--out", str(tmp_path / "run")])
+    assert result.exit_code == 3, result.output
+    assert "40 terms proposed" in result.stderr or "the budget's terms is spent" in result.stderr
+    assert "is met by 0 of the" in result.stderr
+
+
 def test_a_run_that_is_resumed_is_the_run_in_one_piece(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", "--budget", "terms=24,size=7")
     run(tmp_path / "parts", "--budget", "terms=9,size=7")

@@ -120,6 +120,22 @@ def test_rows_that_no_run_wrote_are_left_out_and_counted(finished_run: Path, tmp
     assert any(note.startswith("1 rows of the journal are not what a run wrote") for note in state["notes"])
 
 
+@pytest.mark.parametrize("objectives", ["[1e999, 1.0]", "[" + "9" * 401 + ", 1.0]"])
+def test_no_number_of_a_journal_is_too_large_to_be_shown(objectives: str, finished_run: Path, tmp_path: Path) -> None:
+    folder = edited(finished_run, tmp_path / "run")
+    execute(folder, f"UPDATE proposals SET objectives = '{objectives}' WHERE fate = 'scored'")
+    json.dumps(Watched(str(folder)).refresh(), allow_nan=False)
+
+
+def test_a_record_of_an_earlier_search_is_none_of_this(finished_run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(finished_run, folder)
+    execute(folder, "DELETE FROM proposals WHERE id = (SELECT max(id) FROM proposals)")
+    state = Watched(str(folder)).refresh()
+    assert (state["state"], state["found"]) == ("stopped", None)
+    assert any(note.startswith("The record is of an earlier search") for note in state["notes"])
+
+
 def test_a_journal_of_an_earlier_version_is_read_by_its_record(finished_run: Path, tmp_path: Path) -> None:
     whole = Watched(str(finished_run)).refresh()
     folder = edited(finished_run, tmp_path / "run")

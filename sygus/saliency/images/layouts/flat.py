@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from sygus.errors import OptionError
-from sygus.saliency.images.collection import SUFFIXES, Collection, Record, entry_of
+from sygus.saliency.images.collection import (
+    SUFFIXES,
+    Collection,
+    Record,
+    entry_of,
+    pictures_directly_in,
+    pictures_in,
+)
 from sygus.saliency.images.layouts.layout import layout
-
-
-def pictures_directly_in(folder: Path) -> list[Path]:
-    """The picture files of a folder, without those of its subfolders, sorted; hidden files are left out."""
-    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
-    return sorted(path for path in found if path.is_file())
 
 
 @layout("flat", detect=lambda folder: bool(pictures_directly_in(folder)), generality=200)  # where nothing else is
@@ -25,4 +26,6 @@ def collect(folder: Path) -> Collection:
     pictures = pictures_directly_in(folder)
     if not pictures:
         raise OptionError(f"--images: '{folder}' has no pictures", f"their names end in {', '.join(sorted(SUFFIXES))}")
-    return Collection(tuple(entry_of(folder, Record(file)) for file in pictures))
+    beside = len(pictures_in(folder)) - len(pictures)
+    notes = (f"{beside} pictures in folders of '{folder}' are not used",) if beside > 0 else ()
+    return Collection(tuple(entry_of(folder, Record(file)) for file in pictures), notes=notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sygus.errors import OptionError
-from sygus.saliency.images.collection import Collection, Record, entry_of, pictures_in
+from sygus.saliency.images.collection import Collection, Record, entry_of, pictures_directly_in, pictures_in
 from sygus.saliency.images.imagenet import class_names, class_of_wnid
 from sygus.saliency.images.layouts.layout import layout
 
@@ -21,7 +21,13 @@ def named_by_wnid(folders: list[Path]) -> bool:
     return bool(folders) and all(path.name in known for path in folders)
 
 
-@layout("folder", detect=lambda folder: bool(class_folders(folder)), generality=100)  # almost every folder has folders
+def has_classes(folder: Path) -> bool:
+    """Whether most pictures are in subfolders; of others these are something else, such as what a program put there."""
+    folders, beside = class_folders(folder), len(pictures_directly_in(folder))
+    return bool(folders) and (not beside or sum(len(pictures_in(path)) for path in folders) > beside)
+
+
+@layout("folder", detect=has_classes, generality=100)  # almost every folder has folders
 def collect(folder: Path) -> Collection:
     """A folder with a folder of pictures for each class.
 
@@ -40,4 +46,6 @@ def collect(folder: Path) -> Collection:
         classes = tuple(path.name for path in folders)
         index = {name: rank for rank, name in enumerate(classes)}
     records = [Record(file, index[path.name]) for path in folders for file in pictures_in(path)]
-    return Collection(tuple(entry_of(folder, record) for record in records), classes)
+    beside = len(pictures_directly_in(folder))
+    notes = (f"{beside} pictures directly in '{folder}' are in no class and not used",) if beside else ()
+    return Collection(tuple(entry_of(folder, record) for record in records), classes, notes)
