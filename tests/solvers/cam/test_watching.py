@@ -123,7 +123,7 @@ def test_rows_that_no_run_wrote_are_left_out_and_counted(finished_run: Path, tmp
 @pytest.mark.parametrize("objectives", ["[1e999, 1.0]", "[" + "9" * 401 + ", 1.0]"])
 def test_no_number_of_a_journal_is_too_large_to_be_shown(objectives: str, finished_run: Path, tmp_path: Path) -> None:
     folder = edited(finished_run, tmp_path / "run")
-    execute(folder, f"UPDATE proposals SET objectives = '{objectives}' WHERE fate = 'scored'")
+    execute(folder, f"UPDATE proposals SET objectives = '{objectives}' WHERE fate = 'scored'")  # noqa: S608 - of this file
     json.dumps(Watched(str(folder)).refresh(), allow_nan=False)
 
 
