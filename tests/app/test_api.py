@@ -157,6 +157,10 @@ def test_a_metric_may_be_its_function(tmp_path: Path) -> None:
     function = find_metric("average-gain").function
     few = FEW | {"budget": "size=2", "search_images": np.int64(8), "layer": None}
     problem = tmp_path / "gain.sy"
-    problem.write_text(read_problem("gradcam")[1].replace(":min", ":max", 1))
+    text = read_problem("gradcam")[1].replace(":min", ":max", 1)
+    problem.write_text(text)
+    with pytest.raises(OptionError, match="a constraint of the file is made for average-drop"):
+        sygus.solve(problem, out=tmp_path / "run", metric=function, **few)  # by which large is the worse
+    problem.write_text("\n".join(line for line in text.splitlines() if not line.startswith("(constraint")))
     result = sygus.solve(problem, out=tmp_path / "run", metric=function, **few)
     assert result.record.settings["metric"] == "average-gain"
