@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from numbers import Integral
 from pathlib import Path
@@ -106,20 +107,16 @@ def evaluate(
     """
     _check_gradients("evaluate")
     given = _fitted(read_keywords(options, "evaluate", [one for one in SUBJECTS if one.name != "validation_images"]))
-    from contextlib import nullcontext
-
-    from rich.console import Console
-
     from solvers.cam.settings import Settings
-    from sygus.app.display import Display
     from sygus.app.evaluating import evaluated
     from sygus.app.explaining import joined
 
     names = list(metrics) if isinstance(metrics, list | tuple) else [metrics]
     asked_of = ",".join(_metric_name(one) for one in names)
-    display = Display(Console(stderr=True)) if progress else nullcontext()
     term = _expression("evaluate", expression)
-    return evaluated(Settings(**given), joined(methods, "evaluate: methods"), asked_of, term, _said, display).table
+    return evaluated(
+        Settings(**given), joined(methods, "evaluate: methods"), asked_of, term, _said, _display(progress)
+    ).table
 
 
 def explain(
@@ -152,13 +149,9 @@ def explain(
     """
     _check_gradients("explain")
     given = read_keywords(options, "explain", [BY_NAME[name] for name in ("network", "layer", "layers", "device")])
-    from contextlib import nullcontext
-
-    from rich.console import Console
     from torch import Tensor
 
     from solvers.cam.settings import Settings
-    from sygus.app.display import Display
     from sygus.app.explaining import class_or_target, explained, joined
     from sygus.saliency.images import given_images
     from sygus.saliency.images.single import read_given, read_pictures
@@ -179,10 +172,19 @@ def explain(
             hint = "give one class for all, by its name or number, or a function of the network's outputs"
             raise OptionError(f"explain: target is {shown(target)}", hint)
         given["target"] = class_or_target(text)
-    display = Display(Console(stderr=True)) if progress else nullcontext()
-    return explained(
-        Settings(**given), read, joined(methods, "explain: methods"), _expression("explain", expression), _said, display
-    )
+    names, term = joined(methods, "explain: methods"), _expression("explain", expression)
+    return explained(Settings(**given), read, names, term, _said, _display(progress))
+
+
+def _display(progress: bool) -> AbstractContextManager[object]:
+    """What shows the progress on stderr, where it is asked for."""
+    if not progress:
+        return nullcontext()
+    from rich.console import Console
+
+    from sygus.app.display import Display
+
+    return Display(Console(stderr=True))
 
 
 def _check_gradients(call: str) -> None:

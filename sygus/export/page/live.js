@@ -227,12 +227,12 @@ dialog.addEventListener("close", () => {
 // a browser opens few connections to one server, so that a page that nobody sees must not hold one
 let source = null;
 function listen() {
-if (document.hidden) { if (source) { source.close(); source = null; } return; }
-if (source) { return; }
-source = new EventSource("events");
-source.addEventListener("open", () => { connection.textContent = "Live: renewed whenever a journal changes. Nothing here changes a run."; connection.classList.remove("error"); });
-source.addEventListener("error", () => { connection.textContent = "The server does not answer; what is shown is the last that it said."; connection.classList.add("error"); });
-source.addEventListener("runs", (event) => { states = JSON.parse(event.data); draw(false); });
+  if (document.hidden) { if (source) { source.close(); source = null; } return; }
+  if (source) { return; }
+  source = new EventSource("events");
+  source.addEventListener("open", () => { connection.textContent = "Live: renewed whenever a journal changes. Nothing here changes a run."; connection.classList.remove("error"); });
+  source.addEventListener("error", () => { connection.textContent = "The server does not answer; what is shown is the last that it said."; connection.classList.add("error"); });
+  source.addEventListener("runs", (event) => { states = JSON.parse(event.data); draw(false); });
 }
 document.addEventListener("visibilitychange", listen);
 listen();
