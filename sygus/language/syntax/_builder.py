@@ -43,7 +43,7 @@ def _name(token: Token) -> str:
         return text[1:-1]
     if text in RESERVED:
         hint = f"a name is needed here: quote it, |{text}|, if it is one"
-        if text in ("let", "forall", "exists"):
+        if text in ("forall", "exists"):
             hint += "; the rules of a grammar hold no binders"
         if text in ("Constant", "Variable"):
             hint = f"({text} S) may stand only in the rules of a grammar"
@@ -207,7 +207,7 @@ class Builder(Transformer[Token, Any]):
 
     # Terms
 
-    variables = some_variables = bindings = terms = _listed
+    variables = some_variables = bindings = grammar_bindings = terms = _listed
     variable = _record(ast.SortedVariable, skip=1)
     annotated = _record(ast.Annotated)
     any_constant = _record(ast.AnyConstant)
@@ -245,6 +245,10 @@ class Builder(Transformer[Token, Any]):
             raise ParseError(f"{name!r} is bound to two terms", _span(children), "a binding is a name and a term")
         self.note("a let that names the sort of its variable", children)
         return name, value
+
+    def older_grammar_let(self, children: _Children) -> ast.Let:
+        self.note("a let in the rules of a grammar", children)
+        return ast.Let(*children[2:-1], position=_span(children))
 
     def older_input_variable(self, children: _Children) -> ast.AnyVariable:
         self.note("InputVariable for Variable", children)
@@ -335,6 +339,21 @@ class Builder(Transformer[Token, Any]):
             raise ParseError(message, _span(children), "one list of constructors is needed for each name")
         return ast.DeclareDatatypes(sorts, datatypes, position=_span(children))
 
+    function = _record(ast.FunctionDeclaration, skip=1)
+
+    def define_fun_rec(self, children: _Children) -> ast.DefineFunsRec:
+        name, parameters, sort, body = children[2:-1]
+        declaration = ast.FunctionDeclaration(name, parameters, sort, position=_span(children))
+        return ast.DefineFunsRec((declaration,), (body,), position=_span(children))
+
+    def define_funs_rec(self, children: _Children) -> ast.DefineFunsRec:
+        declarations = _all(ast.FunctionDeclaration, children)
+        bodies = tuple(children[5 + len(declarations) : -2])
+        if len(declarations) != len(bodies):
+            message = f"{len(declarations)} functions, but {len(bodies)} bodies"
+            raise ParseError(message, _span(children), "one body is needed for each function")
+        return ast.DefineFunsRec(declarations, bodies, position=_span(children))
+
     def define_sort(self, children: _Children) -> ast.DefineSort:
         name, *parameters, sort = children[2:-1]
         names = _sort_parameters(parameters[0]) if parameters else ()
@@ -348,7 +367,17 @@ class Builder(Transformer[Token, Any]):
 
     def answer(self, children: _Children) -> tuple[tuple[ast.TermExpression, ...], tuple[ast.DefineFun, ...]]:
         values = children[1] if len(children) > 1 and isinstance(children[1], tuple) else ()
-        return values, _all(ast.DefineFun, children)
+        return values, tuple(one for child in children for one in _definitions(child))
+
+
+def _definitions(command: Any) -> tuple[ast.DefineFun, ...]:
+    """The functions that a command of an answer defines."""
+    if not isinstance(command, ast.DefineFunsRec):
+        return (command,) if isinstance(command, ast.DefineFun) else ()
+    return tuple(
+        ast.DefineFunRec(one.name, one.parameters, one.sort, body, position=one.position)
+        for one, body in zip(command.declarations, command.bodies, strict=True)
+    )
 
 
 def _all(node: type[_Node], children: _Children) -> tuple[_Node, ...]:

@@ -6,7 +6,6 @@ those; the earliest mistake is the one reported.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 
@@ -29,6 +28,8 @@ COMMAND_FORMS: Mapping[str, str] = {
     "declare-var": "(declare-var NAME SORT)",
     "declare-weight": "(declare-weight NAME [:default NUMERAL])",
     "define-fun": "(define-fun NAME ((PARAMETER SORT) …) SORT TERM)",
+    "define-fun-rec": "(define-fun-rec NAME ((PARAMETER SORT) …) SORT TERM)",
+    "define-funs-rec": "(define-funs-rec ((NAME ((PARAMETER SORT) …) SORT) …) (TERM …))",
     "define-sort": "(define-sort NAME SORT)",
     "inv-constraint": "(inv-constraint INVARIANT PRE TRANS POST)",
     "optimize-synth": "(optimize-synth ((! TERM :min) …) [:lexico])",
@@ -207,7 +208,9 @@ def _unexpected_token(text: str, error: UnexpectedToken, fixed: Mapping[str, str
 
 
 def _unknown_command(name: str, at: Position) -> ParseError:
-    guesses = [_SMT_COMMANDS[name]] if name in _SMT_COMMANDS else difflib.get_close_matches(name, COMMAND_FORMS, 1)
+    from difflib import get_close_matches
+
+    guesses = [_SMT_COMMANDS[name]] if name in _SMT_COMMANDS else get_close_matches(name, COMMAND_FORMS, 1)
     hint = (
         f"did you mean {guesses[0]!r}?"
         if guesses

@@ -18,6 +18,7 @@ from lark.exceptions import UnexpectedInput, VisitError
 from sygus.errors import ParseError, Position
 from sygus.language.syntax._builder import RESERVED, Builder
 from sygus.language.syntax._diagnosis import earliest_mistake, explain
+from sygus.language.syntax.engine import engine, fixed_text
 from sygus.language.syntax.script import DefineFun, Lambda, Script, TermExpression
 
 _LOCK = threading.Lock()  # the one builder collects the older syntax of the text Lark is reading
@@ -64,7 +65,7 @@ def parse_answer(text: str, file: str = "<answer>") -> tuple[tuple[TermExpressio
     """Read a solver's answer: the values of the objectives (none after check-synth) and the functions.
 
     ``((define-fun …) …)``, ``((value …) (define-fun …) …)`` and definitions without outer parentheses are read;
-    a ``define-fun-rec``, by which a solver marks a recursive function, is read as a ``define-fun``.
+    what a ``define-fun-rec`` or a ``define-funs-rec`` defines, which may call itself, is a :class:`DefineFunRec`.
 
     Raises:
         ParseError: the text is no answer; ``infeasible`` and ``fail`` hold no functions and are errors too.
@@ -105,15 +106,7 @@ def _parse(start: str, text: str, file: str) -> tuple[Any, tuple[str, ...]]:
 def _engine() -> tuple[Lark, Builder]:
     builder = Builder()
     try:
-        lark = Lark.open(
-            "grammar.lark",
-            rel_to=__file__,
-            parser="lalr",
-            lexer="contextual",
-            start=["script", "expression", "production", "answer", "values"],
-            keep_all_tokens=True,
-            transformer=builder,
-        )
+        lark = engine(builder)
     except VisitError as error:  # an end of the time or of the memory that came meanwhile
         raise error.orig_exc from None
     return lark, builder
@@ -126,5 +119,5 @@ def _symbol_pattern() -> re.Pattern[str]:
 
 def _fixed_terminals() -> dict[str, str]:
     """The text of each terminal that has only one, by Lark's name for it."""
-    terminals = _engine()[0].terminals
-    return {terminal.name: terminal.pattern.value for terminal in terminals if terminal.pattern.type == "str"}
+    written = {terminal.name: fixed_text(terminal) for terminal in _engine()[0].terminals}
+    return {name: text for name, text in written.items() if text is not None}

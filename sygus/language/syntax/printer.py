@@ -7,11 +7,12 @@ columns. Both steps keep their own stacks, so terms may nest as deep as memory a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field
 from typing import TypeAlias
 
 from sygus.language.syntax import script as ast
 from sygus.language.syntax.parser import is_simple_symbol
+from sygus.records import record
 
 _WIDTH = 100
 _DEEPEST_INDENT = 48  # deeper lines stay at this column, or a nested term would print in quadratic size
@@ -30,6 +31,7 @@ _KEYWORDS: dict[type[ast.Node], str] = {
     ast.DeclareVar: "declare-var",
     ast.DeclareWeight: "declare-weight",
     ast.DefineFun: "define-fun",
+    ast.DefineFunsRec: "define-funs-rec",
     ast.DefineSort: "define-sort",
     ast.InvConstraint: "inv-constraint",
     ast.OptimizeSynth: "optimize-synth",
@@ -51,7 +53,10 @@ _KEYWORDS: dict[type[ast.Node], str] = {
 #: Commands of different sections are set apart by an empty line.
 _SECTIONS: dict[type[ast.Node], int] = {
     **dict.fromkeys((ast.SetInfo, ast.SetLogic, ast.SetFeature, ast.SetOption), 0),
-    **dict.fromkeys((ast.DefineFun, ast.DefineSort, ast.DeclareSort, ast.DeclareDatatype, ast.DeclareDatatypes), 1),
+    **dict.fromkeys(
+        (ast.DefineFun, ast.DefineFunsRec, ast.DefineSort, ast.DeclareSort, ast.DeclareDatatype, ast.DeclareDatatypes),
+        1,
+    ),
     **dict.fromkeys((ast.DeclareVar, ast.DeclareWeight, ast.DeclareOracleFun), 2),
     **dict.fromkeys((ast.SynthFun, ast.SynthInv), 3),
 }
@@ -103,7 +108,7 @@ def print_symbol(name: str) -> str:
 # From nodes to blocks
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class _List:
     """A list in parentheses whose items may still be nodes.
 
@@ -120,7 +125,7 @@ class _List:
 _Item: TypeAlias = "str | ast.Node | _List"
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class _Block:
     """A list whose items are all laid out; ``width`` is its size on one line."""
 
@@ -216,6 +221,8 @@ def _part_of_command(node: ast.Node) -> _List:
         case ast.DatatypeDeclaration(constructors, parameters):
             names = [print_symbol(name) for name in parameters]
             return _List(["par", _filled(names), _List(constructors, indent=1)], first=2)
+        case ast.FunctionDeclaration(name, parameters, sort):
+            return _List([print_symbol(name), _filled(parameters), sort])
         case ast.SortDeclaration(name, arity):
             return _List([print_symbol(name), str(arity)])
         case _:
@@ -225,7 +232,7 @@ def _part_of_command(node: ast.Node) -> _List:
 def _command(command: ast.Node) -> _List:
     """The command's keyword, then its fields in the order of their declaration, which is the standard's."""
     items: list[_Item] = [_KEYWORDS[type(command)]]
-    for name in (entry.name for entry in fields(command) if entry.name != "position"):
+    for name in command.field_names:
         items.extend(_field_items(name, getattr(command, name)))
     if isinstance(command, ast.DefineSort) and not command.parameters:
         del items[2]
@@ -293,7 +300,7 @@ def _index(index: int | str) -> str:
 # From blocks to lines
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Break:
     """Between two items: a space, or the start of a line at ``indent``."""
 

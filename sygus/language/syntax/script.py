@@ -7,10 +7,12 @@ recurse, so for terms nested hundreds deep compare what the printer makes of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
 
 from sygus.errors import Position
+from sygus.language.syntax._node import Node as Node
+from sygus.records import record
 
 #: The position of nodes that were not read from a text.
 NOWHERE = Position(0, 0, 0, 0)
@@ -18,17 +20,9 @@ NOWHERE = Position(0, 0, 0, 0)
 LiteralKind: TypeAlias = Literal["numeral", "decimal", "boolean", "hexadecimal", "binary", "string"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
-    """Anything that was read from a text; ``position`` is where, from its first character to its last."""
-
-    position: Position = field(compare=False, repr=False)
-
-
 # Identifiers, sorts and attributes
 
 
-@dataclass(frozen=True, slots=True)
 class Identifier(Node):
     """A symbol ``f``, an indexed one such as ``(_ BitVec 8)``, or one with its sort, ``(as nil (List Int))``.
 
@@ -40,7 +34,6 @@ class Identifier(Node):
     sort: SortExpression | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class SortExpression(Node):
     """A sort, with the arguments of a parametric one; ``(-> A B C)`` is "->" with the arguments A, B and C."""
 
@@ -48,7 +41,6 @@ class SortExpression(Node):
     arguments: tuple[SortExpression, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class SortedVariable(Node):
     """``(name sort)``: a parameter, a bound variable, a selector, a predeclared nonterminal."""
 
@@ -56,7 +48,6 @@ class SortedVariable(Node):
     sort: SortExpression
 
 
-@dataclass(frozen=True, slots=True)
 class LiteralExpression(Node):
     """A literal; ``text`` as written, but for a string its characters, without quotes and with ``""`` read as one."""
 
@@ -64,7 +55,6 @@ class LiteralExpression(Node):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
 class SExpression(Node):
     """A list in the value of an attribute; a bare keyword in it is an attribute without a value."""
 
@@ -74,7 +64,6 @@ class SExpression(Node):
 AttributeValue: TypeAlias = LiteralExpression | Identifier | SExpression
 
 
-@dataclass(frozen=True, slots=True)
 class Attribute(Node):
     """``:keyword`` or ``:keyword value``; the keyword without its colon."""
 
@@ -85,14 +74,12 @@ class Attribute(Node):
 # Terms
 
 
-@dataclass(frozen=True, slots=True)
 class Reference(Node):
     """An identifier used as a term: a variable, a constant, a nonterminal."""
 
     identifier: Identifier
 
 
-@dataclass(frozen=True, slots=True)
 class Application(Node):
     """``(f t…)`` with one argument or more."""
 
@@ -100,7 +87,6 @@ class Application(Node):
     arguments: tuple[TermExpression, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Annotated(Node):
     """``(! t attribute…)`` with one attribute or more."""
 
@@ -108,7 +94,6 @@ class Annotated(Node):
     attributes: tuple[Attribute, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Quantified(Node):
     """``(forall ((x S)…) t)`` or ``(exists ((x S)…) t)``."""
 
@@ -117,7 +102,6 @@ class Quantified(Node):
     body: TermExpression
 
 
-@dataclass(frozen=True, slots=True)
 class Let(Node):
     """``(let ((x t)…) body)``; the bindings are parallel."""
 
@@ -125,21 +109,18 @@ class Let(Node):
     body: TermExpression
 
 
-@dataclass(frozen=True, slots=True)
 class AnyConstant(Node):
     """``(Constant S)`` in a grammar: any constant of the sort."""
 
     sort: SortExpression
 
 
-@dataclass(frozen=True, slots=True)
 class AnyVariable(Node):
     """``(Variable S)`` in a grammar: any parameter of the sort."""
 
     sort: SortExpression
 
 
-@dataclass(frozen=True, slots=True)
 class Lambda(Node):
     """``(lambda ((x S)…) t)``: a function as a value; oracles alone take and give them."""
 
@@ -155,7 +136,6 @@ TermExpression: TypeAlias = (
 # Grammars and datatypes
 
 
-@dataclass(frozen=True, slots=True)
 class NonterminalGroup(Node):
     """``(name sort (production…))``."""
 
@@ -164,7 +144,6 @@ class NonterminalGroup(Node):
     productions: tuple[TermExpression, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class GrammarExpression(Node):
     """The rules of a function to synthesise; ``predeclarations`` is None where older syntax leaves the list out."""
 
@@ -172,7 +151,6 @@ class GrammarExpression(Node):
     groups: tuple[NonterminalGroup, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class ConstructorDeclaration(Node):
     """``(constructor (selector S)…)`` of a datatype."""
 
@@ -180,7 +158,6 @@ class ConstructorDeclaration(Node):
     selectors: tuple[SortedVariable, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class DatatypeDeclaration(Node):
     """``(constructor…)``, or ``(par (u…) (constructor…))`` with SMT-LIB's sort parameters."""
 
@@ -188,7 +165,6 @@ class DatatypeDeclaration(Node):
     parameters: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class SortDeclaration(Node):
     """``(name arity)`` in declare-datatypes."""
 
@@ -199,7 +175,6 @@ class SortDeclaration(Node):
 # Commands
 
 
-@dataclass(frozen=True, slots=True)
 class SetInfo(Node):
     """``(set-info :keyword value)``."""
 
@@ -207,14 +182,12 @@ class SetInfo(Node):
     value: AttributeValue
 
 
-@dataclass(frozen=True, slots=True)
 class SetLogic(Node):
     """``(set-logic logic)``."""
 
     logic: str
 
 
-@dataclass(frozen=True, slots=True)
 class SetFeature(Node):
     """``(set-feature :feature true)`` or ``false``; the feature without its colon."""
 
@@ -222,7 +195,6 @@ class SetFeature(Node):
     enabled: bool
 
 
-@dataclass(frozen=True, slots=True)
 class SetOption(Node):
     """``(set-option :keyword value)``."""
 
@@ -230,7 +202,6 @@ class SetOption(Node):
     value: AttributeValue
 
 
-@dataclass(frozen=True, slots=True)
 class DeclareVar(Node):
     """``(declare-var name S)``."""
 
@@ -238,7 +209,6 @@ class DeclareVar(Node):
     sort: SortExpression
 
 
-@dataclass(frozen=True, slots=True)
 class DeclareDatatype(Node):
     """``(declare-datatype name datatype)``."""
 
@@ -246,7 +216,6 @@ class DeclareDatatype(Node):
     datatype: DatatypeDeclaration
 
 
-@dataclass(frozen=True, slots=True)
 class DeclareDatatypes(Node):
     """``(declare-datatypes ((name arity)…) (datatype…))``; both lists are of one length."""
 
@@ -254,7 +223,6 @@ class DeclareDatatypes(Node):
     datatypes: tuple[DatatypeDeclaration, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class DeclareSort(Node):
     """``(declare-sort name arity)``."""
 
@@ -262,7 +230,6 @@ class DeclareSort(Node):
     arity: int
 
 
-@dataclass(frozen=True, slots=True)
 class DefineSort(Node):
     """``(define-sort name S)`` or ``(define-sort name (u…) S)``."""
 
@@ -271,7 +238,6 @@ class DefineSort(Node):
     sort: SortExpression
 
 
-@dataclass(frozen=True, slots=True)
 class DeclareWeight(Node):
     """``(declare-weight keyword attribute…)``; the keyword without its colon."""
 
@@ -279,7 +245,6 @@ class DeclareWeight(Node):
     attributes: tuple[Attribute, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class DefineFun(Node):
     """``(define-fun name ((x S)…) S body)``."""
 
@@ -289,7 +254,25 @@ class DefineFun(Node):
     body: TermExpression
 
 
-@dataclass(frozen=True, slots=True)
+class DefineFunRec(DefineFun):
+    """The same in an answer, by ``define-fun-rec`` or as one of a ``define-funs-rec``, so that it may call itself."""
+
+
+class FunctionDeclaration(Node):
+    """``(name ((x S)…) S)``, in ``define-funs-rec``."""
+
+    name: str
+    parameters: tuple[SortedVariable, ...]
+    sort: SortExpression
+
+
+class DefineFunsRec(Node):
+    """``(define-funs-rec (declaration…) (body…))``, or ``(define-fun-rec name ((x S)…) S body)``; of SMT-LIB."""
+
+    declarations: tuple[FunctionDeclaration, ...]
+    bodies: tuple[TermExpression, ...]
+
+
 class SynthFun(Node):
     """``(synth-fun name ((x S)…) S grammar)``; without a grammar every term of the logic is allowed."""
 
@@ -299,7 +282,6 @@ class SynthFun(Node):
     grammar: GrammarExpression | None
 
 
-@dataclass(frozen=True, slots=True)
 class SynthInv(Node):
     """``(synth-inv name ((x S)…) grammar)``, of the standard before 2.1: a synth-fun of sort Bool."""
 
@@ -308,21 +290,18 @@ class SynthInv(Node):
     grammar: GrammarExpression | None
 
 
-@dataclass(frozen=True, slots=True)
 class Constraint(Node):
     """``(constraint t)``."""
 
     term: TermExpression
 
 
-@dataclass(frozen=True, slots=True)
 class Assume(Node):
     """``(assume t)``."""
 
     term: TermExpression
 
 
-@dataclass(frozen=True, slots=True)
 class InvConstraint(Node):
     """``(inv-constraint Inv Pre Trans Post)``."""
 
@@ -332,7 +311,6 @@ class InvConstraint(Node):
     postcondition: str
 
 
-@dataclass(frozen=True, slots=True)
 class ChcConstraint(Node):
     """``(chc-constraint ((x S)…) body head)``."""
 
@@ -341,12 +319,10 @@ class ChcConstraint(Node):
     head: TermExpression
 
 
-@dataclass(frozen=True, slots=True)
 class CheckSynth(Node):
     """``(check-synth)``."""
 
 
-@dataclass(frozen=True, slots=True)
 class OptimizeSynth(Node):
     """``(optimize-synth (t…) attribute…)``."""
 
@@ -354,7 +330,6 @@ class OptimizeSynth(Node):
     attributes: tuple[Attribute, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class DeclareOracleFun(Node):
     """``(declare-oracle-fun name (S…) S oracle attribute…)``."""
 
@@ -365,7 +340,6 @@ class DeclareOracleFun(Node):
     attributes: tuple[Attribute, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class _OracleTerm(Node):
     """``(command ((x S)…) ((y T)…) t oracle attribute…)``: what a call with inputs x and outputs y adds."""
 
@@ -376,17 +350,14 @@ class _OracleTerm(Node):
     attributes: tuple[Attribute, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class OracleConstraint(_OracleTerm):
     """``(oracle-constraint ((x S)…) ((y T)…) t oracle attribute…)``."""
 
 
-@dataclass(frozen=True, slots=True)
 class OracleAssume(_OracleTerm):
     """``(oracle-assume ((x S)…) ((y T)…) t oracle attribute…)``."""
 
 
-@dataclass(frozen=True, slots=True)
 class _OracleOfFunction(Node):
     """``(command function oracle attribute…)``: an oracle of one of the standard's predefined kinds."""
 
@@ -395,44 +366,37 @@ class _OracleOfFunction(Node):
     attributes: tuple[Attribute, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class OracleConstraintIO(_OracleOfFunction):
     """``(oracle-constraint-io F oracle)``: input in, output out."""
 
 
-@dataclass(frozen=True, slots=True)
 class OracleConstraintCex(_OracleOfFunction):
     """``(oracle-constraint-cex F oracle)``: candidate in, counterexample out."""
 
 
-@dataclass(frozen=True, slots=True)
 class OracleConstraintMembership(_OracleOfFunction):
     """``(oracle-constraint-membership F oracle)``: is this pair of input and output in F?"""
 
 
-@dataclass(frozen=True, slots=True)
 class OracleConstraintPosWitness(_OracleOfFunction):
     """``(oracle-constraint-poswitness F oracle)``: a pair that is in F."""
 
 
-@dataclass(frozen=True, slots=True)
 class OracleConstraintNegWitness(_OracleOfFunction):
     """``(oracle-constraint-negwitness F oracle)``: a pair that is not in F."""
 
 
-@dataclass(frozen=True, slots=True)
 class DeclareCorrectnessOracle(_OracleOfFunction):
     """``(declare-correctness-oracle F oracle)``: is the candidate right?"""
 
 
-@dataclass(frozen=True, slots=True)
 class DeclareCorrectnessCexOracle(_OracleOfFunction):
     """``(declare-correctness-cex-oracle F oracle)``: is it right, and if not, where does it fail?"""
 
 
 SettingCommand: TypeAlias = SetInfo | SetLogic | SetFeature | SetOption
 SortCommand: TypeAlias = DeclareDatatype | DeclareDatatypes | DeclareSort | DefineSort
-SymbolCommand: TypeAlias = DeclareVar | DeclareWeight | DefineFun | SynthFun | SynthInv
+SymbolCommand: TypeAlias = DeclareVar | DeclareWeight | DefineFun | DefineFunsRec | SynthFun | SynthInv
 ConstraintCommand: TypeAlias = Constraint | Assume | InvConstraint | ChcConstraint
 SolveCommand: TypeAlias = CheckSynth | OptimizeSynth
 OracleTermCommand: TypeAlias = OracleConstraint | OracleAssume
@@ -443,7 +407,7 @@ OracleCommand: TypeAlias = DeclareOracleFun | OracleTermCommand | OracleOfFuncti
 Command: TypeAlias = SettingCommand | SortCommand | SymbolCommand | ConstraintCommand | SolveCommand | OracleCommand
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Script:
     """The commands of a text, in order, and the text they were read from.
 

@@ -27,6 +27,7 @@ from sygus.language.syntax.script import (
     DeclareVar,
     DeclareWeight,
     DefineFun,
+    DefineFunRec,
     DefineSort,
     GrammarExpression,
     Identifier,
@@ -335,6 +336,8 @@ def test_older_syntax_is_read_and_noted():
         ("(define-fun f () Int 1)", 0, "f"),
         ("(define-fun f () Int 1)(define-fun g () Int 1)", 0, "fg"),
         ("((define-fun-rec f () Int 1))", 0, "f"),
+        ("((define-funs-rec ((f () Int) (g () Int)) (1 2)) (define-fun h () Int 1))", 0, "fgh"),
+        ("(define-fun h () Int 1) (define-funs-rec ((f () Int)) (1))", 0, "hf"),
         ("()", 0, ""),
         ("(())", 0, ""),
     ],
@@ -351,6 +354,14 @@ def test_the_values_of_an_answer():
     assert functions == (made(DefineFun, "f", (var("x"),), sort("Int"), X),)
 
 
+def test_the_functions_of_an_answer_that_may_call_themselves():
+    _, functions = parse_answer(
+        "((define-fun a () Int 1) (define-fun-rec b () Int 1) (define-funs-rec ((c () Int)) (1)))"
+    )
+    assert [type(function) for function in functions] == [DefineFun, DefineFunRec, DefineFunRec]
+
+
+@pytest.mark.slow
 def test_terms_may_nest_a_hundred_thousand_deep():
     depth = 100_000
     term = parse("(constraint " + "(not " * depth + "x" + ")" * depth + ")").commands[0].term

@@ -131,15 +131,16 @@ COMMANDS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(tuples(COMMANDS, least=1, most=4))
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_any_script_prints_to_text_that_parses_to_it(commands):
     script = ast.Script(commands)
     assert parse(print_script(script)) == script
 
 
 @given(TERMS)
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 def test_any_term_prints_to_text_that_parses_to_it(term):
     assert parse_term(print_term(term)) == term
 
@@ -219,6 +220,7 @@ def test_a_name_with_a_bar_that_cannot_be_written_is_refused():
         print_command(ast.SetLogic("|a b", position=ast.NOWHERE))
 
 
+@pytest.mark.slow
 def test_deep_terms_print_in_linear_size():
     depth = 100_000
     text = "(not " * depth + "x" + ")" * depth
