@@ -45,14 +45,14 @@ LEAST_MEMORY = 1 << 29
 DIGITS = 100_000
 """Of numbers that are printed or read back from Z3: Python refuses more than 4,300 where nobody asks for more."""
 
-GRACE = 0.5
+GRACE = 0.2
 """Seconds after the end in which what looks at the clock may end by itself."""
 
 AGAIN = 0.25
 """Seconds after which the alarm comes again, where the error was raised where none can get through."""
 
-LAST_GRACE = 10.0
-"""Seconds after the end in which a library that takes no notice of it may return."""
+LAST_GRACE, LAST_SHARE = 0.2, 0.1
+"""After the end, what takes no notice of it may go on for so many seconds, and for such a share of the time given."""
 
 _OUTSIDE = ContextVar[int | None]("the limit on data outside the bound", default=None)
 
@@ -256,33 +256,59 @@ def alarm(seconds: float, error: type[Exception]) -> Iterator[None]:
             signal.setitimer(signal.ITIMER_REAL, max(0.001, left - (time.monotonic() - began)), interval)
 
 
+class LastResort:
+    """Ends this process where it goes on too long; see :func:`last_resort`.
+
+    Attributes:
+        farewell: says what is to be said then, and gives the exit status.
+    """
+
+    def __init__(self, farewell: Callable[[], int]) -> None:
+        self.farewell = farewell
+        self._over = threading.Event()
+        self._speaking = threading.Lock()
+
+    def call_off(self) -> None:
+        """Let the process go on, however long; from now on it speaks for itself."""
+        with self._speaking:
+            self._over.set()
+
+    @contextmanager
+    def put_off(self) -> Iterator[None]:
+        """Let nothing end the process while something is said."""
+        with self._speaking:
+            yield
+
+    def attend(self, seconds: float) -> None:
+        """End the process after so many seconds, unless it is called off before."""
+        if self._over.wait(seconds):
+            return
+        with self._speaking:
+            if not self._over.is_set():
+                status = self.farewell()
+                sys.stdout.flush()
+                os._exit(status)
+
+
 @contextmanager
-def last_resort(seconds: float, farewell: Callable[[], int]) -> Iterator[None]:
+def last_resort(seconds: float, farewell: Callable[[], int]) -> Iterator[LastResort]:
     """End this process where neither a look at the clock nor the alarm has ended the block in time.
 
     That is so inside a library that does not return. Where the program's output is not its own, as in tests and in
     Python, nothing happens.
 
     Args:
-        seconds: from now; :data:`LAST_GRACE` more are waited.
+        seconds: from now; :data:`LAST_GRACE` and :data:`LAST_SHARE` more are waited.
         farewell: says what is to be said, and gives the exit status.
     """
-    over = threading.Event()
-
-    def watch() -> None:
-        if not over.wait(_waited(seconds) + LAST_GRACE):
-            status = farewell()
-            sys.stdout.flush()
-            os._exit(status)
-
-    if sys.stdout is not sys.__stdout__:
-        yield
-        return
-    threading.Thread(target=watch, daemon=True).start()
+    resort = LastResort(farewell)
+    if sys.stdout is sys.__stdout__:
+        most = _waited(_waited(seconds) * (1 + LAST_SHARE) + LAST_GRACE)
+        threading.Thread(target=resort.attend, args=(most,), daemon=True).start()
     try:
-        yield
+        yield resort
     finally:
-        over.set()
+        resort.call_off()
 
 
 @contextmanager

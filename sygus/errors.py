@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 WARNING = "warning: "
 """What a note begins with that no reader of a result may miss."""
@@ -40,6 +39,8 @@ def guess(names: Iterable[str], wrong: str, most: int = 1) -> str:
     """
     if len(wrong) > LONGEST_GUESS:
         return ""
+    from difflib import get_close_matches
+
     close = get_close_matches(wrong, [name for name in names if len(name) <= LONGEST_GUESS], n=most)
     shown = " or ".join(f"'{name}'" for name in close)
     return f"did you mean {shown}? " if close else ""

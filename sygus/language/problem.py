@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from heapq import heapify, heappop, heappush
 from itertools import product
@@ -22,6 +22,7 @@ from sygus.language.terms import (
     SynthFunction,
     Term,
     Variable,
+    WeightSymbol,
     fill,
     first_called,
     fold,
@@ -30,9 +31,10 @@ from sygus.language.terms import (
     term,
 )
 from sygus.language.theories import Theory
+from sygus.records import record
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Production:
     """One right-hand side: a term whose holes, numbered from the left, stand for nonterminals.
 
@@ -96,7 +98,7 @@ class Production:
         return tuple(child for child in found if child is not None)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Derivation:
     """How a grammar makes a term: a production and the derivations of what fills its holes."""
 
@@ -118,7 +120,7 @@ class Derivation:
         return sum(production.weights.get(keyword, default) for production in self.productions)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Grammar:
     """Nonterminals with their productions, in the order of the file; the first is the start."""
 
@@ -134,6 +136,12 @@ class Grammar:
             if called is not None:
                 found.append((production, called))
         return tuple(found)
+
+    @cached_property
+    def has_lets(self) -> bool:
+        """Whether a production has a ``let``, as older grammars have them."""
+        templates = (p.template for productions in self.productions.values() for p in productions)
+        return any(isinstance(node.head, terms.Binding) for template in templates for node in subterms(template))
 
     @property
     def start(self) -> Nonterminal:
@@ -210,15 +218,6 @@ class Grammar:
                     heappush(ready, (bodies[other].size + holes, other))
         return sizes
 
-    def reachable(self) -> set[Nonterminal]:
-        """The nonterminals that derivations from the start may come to."""
-        found, stack = {self.start}, [self.start]
-        while stack:
-            new = {hole for production in self.productions[stack.pop()] for hole in production.holes} - found
-            found |= new
-            stack.extend(new)
-        return found
-
     def derive(self, root: Term) -> Derivation | None:
         """A derivation of ``root`` from the start symbol, None where the grammar does not make it."""
         table: dict[Term, dict[Nonterminal, Derivation]] = {}
@@ -252,7 +251,7 @@ class Grammar:
         return found
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Target:
     """A function to synthesise.
 
@@ -263,6 +262,7 @@ class Target:
         parameter_positions: where its parameters are.
         written: the grammar that the answer must be derived from, with ``(Constant σ)`` as :class:`AnyConstant`.
         free: whether the file gives no grammar, so that any term of the logic will do.
+        barren: the nonterminals of the file that derive nothing; the grammars are without them.
     """
 
     function: SynthFunction
@@ -271,9 +271,10 @@ class Target:
     parameter_positions: tuple[Position, ...]
     written: Grammar
     free: bool = False
+    barren: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Objective:
     """A number to make small (``min``) or large (``max``)."""
 
@@ -281,7 +282,7 @@ class Objective:
     direction: Literal["min", "max"]
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class OracleCall:
     """An oracle that a solver may ask, and what each answer adds.
 
@@ -304,7 +305,7 @@ class OracleCall:
     position: Position
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Setting:
     """The value that the file gives an option, and where."""
 
@@ -315,7 +316,7 @@ class Setting:
 _START = Position(1, 1, 1, 1)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Problem:
     """What a script asks.
 
@@ -337,6 +338,7 @@ class Problem:
         asked: the position of the command that asks for an answer.
         legacy: what the file writes as before version 2.1 of the standard, one entry for each kind.
         unset: whether the file sets no logic, and this one was found for it.
+        earlier: what the file asks before, each about what was stated up to there.
     """
 
     file: str
@@ -358,6 +360,12 @@ class Problem:
     asked: Position = _START
     legacy: tuple[str, ...] = ()
     unset: bool = False
+    earlier: tuple[Problem, ...] = ()
+
+    @property
+    def questions(self) -> tuple[Problem, ...]:
+        """All that the file asks, in order; this problem is the last."""
+        return (*self.earlier, self)
 
     def error(self, message: str, position: Position, hint: str = "") -> SourceError:
         """The error that shows a place of the file."""
@@ -372,6 +380,12 @@ class Problem:
     def target(self) -> Target:
         """The function to synthesise, of a problem that has one."""
         return self.targets[0]
+
+
+def mentions_weights(problem: Problem) -> bool:
+    """Whether what is asked depends on weights of derivations."""
+    formulas = (*problem.constraints, *problem.assumptions, *(objective.term for objective in problem.objectives))
+    return any(isinstance(node.head, WeightSymbol) for one in formulas for node in subterms(terms.expand(one)))
 
 
 def is_constant(root: Term) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import count
 from typing import NoReturn
 
@@ -14,9 +14,11 @@ from sygus.language.syntax import script as ast
 from sygus.language.syntax.printer import print_sort
 from sygus.language.terms import Definition, OracleFunction, Sort, SynthFunction, Term, Variable, function_sort
 from sygus.language.theories import Theory
+from sygus.language.theories.recursion import Recursive
 from sygus.language.theories.structured import MOST_UNFOLDED, unfolded
+from sygus.records import record
 
-Symbol = Definition | SynthFunction | OracleFunction
+Symbol = Definition | SynthFunction | OracleFunction | Recursive
 
 
 def fail(message: str, position: Position, hint: str = "") -> NoReturn:
@@ -29,7 +31,7 @@ def known(names: Iterable[str], wrong: str = "", what: str = "known") -> str:
     return listed(sorted(set(names)), wrong, what)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SortMacro:
     """A sort of ``define-sort`` with parameters: its meaning is its body with the arguments put in.
 
@@ -42,7 +44,7 @@ class SortMacro:
     body: Sort
 
 
-@dataclass
+@record
 class Scope:
     """What names mean at one place of the script.
 
@@ -53,6 +55,9 @@ class Scope:
         generic: gives meaning to ``(Constant S)`` inside grammars.
         higher_order: whether sorts of functions may be written.
         fresh: numbers of the variables that quantifiers bind, so that no two have one name.
+        lets: whether a ``let`` is kept, as older grammars have them; elsewhere it is written out.
+        defining: the name of the ``define-fun`` whose body is read, which does not know it.
+        defined: the names of all functions that the file defines, some of which may come only later.
     """
 
     theory: Theory
@@ -63,6 +68,9 @@ class Scope:
     generic: Callable[[ast.AnyConstant | ast.AnyVariable], Term] | None = None
     higher_order: bool = True
     fresh: Iterator[int] = field(default_factory=count)
+    lets: bool = False
+    defining: str | None = None
+    defined: frozenset[str] = frozenset()
 
     def binding(self, variables: Mapping[str, Term]) -> Scope:
         """The scope with these local names added, in the time of their number alone."""

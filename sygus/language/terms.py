@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from fractions import Fraction
+from dataclasses import field, fields
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from sygus.errors import TooLargeError
+from sygus.records import record
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class _Looked:
         return type(self), tuple(getattr(self, one.name) for one in fields(record))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Sort(_Looked):
     """A sort: a name, indices as in ``(_ BitVec 8)``, argument sorts as in ``(Array Int Bool)``.
 
@@ -99,7 +99,7 @@ class Head(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Variable:
     """A formal parameter or a declared variable."""
 
@@ -125,11 +125,14 @@ def readable_name(name: str) -> str:
 _PRIVATE = "|'"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Literal:
-    """A constant: bool, int (of sort Int, or the pattern of a bit-vector), exact Fraction (sort Real) or str."""
+    """A constant: bool, int (of sort Int, or the pattern of a bit-vector), exact Fraction (sort Real) or str.
 
-    value: bool | int | Fraction | str
+    Solvers, and no file, have those of function sorts too, whose values are arrays'.
+    """
+
+    value: Any
     sort: Sort
 
     @property
@@ -140,7 +143,7 @@ class Literal:
         return f'"{self.value}"' if isinstance(self.value, str) else str(self.value)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Nonterminal:
     """A nonterminal of a grammar."""
 
@@ -148,7 +151,7 @@ class Nonterminal:
     sort: Sort
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Hole:
     """The ``index``-th occurrence, from the left, of a nonterminal in a production."""
 
@@ -161,7 +164,7 @@ class Hole:
         return self.nonterminal.name
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class AnyConstant:
     """The ``index``-th ``(Constant σ)`` of a production, from the left: any constant of the sort may stand there."""
 
@@ -174,7 +177,7 @@ class AnyConstant:
         return f"(Constant {self.sort})"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Definition(_Looked):
     """A macro of ``define-fun``: its meaning is its body with the arguments put in."""
 
@@ -189,7 +192,37 @@ class Definition(_Looked):
         self._remember(self.name, self.parameters, self.sort, self.body)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
+class Binding(Definition):
+    """A ``let`` that is kept as it is written: a macro of its own, applied to the values that it binds.
+
+    Attributes:
+        bound: how many of its parameters it binds; the others stand for what its body takes from outside.
+    """
+
+    bound: int
+
+    __hash__ = _Looked.__hash__
+
+    @classmethod
+    def applied(cls, variables: tuple[Variable, ...], values: tuple[Term, ...], body: Term) -> Term:
+        """``(let ((x value)…) body)``."""
+        closed, free = numbered(
+            body,
+            lambda head: isinstance(head, Variable) and head not in variables,
+            lambda place, head: leaf(private_variable("outside", place, head.sort)),
+        )
+        outside = (private_variable("outside", place, head.sort) for place, head in enumerate(free))
+        binding = cls("let", (*variables, *outside), body.sort, closed, len(variables))
+        return term(binding, (*values, *map(leaf, free)), body.sort)
+
+    def opened(self, arguments: tuple[Term, ...]) -> Term:
+        """The body with what it takes from outside."""
+        pairs = zip(self.parameters[self.bound :], arguments[self.bound :], strict=True)
+        return substitute(self.body, {leaf(parameter): argument for parameter, argument in pairs})
+
+
+@record(frozen=True, slots=True)
 class SynthFunction(_Looked):
     """A function to synthesise."""
 
@@ -203,7 +236,7 @@ class SynthFunction(_Looked):
         self._remember(self.name, self.parameters, self.sort)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class OracleFunction(_Looked):
     """A symbol of ``declare-oracle-fun``: its meaning is the oracle called ``oracle``."""
 
@@ -219,7 +252,7 @@ class OracleFunction(_Looked):
         self._remember(self.name, self.parameters, self.sort, self.oracle, self.options)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class WeightSymbol:
     """``(_ keyword f)``: the summed weight of the productions that derive the body of ``function``."""
 
@@ -343,6 +376,40 @@ def substitute(root: Term, replacement: Mapping[Term, Term]) -> Term:
     return fold(root, visit)
 
 
+def numbered(
+    root: Term, wanted: Callable[[Any], bool], place: Callable[[int, Any], Term]
+) -> tuple[Term, tuple[Any, ...]]:
+    """Number the occurrences of some leaves from the left, each by itself, for equal parts are others each time.
+
+    Args:
+        root: of the term.
+        wanted: which heads of leaves are numbered.
+        place: what stands for the occurrence of a number and a head.
+
+    Returns:
+        The term with these in their places, and the heads that were there.
+    """
+    if not any(wanted(node.head) for node in subterms(root)):
+        return root, ()
+    found: list[Any] = []
+    results: list[Term] = []
+    stack: list[tuple[Term, bool]] = [(root, False)]
+    while stack:
+        node, ready = stack.pop()
+        if not node.arguments and wanted(node.head):
+            results.append(place(len(found), node.head))
+            found.append(node.head)
+        elif ready:
+            start = len(results) - len(node.arguments)
+            results[start:] = [term(node.head, tuple(results[start:]), node.sort)]
+        elif node.arguments:
+            stack.append((node, True))
+            stack.extend((argument, False) for argument in reversed(node.arguments))
+        else:
+            results.append(node)
+    return results[0], tuple(found)
+
+
 def fill(template: Term, children: Mapping[int, Term]) -> Term:
     """``template`` with its holes filled, by their index."""
 
@@ -448,6 +515,20 @@ def first_called(root: Term, kinds: type | tuple[type, ...], memo: dict[Definiti
     return _first(root, kinds, memo)
 
 
+def all_called(root: Term, kinds: type | tuple[type, ...]) -> set[Any]:
+    """The functions of some kinds that a term calls or names, also in the macros that it does."""
+    found: set[Any] = set()
+    waiting, seen = [root], set[Definition]()
+    while waiting:
+        for node in subterms(waiting.pop()):
+            if isinstance(node.head, kinds):
+                found.add(node.head)
+            elif isinstance(node.head, Definition) and node.head not in seen:
+                seen.add(node.head)
+                waiting.append(node.head.body)
+    return found
+
+
 def _applied(root: Term) -> dict[Definition, None]:
     """The macros that a term applies, without those in their bodies."""
     heads = ((node.head, len(node.arguments)) for node in subterms(root))
@@ -475,10 +556,16 @@ def text_pieces(root: Term, name: Callable[[Any], str]) -> Iterator[str]:
         item = stack.pop()
         if isinstance(item, str):
             yield item
+        elif isinstance(item.head, Binding):
+            yield "(let ("
+            stack += (")", item.head.opened(item.arguments), ") ")
+            for place in reversed(range(item.head.bound)):
+                stack += (")", item.arguments[place], f"{' ' * (place > 0)}({name(item.head.parameters[place])} ")
         elif item.arguments:
-            yield "(" + name(item.head)
+            label = name(item.head)
+            yield f"({label}"
             stack.append(")")
-            for argument in reversed(item.arguments):
-                stack += (argument, " ")
+            for place in reversed(range(len(item.arguments))):
+                stack += (item.arguments[place], " " if label or place else "")
         else:
             yield name(item.head)

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from sygus.errors import SycamError
+from sygus.language.linked import defining
 from sygus.language.syntax.printer import print_symbol
 from sygus.language.terms import (
     REAL,
@@ -24,6 +25,7 @@ from sygus.language.terms import (
     text_pieces,
 )
 from sygus.language.theories.bitvectors import width_of
+from sygus.language.theories.recursion import Recursive
 from sygus.language.theories.strings import escape
 
 Number = int | float | Fraction
@@ -55,6 +57,14 @@ def number_text(value: Number) -> str:
     return f"{digits[:-places]}.{digits[-places:]}" if places else digits
 
 
+def measured(value: float) -> float:
+    """A mean of scores as it is printed: six significant digits, which no number of threads changes.
+
+    Sums of single precision differ in the eighth digit with the order in which threads add; records keep every digit.
+    """
+    return float(f"{value:.6g}")
+
+
 def literal_text(literal: Literal, numerals: Sort | None = REAL) -> str:
     """A literal as the standard writes it: bit-vectors in hexadecimal where they have whole digits, else in binary.
 
@@ -68,6 +78,8 @@ def literal_text(literal: Literal, numerals: Sort | None = REAL) -> str:
     if isinstance(value, str):
         return '"' + escape(value).replace('"', '""') + '"'
     width = width_of(literal.sort)
+    if literal.sort.is_function:
+        return str(value)
     if width and isinstance(value, int):
         return f"#b{value:0{width}b}" if width % 4 else f"#x{value:0{width // 4}x}"
     if literal.sort != REAL or numerals == REAL:
@@ -99,7 +111,7 @@ def term_text(root: Term, numerals: Sort | None = REAL) -> str:
 def _head_text(head: Any, numerals: Sort | None) -> str:
     if isinstance(head, Literal):
         return literal_text(head, numerals)
-    if not isinstance(head, Variable | Definition | SynthFunction | OracleFunction | Nonterminal | Hole):
+    if not isinstance(head, Variable | Definition | SynthFunction | OracleFunction | Recursive | Nonterminal | Hole):
         return _BOUND.sub(r"\1\2|", head.name) if head.name.startswith(("forall (", "exists (")) else str(head.name)
     return print_symbol(readable_name(head.name))
 
@@ -109,9 +121,10 @@ _BOUND = re.compile(r"(\|.*?)\|('[0-9]+)\|")
 
 
 def definition_text(function: SynthFunction, body: Term, numerals: Sort | None = REAL) -> str:
-    """``(define-fun f ((x σ)…) σ body)``, in a logic whose numerals are of a sort."""
+    """``(define-fun f ((x σ)…) σ body)``, numerals being of a sort; ``define-fun-rec`` where the body calls f."""
     parameters = " ".join(f"({print_symbol(parameter.name)} {parameter.sort})" for parameter in function.parameters)
-    return f"(define-fun {print_symbol(function.name)} ({parameters}) {function.sort} {term_text(body, numerals)})"
+    command, name = defining(function, body), print_symbol(function.name)
+    return f"({command} {name} ({parameters}) {function.sort} {term_text(body, numerals)})"
 
 
 def answer_text(function: SynthFunction, body: Term, values: Sequence[Number] | None = None) -> str:

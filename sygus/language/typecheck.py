@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from fractions import Fraction
 from typing import NoReturn
 
@@ -17,11 +16,13 @@ from sygus.language.terms import (
     INT,
     REAL,
     STRING,
+    Binding,
     Definition,
     Literal,
     Sort,
     SynthFunction,
     Term,
+    Variable,
     WeightSymbol,
     function_sort,
     leaf,
@@ -29,6 +30,7 @@ from sygus.language.terms import (
     term,
 )
 from sygus.language.theories import Theory
+from sygus.language.theories.calls import called
 from sygus.language.theories.quantifiers import quantifier
 from sygus.language.theories.strings import unescape
 
@@ -39,7 +41,7 @@ LONGEST_NUMERAL = 4000
 
 
 def check_term(expression: ast.TermExpression, scope: Scope) -> Term:
-    """The well-sorted term that an expression means; annotations are dropped, ``let`` is expanded.
+    """The well-sorted term that an expression means; annotations are dropped, ``let`` is mostly expanded.
 
     Works with a stack of its own, so that depth is bounded by memory alone.
     """
@@ -121,7 +123,17 @@ class _TermChecker:
         names = [name for name, _ in node.bindings]
         if len(set(names)) < len(names):
             fail("a let binds a name twice", node.position, "give each binding a name of its own")
-        self.within(dict(zip(names, self.take(len(names)), strict=True)), node.body)
+        values = self.take(len(names))
+        if self.scope.lets:
+            variables = tuple(Variable(name, value.sort) for name, value in zip(names, values, strict=True))
+            self.work.append(lambda: self.keep(variables, values))
+            self.within({variable.name: leaf(variable) for variable in variables}, node.body)
+        else:
+            self.within(dict(zip(names, values, strict=True)), node.body)
+
+    def keep(self, variables: tuple[Variable, ...], values: tuple[Term, ...]) -> None:
+        (body,) = self.take(1)
+        self.results.append(Binding.applied(variables, values, body))
 
 
 def bound_variable(variable: ast.SortedVariable, scope: Scope) -> Term:
@@ -236,7 +248,8 @@ def _ascribed(identifier: ast.Identifier, arguments: tuple[Term, ...], position:
     if function is not None:
         return term(function, arguments, sort)
     if not arguments:
-        plain = _reference(ast.Reference(replace(identifier, sort=None), position=position), scope)
+        name = ast.Identifier(identifier.symbol, identifier.indices, position=position)
+        plain = _reference(ast.Reference(name, position=position), scope)
         if plain.sort == sort:
             return plain
         fail(f"'{identifier.symbol}' is {plain.sort}, not {sort}", position, f"write {identifier.symbol}")
@@ -266,6 +279,11 @@ def _indexed(identifier: ast.Identifier, position: Position, scope: Scope) -> Te
 
 
 def _unknown(name: str, position: Position, scope: Scope) -> NoReturn:
+    if name == scope.defining:
+        fail(f"'{name}' calls itself, which a define-fun may not", position, "write define-fun-rec")
+    if name in scope.defined:
+        hint = "define it before; functions that call one another are defined together, by define-funs-rec"
+        fail(f"'{name}' is defined further on", position, hint)
     declared = [*scope.variables, *scope.symbols]
     meant = guess(sorted({*declared, *scope.theory.entries}), name, most=3).strip()
     functions = f"the functions of the logic {scope.theory.name}"
@@ -291,6 +309,8 @@ def _application(node: ast.Application, arguments: tuple[Term, ...], scope: Scop
         if sorts != expected:
             fail(f"'{name}' is applied to {_shown(sorts)}", node.position, f"it takes {_shown(expected)}")
         return term(symbol, arguments, symbol.sort)
+    if name.startswith("is-") and not indices and not scope.theory.entries_of(name):
+        name, indices = "is", (name[3:],)  # how solvers write (_ is C) too
     resolved = scope.theory.resolve(name, sorts, indices)
     if resolved is None and len(sorts) == 1 and not indices and _joins(name, sorts[0], scope.theory):
         return arguments[0]
@@ -319,11 +339,11 @@ def _variable_applied(node: ast.Application, variable: Term, arguments: tuple[Te
     name = node.identifier.symbol
     if not variable.sort.is_function or variable.arguments:
         fail(f"'{name}' is a variable and takes no arguments", node.position, f"write {name}")
-    *expected, result = variable.sort.arguments
+    *expected, _ = variable.sort.arguments
     sorts = tuple(argument.sort for argument in arguments)
     if sorts != tuple(expected):
         fail(f"'{name}' is applied to {_shown(sorts)}", node.position, f"it takes {_shown(tuple(expected))}")
-    return term(variable.head, arguments, result)
+    return called(variable, arguments)
 
 
 def _shown(sorts: tuple[Sort, ...]) -> str:
@@ -335,7 +355,10 @@ def whole_number(attribute: ast.Attribute) -> int:
     value = attribute.value
     if not isinstance(value, ast.LiteralExpression) or value.kind != "numeral":
         fail(f"':{attribute.keyword}' takes a whole number", attribute.position, f"write :{attribute.keyword} 1")
-    return _integer(value.text, attribute.position)
+    number = _integer(value.text, attribute.position)
+    if number < 0:
+        fail(f"':{attribute.keyword}' takes no negative number", attribute.position, f"write :{attribute.keyword} 0")
+    return number
 
 
 def check_definition(command: ast.DefineFun, scope: Scope) -> Definition:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from sygus.app.dispatch import file_notes
 from sygus.errors import TypeCheckError
 from sygus.language.elaborate import load_problem
 from sygus.language.problem import Problem
@@ -198,3 +199,26 @@ def test_macros_in_grammars_are_evaluated() -> None:
     x = found.function.parameters[0]
     template = found.grammar.productions[found.grammar.start][1].template
     assert evaluate(template, {x: torch.tensor([3, 255])}).tolist() == [1, 127]
+
+
+@pytest.mark.parametrize(
+    ("grammar", "derived", "barren"),
+    [
+        ("(I Int (x (+ I N))) (N Int ((+ N 1)))", ["x"], ("N",)),
+        ("(I Int (x (ite B I I) (+ I 1))) (B Bool ((= I N) (not B))) (N Int (N))", ["x", "(+ I 1)"], ("B", "N")),
+        ("(I Int (x (ite B I I))) (B Bool ((= I I))) (N Int ((- N)))", ["x", "(ite B I I)"], ("N",)),
+        ("(I Int (x A)) (A Int (B 2)) (B Int (A C)) (C Int ((+ C x)))", ["x", "A"], ("C",)),
+    ],
+)
+def test_what_derives_nothing_is_left_out(grammar: str, derived: list[str], barren: tuple[str, ...]) -> None:
+    found = load(problem("LIA", f"(synth-fun f ((x Int)) Int ({grammar}))"))
+    written = found.target.written
+    assert [term_text(p.template) for p in written.productions[written.start]] == derived
+    assert found.target.barren == barren
+    assert not set(barren) & {nonterminal.name for nonterminal in written.productions}
+    assert all(name in file_notes(found)[-1] for name in barren)
+
+
+def test_the_first_nonterminal_derives_something() -> None:
+    text = "(synth-fun f ((x Int)) Int ((I Int ((+ I x) (ite B I 1))) (B Bool ((not B)))))"
+    rejected(problem("LIA", text), "the nonterminal 'I' derives nothing", "a production without nonterminals")

@@ -13,10 +13,10 @@ from sygus.language.syntax.parser import parse
 from sygus.language.syntax.printer import print_script
 from sygus.resources import grammar_names, read_problem
 
-COUNT, PARTS = 2000, 4
+COUNT, PARTS = 2000, 8
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, PARTS))])
 def test_random_and_mutated_scripts_give_problems_or_errors_with_a_position(part: int) -> None:
     texts = [read_problem(name)[1] for name in grammar_names()]
     errors = [(seed, text, judged(text)) for seed in range(part, COUNT, PARTS) for text in [drawn(seed, texts)]]

@@ -34,7 +34,7 @@ from sygus.language.terms import (
 from sygus.language.theories.cam import CAM
 from sygus.language.theories.ranks import MAP, WEIGHT
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=100)
+PROPERTY = settings(max_examples=100)
 DEEP = 100_000
 
 
@@ -104,6 +104,7 @@ def test_literals_of_different_sorts_are_different_terms() -> None:
     assert len(set(one)) == 3
 
 
+@pytest.mark.slow
 def test_the_table_forgets_terms_that_nobody_holds() -> None:
     held = chain(1000)
     watched = [weakref.ref(node) for node in subterms(held) if node is not X]
@@ -127,6 +128,7 @@ def test_terms_are_immutable() -> None:
 # Depth
 
 
+@pytest.mark.slow
 def test_folds_of_great_depth_do_not_recurse() -> None:
     deep = chain(DEEP)
     assert deep.size == DEEP + 1

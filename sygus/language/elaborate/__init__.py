@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Set
+from dataclasses import replace
 
 from sygus.errors import Position, SourceError
 from sygus.language.elaborate.commands import Elaborator
@@ -10,8 +11,9 @@ from sygus.language.problem import Problem
 from sygus.language.scope import fail, known
 from sygus.language.syntax import script as ast
 from sygus.language.syntax.parser import parse, parse_answer
-from sygus.language.terms import Definition, SynthFunction, Term, Variable, expand, fold, leaf, substitute
+from sygus.language.terms import Definition, SynthFunction, Term, Variable, all_called, expand, fold, leaf, substitute
 from sygus.language.typecheck import check_definition
+from sygus.records import record
 
 __all__ = [
     "ReadAnswer",
@@ -113,13 +115,13 @@ def definitions_of(script: ast.Script) -> list[Definition]:
     return [symbol for symbol in elaborator.symbols.values() if isinstance(symbol, Definition)]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ReadAnswer:
     """What an answer says.
 
     Attributes:
         bodies: of the functions, over the problem's own parameters.
-        binding: the functions whose bodies are written with ``let``, which no grammar makes.
+        binding: the functions whose bodies are written with ``let``, which their grammars do not make.
         values: of the objectives, as far as they are given.
     """
 
@@ -146,6 +148,7 @@ def read_answer(problem: Problem, answer: str, answer_file: str) -> ReadAnswer:
         SourceError: with the position of what is wrong in the answer, such as a function that is missing.
     """
     wanted = {target.function.name: target.function for target in problem.targets}
+    lets = {target.function for target in problem.targets if target.written.has_lets}
     values, commands = parse_answer(answer, answer_file)
     found: dict[SynthFunction, Term] = {}
     binding: set[SynthFunction] = set()
@@ -154,15 +157,16 @@ def read_answer(problem: Problem, answer: str, answer_file: str) -> ReadAnswer:
             function = wanted.get(command.name)
             if function is None or function in found:
                 fail(f"'{command.name}' is not asked for", command.position, known(wanted, command.name, "asked for"))
-            definition = check_definition(command, problem.scope)
+            definition = check_definition(command, replace(problem.scope, lets=function in lets))
             sorts = tuple(p.sort for p in definition.parameters)
             if (sorts, definition.sort) != (tuple(p.sort for p in function.parameters), function.sort):
                 hint = f"it takes {' '.join(str(p.sort) for p in function.parameters)} and gives {function.sort}"
                 fail(f"'{command.name}' has other sorts than it should", command.position, hint)
             pairs = zip(definition.parameters, function.parameters, strict=True)
             found[function] = substitute(definition.body, {leaf(old): leaf(new) for old, new in pairs})
-            if _binds(command.body):
+            if function not in lets and _binds(command.body):
                 binding.add(function)
+        _refuse_circles(found, dict(zip(found, commands, strict=True)))
         missing = [name for name, function in wanted.items() if function not in found]
         if missing:
             end = commands[-1].position if commands else Position(1, 1, 1, 1)
@@ -173,6 +177,32 @@ def read_answer(problem: Problem, answer: str, answer_file: str) -> ReadAnswer:
     except SourceError as error:
         raise error.located(answer_file, answer) from None
     return ReadAnswer({function: found[function] for function in wanted.values()}, frozenset(binding), values)
+
+
+def _refuse_circles(bodies: Mapping[SynthFunction, Term], commands: Mapping[SynthFunction, ast.DefineFun]) -> None:
+    """Refuse a ``define-fun`` that calls itself, be it by others, which only ``define-fun-rec`` and its like may."""
+    called = {function: all_called(body, SynthFunction) & bodies.keys() for function, body in bodies.items()}
+    for function, command in commands.items():
+        if isinstance(command, ast.DefineFunRec):
+            continue
+        if function in called[function]:
+            fail(f"'{command.name}' calls itself, which a define-fun may not", command.position, "write define-fun-rec")
+        for other in _beyond(function, called):
+            if function in _beyond(other, called):
+                message = f"'{command.name}' and '{other.name}' call one another, which a define-fun may not"
+                fail(message, command.position, "define both by one define-funs-rec")
+
+
+def _beyond(function: SynthFunction, called: Mapping[SynthFunction, Set[SynthFunction]]) -> dict[SynthFunction, None]:
+    """What a function calls, by others too."""
+    found: dict[SynthFunction, None] = {}
+    waiting = list(called[function])
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found[one] = None
+            waiting += called[one]
+    return found
 
 
 def _binds(expression: ast.TermExpression) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -33,11 +34,14 @@ from sygus.language.terms import (
     SynthFunction,
     Term,
     Variable,
+    first_called,
     leaf,
     private_variable,
+    subterms,
     term,
 )
 from sygus.language.theories import LOGICS, Theory, find_logic
+from sygus.language.theories.recursion import Recursive, recursive
 from sygus.language.theories.structured import SortParameter
 from sygus.language.theories.values import Written
 from sygus.language.typecheck import check_definition, check_term, whole_number
@@ -50,6 +54,7 @@ class Elaborator:
 
     def __init__(self, script: ast.Script) -> None:
         self.script = script
+        self.defined = frozenset(name for command in script.commands for name in _defined_by(command))
         self.logic: ast.SetLogic | None = None
         self.features = {"grammars"}
         self.sorts: dict[str, Sort | SortMacro] = {}
@@ -69,15 +74,20 @@ class Elaborator:
         self.assumptions: list[Term] = []
         self.constraints: list[Term] = []
         self.positions: dict[Term, Position] = {}
-        self.objectives: tuple[Objective, ...] = ()
-        self.lexicographic = False
-        self.finished: ast.Command | None = None
+        self.questions: list[Problem] = []
 
     def _scope_of(self, theory: Theory) -> Scope:
         """The scope of everything declared, which grows with it."""
-        oracles = "oracles" in self.features
+        higher_order = theory.name != "CAM" or "oracles" in self.features
         return Scope(
-            theory, self.sorts, self.symbols, self.weights, self.variables, higher_order=oracles, fresh=self.fresh
+            theory,
+            self.sorts,
+            self.symbols,
+            self.weights,
+            self.variables,
+            higher_order=higher_order,
+            fresh=self.fresh,
+            defined=self.defined,
         )
 
     def go_through(self) -> None:
@@ -87,7 +97,7 @@ class Elaborator:
             TypeCheckError: with the position of what is wrong.
         """
         for command in self.script.commands:
-            if self.finished is not None:
+            if self.questions and self.scope.theory.name == "CAM":
                 fail("a command after the last one", command.position, "check-synth or optimize-synth ends the file")
             handler = _HANDLERS[type(command)]
             if handler not in _BEFORE_LOGIC and self.logic is None:
@@ -95,7 +105,7 @@ class Elaborator:
             handler(self, command)
 
     def build(self) -> Problem:
-        """The problem that the whole script states.
+        """The problem that the whole script states: its last question, with those before it.
 
         Raises:
             TypeCheckError: with the position of what is wrong.
@@ -104,29 +114,46 @@ class Elaborator:
         end = Position(1, 1, 1, 1) if not self.script.commands else self.script.commands[-1].position
         if not self.targets:
             fail("the file has nothing to synthesise", end, "add a synth-fun")
-        if self.finished is None:
+        if not self.questions:
             fail("the file does not ask for an answer", end, "end it with (check-synth) or (optimize-synth …)")
+        *earlier, last = self.questions
+        if last.asked != end:
+            fail("a command after the last one", end, "check-synth or optimize-synth ends the file")
+        return replace(last, earlier=tuple(earlier))
+
+    def _ask(self, asked: Position, objectives: tuple[Objective, ...] = (), *, lexicographic: bool = False) -> None:
+        """A question about all that was stated so far; what comes after it is of later ones alone."""
         assert self.logic is not None
-        return Problem(
+        if not self.targets:
+            fail("the file has nothing to synthesise", asked, "put a synth-fun before this")
+        scope = replace(
+            self.scope,
+            sorts=dict(self.sorts),
+            symbols=dict(self.symbols),
+            weights=dict(self.weights),
+            variables=dict(self.variables),
+        )
+        question = Problem(
             file=self.script.file,
             text=self.script.text,
             logic=self.logic.logic,
-            theory=self.scope.theory,
-            scope=self.scope,
+            theory=scope.theory,
+            scope=scope,
             targets=tuple(self.targets),
             constraints=tuple(self.constraints),
-            objectives=self.objectives,
-            lexicographic=self.lexicographic,
-            weights=self.weights,
-            options=self.options,
-            oracles=self.oracles,
+            objectives=objectives,
+            lexicographic=lexicographic,
+            weights=scope.weights,
+            options=dict(self.options),
+            oracles=dict(self.oracles),
             variables=(*(variable.head for variable in self.variables.values()), *self.locals),
             assumptions=tuple(self.assumptions),
             calls=tuple(self.calls),
             positions=self.positions,
-            asked=self.finished.position,
+            asked=asked,
             legacy=self.script.legacy,
         )
+        self.questions.append(question)
 
     def _need(self, feature: str, position: Position) -> None:
         if feature not in self.features:
@@ -237,8 +264,35 @@ class Elaborator:
         return {v.name: self._local(v.name, check_sort(v.sort, self.scope)) for v in variables}
 
     def _define_fun(self, command: ast.DefineFun) -> None:
-        definition = check_definition(command, self.scope)
+        definition = check_definition(command, replace(self.scope, defining=command.name))
         self._define(command.name, definition, command.position)
+
+    def _define_funs_rec(self, command: ast.DefineFunsRec) -> None:
+        made: list[Recursive] = []
+        for declaration in command.declarations:
+            parameters = check_parameters(declaration.parameters, self.scope)
+            sort = check_sort(declaration.sort, self.scope)
+            if sort.is_function:
+                fail(
+                    f"the result of '{declaration.name}' is a function", declaration.position, "give it more parameters"
+                )
+            made.append(recursive(declaration.name, parameters, sort))
+            self._define(declaration.name, made[-1], declaration.position)
+        for function, expression in zip(made, command.bodies, strict=True):
+            body = check_term(expression, self.scope.binding({p.name: leaf(p) for p in function.parameters}))
+            if body.sort != function.sort:
+                message = f"'{function.name}' is declared {function.sort}, its body is {body.sort}"
+                fail(message, expression.position, f"write {body.sort}")
+            self._check_size(body, expression.position)
+            called = first_called(body, (SynthFunction, OracleFunction), {})
+            if called is not None:
+                message = f"the recursive function '{function.name}' calls '{called.name}'"
+                fail(message, expression.position, "let it call what the file defines")
+            outside = [node.head for node in subterms(body) if isinstance(node.head, Variable)]
+            declared = {variable.head for variable in self.variables.values()}
+            if any(head in declared and head not in function.parameters for head in outside):
+                fail(f"'{function.name}' holds variables of the file", expression.position, "make them parameters")
+            function.define(body)
 
     def _declare_oracle_fun(self, command: ast.DeclareOracleFun) -> None:
         self._need("oracles", command.position)
@@ -279,11 +333,14 @@ class Elaborator:
         function = SynthFunction(command.name, check_parameters(command.parameters, self.scope), sort)
         if function.sort.is_function:
             fail(f"the result of '{function.name}' is a function", command.position, "give it more parameters")
+        barren: tuple[str, ...] = ()
         if command.grammar is None:
             written = default_grammar(theory, function, command.position)
         else:
             self._need("grammars", command.grammar.position)
             written = GrammarReader(self.scope, function, self.features, self.called).read(command.grammar)
+            alive = {nonterminal.name for nonterminal in written.productions}
+            barren = tuple(group.name for group in command.grammar.groups if group.name not in alive)
         setting = self.options.get("constants")
         made: Written = {}
         grammar = written.closed(lambda sort, position: constants_of(sort, theory, setting, position, made))
@@ -295,7 +352,8 @@ class Elaborator:
             fail(message, command.position, "give the functions grammars, or smaller ones")
         positions = tuple(variable.position for variable in command.parameters)
         self._define(command.name, function, command.position)
-        self.targets.append(Target(function, grammar, command.position, positions, written, command.grammar is None))
+        free = command.grammar is None
+        self.targets.append(Target(function, grammar, command.position, positions, written, free, barren))
 
     def _statement(self, expression: ast.TermExpression, what: str, scope: Scope) -> Term:
         """A Bool; a forall in front binds fresh variables, for every statement holds for all values of those."""
@@ -369,19 +427,25 @@ class Elaborator:
         return term(resolved[0], arguments, BOOL)
 
     def _check_synth(self, command: ast.CheckSynth) -> None:
-        self.finished = command
+        self._ask(command.position)
 
     def _optimize_synth(self, command: ast.OptimizeSynth) -> None:
         for attribute in command.attributes:
             if attribute.keyword != "lexico":
                 fail(f"unknown attribute ':{attribute.keyword}'", attribute.position, "write :lexico")
-            self.lexicographic = True
-        self.objectives = tuple(objective(expression, self.scope) for expression in command.objectives)
-        for expression, found in zip(command.objectives, self.objectives, strict=True):
+        objectives = tuple(objective(expression, self.scope) for expression in command.objectives)
+        for expression, found in zip(command.objectives, objectives, strict=True):
             self._check_size(found.term, expression.position)
-        if not self.objectives:
+        if not objectives:
             fail("optimize-synth has no objective", command.position, "write ((! (metric f) :min) …)")
-        self.finished = command
+        self._ask(command.position, objectives, lexicographic=bool(command.attributes))
+
+
+def _defined_by(command: ast.Command) -> Iterable[str]:
+    """The names of the functions that a command defines."""
+    if isinstance(command, ast.DefineFunsRec):
+        return (declaration.name for declaration in command.declarations)
+    return (command.name,) if isinstance(command, ast.DefineFun) else ()
 
 
 def _attribute_text(attribute: ast.Attribute) -> str:
@@ -403,6 +467,7 @@ _HANDLERS: dict[type[Any], Callable[[Elaborator, Any], None]] = {
     ast.DeclareDatatypes: Elaborator._declare_datatypes,
     ast.DefineSort: Elaborator._define_sort,
     ast.DefineFun: Elaborator._define_fun,
+    ast.DefineFunsRec: Elaborator._define_funs_rec,
     ast.DeclareOracleFun: Elaborator._declare_oracle_fun,
     ast.SynthFun: Elaborator._synth_fun,
     ast.SynthInv: Elaborator._synth_inv,

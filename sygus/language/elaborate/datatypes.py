@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 
 from sygus.errors import Position
+from sygus.language.kept import Kept
 from sygus.language.scope import LARGEST_SORT, Scope, check_sort, check_unfolded, fail
 from sygus.language.syntax import script as ast
 from sygus.language.syntax.printer import print_command, print_symbol
@@ -21,6 +21,7 @@ from sygus.language.theories.structured import (
     Uninterpreted,
     ranks,
 )
+from sygus.records import record
 
 
 def declared_sort(command: ast.DeclareSort, theory: Theory) -> tuple[Theory, Sort | None]:
@@ -96,7 +97,7 @@ def declared_datatypes(
     return made.added_to(scope.theory), made.plain
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class _Declared:
     """Datatypes declared together, and their functions."""
 
@@ -142,13 +143,16 @@ def _key(
     return print_command(command), tuple(meant.items())
 
 
-@cache
-def _family(datatype: Datatype) -> SortFamily:
+def _made_family(datatype: Datatype) -> SortFamily:
     def make(indices: tuple[Index, ...], arguments: tuple[Sort, ...]) -> Sort | None:
         fits = not indices and len(arguments) == len(datatype.parameters)
         return datatype.sort(arguments) if fits and not any(a.is_function for a in arguments) else None
 
     return SortFamily(datatype.name, f"({datatype.name}{' σ' * len(datatype.parameters)})", make)
+
+
+_family: Kept[SortFamily] = Kept(_made_family)
+"""The sorts of a datatype with parameters."""
 
 
 def _constructors(

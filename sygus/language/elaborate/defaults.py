@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from sygus.errors import Position
@@ -26,12 +26,12 @@ from sygus.language.terms import (
     term,
 )
 from sygus.language.theories import Function, Theory
-from sygus.language.theories.arrays import is_array
 from sygus.language.theories.bitvectors import width_of
+from sygus.language.theories.calls import called
 from sygus.language.theories.function import MOST_ARGUMENTS
 from sygus.language.theories.ranks import is_rank, layer_of, sorts_at
 from sygus.language.theories.sorts import representation
-from sygus.language.theories.structured import constructors_of, smallest_value
+from sygus.language.theories.structured import constructors_of, is_array, smallest_value
 from sygus.language.theories.values import Written, constructor_term, value_term
 from sygus.language.typecheck import fits_float, negated
 
@@ -139,7 +139,8 @@ def default_grammar(theory: Theory, function: SynthFunction, position: Position)
     indexed functions and, in CAM, constants are left out. Bit-vectors have the widths of the parameters and of the
     result, and what has channels or pixels the layers of these.
     """
-    given = (function.sort, *(p.sort for p in function.parameters))
+    functions = [leaf(parameter) for parameter in function.parameters if parameter.sort.is_function]
+    given = [function.sort, *(p.sort for p in function.parameters), *(s for f in functions for s in f.sort.arguments)]
     others = [sort for sort in theory.every_sort if sort != REGLAN]
     if theory.name == "CAM":
         others += [sort for one in given if is_rank(one) for sort in sorts_at(layer_of(one))]
@@ -151,6 +152,8 @@ def default_grammar(theory: Theory, function: SynthFunction, position: Position)
             continue
         productions[nonterminals[parameter.sort]].append(Production(leaf(parameter), (), {}, position))
     if theory.name != "CAM":
+        for owner, production in _calls(functions, nonterminals, position):
+            productions[owner].append(production)
         made: Written = {}
         for sort, nonterminal in nonterminals.items():
             if not has_constants(sort, theory, made):
@@ -161,6 +164,18 @@ def default_grammar(theory: Theory, function: SynthFunction, position: Position)
             production = _application(theory, head, [nonterminals[sort] for sort in arguments], result, position)
             productions[nonterminals[result]].append(production)
     return productive(Grammar({n: tuple(ps) for n, ps in productions.items()}))
+
+
+def _calls(
+    functions: Sequence[Term], nonterminals: Mapping[Sort, Nonterminal], position: Position
+) -> Iterator[tuple[Nonterminal, Production]]:
+    """The applications of parameters that are functions, where there are nonterminals of all sorts that it takes."""
+    for function in functions:
+        *given, result = function.sort.arguments
+        if nonterminals.keys() >= {*given, result}:
+            holes = tuple(nonterminals[sort] for sort in given)
+            template = called(function, [hole(place, one) for place, one in enumerate(holes)])
+            yield nonterminals[result], Production(template, holes, {}, position)
 
 
 def _applications(theory: Theory, sorts: tuple[Sort, ...]) -> Iterator[tuple[Function, tuple[Sort, ...], Sort]]:

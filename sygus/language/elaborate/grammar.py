@@ -15,6 +15,7 @@ from sygus.language.scope import Scope, check_sort, fail, known
 from sygus.language.syntax import script as ast
 from sygus.language.terms import (
     AnyConstant,
+    Binding,
     Definition,
     Nonterminal,
     Sort,
@@ -23,6 +24,7 @@ from sygus.language.terms import (
     first_called,
     hole,
     leaf,
+    numbered,
     private_variable,
     substitute,
     subterms,
@@ -70,23 +72,23 @@ class GrammarReader:
             message = f"the grammar starts with {nonterminals[first.name].sort}, '{function.name}' is {function.sort}"
             fail(message, first.position, "the first nonterminal must have the function's sort")
         names: dict[str, Term] = {parameter.name: leaf(parameter) for parameter in function.parameters}
-        scope = replace(self.scope, variables=names | {name: leaf(n) for name, n in nonterminals.items()})
+        scope = replace(self.scope, variables=names | {name: leaf(n) for name, n in nonterminals.items()}, lets=True)
+        skipped = self._idle_lets(grammar)
         result = Grammar(
             {
                 nonterminals[group.name]: tuple(
                     production
                     for expression in group.productions
+                    if id(expression) not in skipped
                     for production in self._productions(expression, nonterminals[group.name], scope)
                 )
                 for group in grammar.groups
             }
         )
-        alive, reachable = result.smallest(), result.reachable()
-        for group in grammar.groups:
-            nonterminal = nonterminals[group.name]
-            if nonterminal in reachable and nonterminal not in alive:
-                message = f"the nonterminal '{group.name}' derives nothing"
-                fail(message, group.position, "give it a production without nonterminals, or remove it")
+        alive = result.smallest()
+        if nonterminals[first.name] not in alive:
+            message = f"the nonterminal '{first.name}' derives nothing"
+            fail(message, first.position, "give it a production without nonterminals, or with such as have one")
         return result if len(alive) == len(nonterminals) else productive(result)
 
     def _check_predeclarations(self, grammar: ast.GrammarExpression, nonterminals: Mapping[str, Nonterminal]) -> None:
@@ -112,6 +114,33 @@ class GrammarReader:
             message = f"{len(pairs)} nonterminals are declared, {len(grammar.groups)} have a group"
             fail(message, grammar.position, "declare each nonterminal once, in the order of the groups")
 
+    def _idle_lets(self, grammar: ast.GrammarExpression) -> set[int]:
+        """The productions, by identity, that add nothing, as in ``(S Int (x z (let ((z S)) S)))``: a let around S in S.
+
+        There ``z`` is a production that stands for another S, so every term without the let is derived anyway.
+        """
+        named = {parameter.name for parameter in self.function.parameters} | {group.name for group in grammar.groups}
+        places: dict[str, set[str]] = {}
+        for group in grammar.groups:
+            for expression in group.productions:
+                name = _plain_name(expression)
+                if name is not None and name not in named and name not in self.scope.symbols:
+                    places.setdefault(name, set()).add(group.name)
+        skipped: set[int] = set()
+        bound: set[str] = set()
+        for group in grammar.groups:
+            for expression in group.productions:
+                if not isinstance(expression, ast.Let) or _plain_name(expression.body) != group.name:
+                    continue
+                for name, value in expression.bindings:
+                    if places.get(name, set()) - {_plain_name(value)}:
+                        hint = f"let '{name}' be a production of {_plain_name(value) or 'a nonterminal'} alone"
+                        fail(f"'{name}' stands where its value is not derived", expression.position, hint)
+                    bound.add(name)
+                skipped.add(id(expression))
+        standing = (expression for group in grammar.groups for expression in group.productions)
+        return skipped | {id(one) for one in standing if _plain_name(one) in bound & places.keys()}
+
     def _productions(self, expression: ast.TermExpression, nonterminal: Nonterminal, scope: Scope) -> list[Production]:
         """The productions of one line: one for each choice of parameters where it holds ``(Variable S)``."""
         weights = self._weights(expression)
@@ -129,6 +158,7 @@ class GrammarReader:
             return placeholder
 
         pattern = check_term(expression, replace(scope, generic=generic))
+        _check_lets(pattern, expression.position)
         self._check_calls(pattern, expression)
         if pattern.sort != nonterminal.sort:
             message = f"ill-sorted: '{nonterminal.name}' is {nonterminal.sort}, this production {pattern.sort}"
@@ -180,24 +210,24 @@ class GrammarReader:
         return "weights" in self.features and isinstance(value, ast.LiteralExpression) and value.kind == "numeral"
 
 
+def _plain_name(expression: ast.TermExpression) -> str | None:
+    """The symbol that an expression is, None of any other."""
+    if isinstance(expression, ast.Reference) and not expression.identifier.indices and not expression.identifier.sort:
+        return expression.identifier.symbol
+    return None
+
+
+def _check_lets(pattern: Term, position: Position) -> None:
+    """Refuse a let whose body holds what is chosen anew for every term."""
+    for node in subterms(pattern):
+        if isinstance(node.head, Binding):
+            chosen = [one.head for one in subterms(node.head.body) if isinstance(one.head, Nonterminal | AnyConstant)]
+            if chosen:
+                hint = "bind it: a let may have nonterminals in what it binds"
+                fail(f"a let around '{chosen[0].name}' is not searched", position, hint)
+
+
 def _production(template: Term, weights: Mapping[str, int], position: Position) -> Production:
     """Number the occurrences of nonterminals from the left."""
-    if all(not isinstance(node.head, Nonterminal) for node in subterms(template)):
-        return Production(template, (), dict(weights), position)
-    holes: list[Nonterminal] = []
-    results: list[Term] = []
-    stack: list[tuple[Term, bool]] = [(template, False)]
-    while stack:  # each occurrence by itself, for equal parts have holes of their own
-        node, ready = stack.pop()
-        if isinstance(node.head, Nonterminal):
-            holes.append(node.head)
-            results.append(hole(len(holes) - 1, node.head))
-        elif ready:
-            start = len(results) - len(node.arguments)
-            results[start:] = [term(node.head, tuple(results[start:]), node.sort)]
-        elif node.arguments:
-            stack.append((node, True))
-            stack.extend((argument, False) for argument in reversed(node.arguments))
-        else:
-            results.append(node)
-    return Production(results[0], tuple(holes), dict(weights), position)
+    numbered_template, holes = numbered(template, lambda head: isinstance(head, Nonterminal), hole)
+    return Production(numbered_template, holes, dict(weights), position)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from sygus.language.problem import OracleCall
 from sygus.language.scope import Scope, Symbol, check_parameters, check_sort, fail, known
 from sygus.language.syntax import script as ast
 from sygus.language.terms import BOOL, OracleFunction, Sort, SynthFunction, Term, Variable, function_sort, leaf, term
 from sygus.language.theories import Theory
+from sygus.language.theories.calls import called
 from sygus.language.typecheck import check_term
+from sygus.records import record
 
 FORMS = ("command-line", "file")
 
@@ -54,7 +55,7 @@ def oracle_call(command: ast.OracleTermCommand, scope: Scope, private: Callable[
     return OracleCall(inputs, outputs, statement, assumed, command.oracle, form, command.position)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Sugar:
     """What a command of a predefined kind stands for."""
 
@@ -116,7 +117,7 @@ class OracleSugar:
         sort = function_sort(tuple(p.sort for p in function.parameters), function.sort)
         candidate = self.private(function.name, sort)
         found = self.private("found", BOOL)
-        other = term(candidate, tuple(map(leaf, inputs)), function.sort)
+        other = called(leaf(candidate), tuple(map(leaf, inputs))) if inputs else leaf(candidate)
         differs = self._apply("not", self._apply("=", applied, other))
         return self._call((candidate,), (found, *inputs), self._apply("=>", leaf(found), differs))
 

@@ -1,6 +1,6 @@
 """What integers and reals share: comparison, and the operations of a ring.
 
-Integers are int64: exact up to 64 bits and modulo 2⁶⁴ beyond. Reals are float64, compared up to rounding.
+Integers are exact, see :mod:`sygus.language.theories.large`. Reals are float64, compared up to rounding.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import z3
 
+from sygus.deferred import sympy
 from sygus.language.terms import BOOL, INT, REAL, Sort
 from sygus.language.theories.function import (
     PRODUCT,
@@ -31,7 +32,8 @@ from sygus.language.theories.function import (
     repeated,
     variadic,
 )
-from sygus.language.theories.libraries import rounded, same, sympy
+from sygus.language.theories.large import compared
+from sygus.language.theories.libraries import rounded, same
 
 
 def _comparable(given: tuple[Sort, ...]) -> Sort | None:
@@ -46,7 +48,7 @@ def _comparison(name: str, latex: str, doc: str, compare: Callable[[Any, Any], A
         shapes=lambda _: all_shapes((INT, REAL)),
         sorts="Number Number… → Bool",
         doc=doc,
-        kernel=lambda *xs: reduce(operator.and_, [_compared(compare, a, b) for a, b in pairwise(xs)]),
+        kernel=compared(lambda *xs: reduce(operator.and_, [_compared(compare, a, b) for a, b in pairwise(xs)])),
         z3=lambda _, *xs: z3.And(*[compare(a, b) for a, b in pairwise(xs)]),
         sympy=lambda *xs: sympy.And(*[compare(a, b) for a, b in pairwise(xs)]),
         latex=apart(f" {latex} ", RELATION),
@@ -76,8 +78,13 @@ def _difference(first: Latex, *others: Latex) -> Latex:
     return Latex(" - ".join([first.within(SUM), *(other.within(PRODUCT) for other in others)]), SUM)
 
 
-def ring(sort: Sort) -> tuple[Function, ...]:
-    """Sum, difference, product and negation of numbers of one sort, as in SMT-LIB's Ints and Reals."""
+def ring(sort: Sort, kernel: Callable[..., Any] = lambda compute, **_: compute) -> tuple[Function, ...]:
+    """Sum, difference, product and negation of numbers of one sort, as in SMT-LIB's Ints and Reals.
+
+    Args:
+        sort: of the numbers.
+        kernel: makes kernels of what computes them, as :func:`sygus.language.theories.large.on_integers` does.
+    """
 
     def operation(name: str, doc: str, *, compute: Any, latex: Any, commutative: bool) -> Function:
         return Function(
@@ -85,7 +92,7 @@ def ring(sort: Sort) -> tuple[Function, ...]:
             signature=variadic((sort,)),
             sorts=f"{sort} {sort}… → {sort}",
             doc=doc,
-            kernel=lambda *xs: reduce(compute, xs),
+            kernel=kernel(lambda *xs: reduce(compute, xs), product=compute is operator.mul),
             z3=lambda _, *xs: reduce(compute, xs),
             sympy=lambda *xs: reduce(compute, xs),
             latex=latex,
@@ -102,7 +109,7 @@ def ring(sort: Sort) -> tuple[Function, ...]:
             signature=fixed(sort, result=sort),
             sorts=f"{sort} → {sort}",
             doc="Negation.",
-            kernel=operator.neg,
+            kernel=kernel(operator.neg),
             z3=lambda _, a: -a,
             sympy=lambda a: -a,
             latex=lambda a: Latex(f"-{a.within(PRODUCT)}", SUM),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import z3
 
+from sygus.language.kept import Kept
 from sygus.language.terms import Sort
 from sygus.language.theories.function import (
     Family,
@@ -20,17 +19,12 @@ from sygus.language.theories.function import (
 )
 from sygus.language.theories.interned import VALUES, lift
 from sygus.language.theories.sorts import representation
-from sygus.language.theories.structured import ArrayValue, Held, elements
+from sygus.language.theories.structured import ArrayValue, Held, elements, is_array
 
 
 def array(key: Sort, value: Sort) -> Sort:
     """``(Array key value)``."""
     return Sort("Array", (), (key, value))
-
-
-def is_array(sort: Sort) -> bool:
-    """Whether the sort is one of arrays."""
-    return sort.name == "Array" and sort.declaration is None and len(sort.arguments) == 2
 
 
 def _make_sort(indices: tuple[Index, ...], arguments: tuple[Sort, ...]) -> Sort | None:
@@ -78,9 +72,7 @@ def _store(arguments: tuple[Sort, ...], indices: tuple[Index, ...]) -> Function 
     )
 
 
-@cache
-def constant_array(result: Sort, arguments: tuple[Sort, ...]) -> Function | None:
-    """The function of ``(as const (Array key value))``: the array that has one value everywhere."""
+def _constant_array(result: Sort, arguments: tuple[Sort, ...]) -> Function | None:
     if not is_array(result) or arguments != result.arguments[1:]:
         return None
     name = f"(as const {result})"
@@ -97,6 +89,9 @@ def constant_array(result: Sort, arguments: tuple[Sort, ...]) -> Function | None
         constructor=True,
     )
 
+
+constant_array: Kept[Function | None] = Kept(_constant_array)
+"""The function of ``(as const (Array key value))`` by its sort and its arguments': an array of one value."""
 
 _SELECT = ("(Array σ τ) σ → τ", "The value of an array at a key.")
 _STORE = ("(Array σ τ) σ τ → (Array σ τ)", "The array with the value at one key replaced.")

@@ -1,4 +1,4 @@
-"""The theory of bit-vectors: SMT-LIB's FixedSizeBitVectors and the functions that the logic BV adds, to 64 bits."""
+"""The theory of bit-vectors: SMT-LIB's FixedSizeBitVectors and the functions that the logic BV adds."""
 
 from __future__ import annotations
 
@@ -31,6 +31,9 @@ from sygus.language.theories.function import (
 )
 from sygus.language.theories.libraries import converted
 
+WIDEST = 1 << 16
+"""Bits of a value: of more, Z3's terms would not fit into memory."""
+
 
 def width_of(sort: Sort) -> int:
     """The number of bits of a bit-vector sort, 0 of every other."""
@@ -38,7 +41,7 @@ def width_of(sort: Sort) -> int:
 
 
 def _make_sort(indices: tuple[Index, ...], arguments: tuple[Sort, ...]) -> Sort | None:
-    if len(indices) != 1 or arguments or not isinstance(indices[0], int) or not 1 <= indices[0] <= kernels.WIDEST:
+    if len(indices) != 1 or arguments or not isinstance(indices[0], int) or not 1 <= indices[0] <= WIDEST:
         return None
     return bit_vector(indices[0])
 
@@ -64,12 +67,13 @@ def _alike(
         if indices or not width or not enough or len(set(arguments)) != 1:
             return None
         compute = partial(kernel, width)
+        joined = (lambda *xs: reduce(compute, xs)) if any_more else compute
         return Function(
             name=name,
             signature=fixed(*arguments, result=result(width)),
             sorts=sorts,
             doc=doc,
-            kernel=(lambda *xs: reduce(compute, xs)) if any_more else compute,
+            kernel=kernels.on_patterns(joined, (width,) * len(arguments), width_of(result(width))),
             z3=lambda _, *xs: reduce(z3, xs) if any_more else z3(*xs),
             sympy=opaque(name),
             latex=latex,
@@ -104,7 +108,7 @@ def _resizing(
         if not given or len(indices) != count or not all(isinstance(index, int) for index in indices):
             return None
         size = width(given, *indices)
-        if not 1 <= size <= kernels.WIDEST:
+        if not 1 <= size <= WIDEST:
             return None
         full = f"(_ {name} {' '.join(map(str, indices))})"
         shown = ",".join(map(str, indices))
@@ -113,7 +117,7 @@ def _resizing(
             signature=fixed(*arguments, result=bit_vector(size)),
             sorts=sorts,
             doc=doc,
-            kernel=partial(kernel, given, *indices),
+            kernel=kernels.on_patterns(partial(kernel, given, *indices), (given,), size),
             z3=lambda _, a: z3(*indices, a),
             sympy=opaque(full),
             latex=named(rf"\operatorname{{{name.replace('_', chr(92) + '_')}}}_{{{shown}}}"),
@@ -124,7 +128,7 @@ def _resizing(
 
 def _concatenation(arguments: tuple[Sort, ...], indices: tuple[Index, ...]) -> Function | None:
     widths = [width_of(sort) for sort in arguments]
-    if indices or len(widths) < 2 or not all(widths) or sum(widths) > kernels.WIDEST:
+    if indices or len(widths) < 2 or not all(widths) or sum(widths) > WIDEST:
         return None
 
     def kernel(first: Any, *others: Any) -> Any:
@@ -137,14 +141,17 @@ def _concatenation(arguments: tuple[Sort, ...], indices: tuple[Index, ...]) -> F
         signature=fixed(*arguments, result=bit_vector(sum(widths))),
         sorts=_CONCATENATION[0],
         doc=_CONCATENATION[1],
-        kernel=kernel,
+        kernel=kernels.on_patterns(kernel, tuple(widths), sum(widths)),
         z3=lambda _, *xs: z3.Concat(*xs),
         sympy=opaque("concat"),
         latex=infix(r" \mathbin{\|} ", SUM),
     )
 
 
-_CONCATENATION = ("(_ BitVec m) (_ BitVec n)… → (_ BitVec m+n…), at most 64 bits", "The first followed by the others.")
+_CONCATENATION = (
+    f"(_ BitVec m) (_ BitVec n)… → (_ BitVec m+n…), at most {WIDEST} bits",
+    "The first followed by the others.",
+)
 
 
 def _inverted(name: str, doc: str, *, combine: Callable[[Any, Any], Any], symbol: str) -> Family:
@@ -171,7 +178,6 @@ def _prefix(symbol: str) -> Callable[[Latex], Latex]:
     return lambda a: Latex(f"{symbol}{a.within(PRODUCT)}", SUM)
 
 
-_TIMES = infix(r" \, ", PRODUCT)
 _AND, _OR, _XOR = r" \mathbin{\&} ", r" \mathbin{|} ", r" \oplus "
 _MANY: dict[str, Any] = {"any_more": True, "commutative": True, "associative": True}
 
@@ -329,7 +335,7 @@ BITVECTORS = Theory.of(
     ),
     _resizing(
         "zero_extend",
-        "(_ zero_extend k) : (_ BitVec n) → (_ BitVec n+k), at most 64 bits",
+        f"(_ zero_extend k) : (_ BitVec n) → (_ BitVec n+k), at most {WIDEST} bits",
         "With k zeros in front.",
         count=1,
         width=lambda n, more: n + more,
@@ -338,11 +344,11 @@ BITVECTORS = Theory.of(
     ),
     _resizing(
         "sign_extend",
-        "(_ sign_extend k) : (_ BitVec n) → (_ BitVec n+k), at most 64 bits",
+        f"(_ sign_extend k) : (_ BitVec n) → (_ BitVec n+k), at most {WIDEST} bits",
         "With k copies of the sign bit in front.",
         count=1,
         width=lambda n, more: n + more,
-        kernel=lambda n, more, a: kernels.wrap(n + more, kernels.signed(n, a)),
+        kernel=kernels.sign_extend,
         z3=z3.SignExt,
     ),
     _resizing(
@@ -365,12 +371,12 @@ BITVECTORS = Theory.of(
     ),
     _resizing(
         "repeat",
-        "(_ repeat k), k ≥ 1 : (_ BitVec n) → (_ BitVec k·n), at most 64 bits",
+        f"(_ repeat k), k ≥ 1 : (_ BitVec n) → (_ BitVec k·n), at most {WIDEST} bits",
         "k copies.",
         count=1,
         width=lambda n, count: n * count,
         kernel=lambda n, count, a: reduce(lambda found, _: (found << n) | a, range(count - 1), a),
         z3=z3.RepeatBitVec,
     ),
-    families=(SortFamily("BitVec", f"(_ BitVec n), n from 1 to {kernels.WIDEST}", _make_sort),),
+    families=(SortFamily("BitVec", f"(_ BitVec n), n from 1 to {WIDEST}", _make_sort),),
 )

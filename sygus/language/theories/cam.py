@@ -7,11 +7,11 @@ Sorts: ``Map``, an h×w map per channel; ``Weight``, a number per channel; ``Hea
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 import z3
 
+from sygus.deferred import Deferred, sympy, torch
 from sygus.language.terms import INT, REAL, Definition, Sort, Variable, leaf, term
 from sygus.language.theories.arithmetic import COMPARISON
 from sygus.language.theories.core import CORE
@@ -29,8 +29,6 @@ from sygus.language.theories.function import (
     infix,
     named,
 )
-from sygus.language.theories.guards import GUARD, guarded_division, positive_power
-from sygus.language.theories.libraries import sympy
 from sygus.language.theories.ranks import (
     FAMILIES,
     HEATMAP,
@@ -45,6 +43,11 @@ from sygus.language.theories.ranks import (
     remedy,
 )
 from sygus.language.theories.regions import AMONG_CHANNELS, AMONG_PIXELS, CHANNEL_SUM, OVER_CHANNELS, OVER_PIXELS, UP
+
+if TYPE_CHECKING:
+    from sygus.language.theories import guards
+else:
+    guards = Deferred("sygus.language.theories.guards")
 
 
 def _square_root(facts: Facts, a: z3.ArithRef) -> z3.ArithRef:
@@ -109,7 +112,7 @@ _SUMS = {"commutative": True, "associative": True}
 
 _NEGATION: dict[str, Any] = {
     "doc": "Negation.",
-    "kernel": torch.neg,
+    "kernel": lambda a: torch.neg(a),
     "z3": lambda _, a: -a,
     "sympy": lambda a: -a,
     "latex": _minus,
@@ -120,7 +123,7 @@ _NEGATION: dict[str, Any] = {
 PRODUCT_OF_TWO = _binary(
     "*",
     doc="Product.",
-    kernel=torch.mul,
+    kernel=lambda a, b: torch.mul(a, b),
     z3=lambda _, a, b: a * b,
     sympy=lambda a, b: a * b,
     latex=infix(r" \, ", PRODUCT),
@@ -163,7 +166,7 @@ CAM = Theory.of(
     _binary(
         "+",
         doc="Sum.",
-        kernel=torch.add,
+        kernel=lambda a, b: torch.add(a, b),
         z3=lambda _, a, b: a + b,
         sympy=lambda a, b: a + b,
         latex=added,
@@ -174,7 +177,7 @@ CAM = Theory.of(
     _binary(
         "-",
         doc="Difference.",
-        kernel=torch.sub,
+        kernel=lambda a, b: torch.sub(a, b),
         z3=lambda _, a, b: a - b,
         sympy=lambda a, b: a - b,
         latex=lambda a, b: Latex(f"{a.within(SUM)} - {b.within(PRODUCT)}", SUM),
@@ -185,7 +188,7 @@ CAM = Theory.of(
     _binary(
         "/",
         doc="Strict division: legal only where the denominator is proved nonzero.",
-        kernel=torch.div,
+        kernel=lambda a, b: torch.div(a, b),
         z3=lambda _, a, b: a / b,
         sympy=lambda a, b: a / b,
         latex=_fraction,
@@ -195,8 +198,8 @@ CAM = Theory.of(
     _binary(
         "div0",
         doc="Total division: 0 where the denominator is below 1e-12 in magnitude.",
-        kernel=guarded_division,
-        z3=lambda _, a, b: z3.If(z3.And(b < GUARD, b > -GUARD), 0, a / b),
+        kernel=lambda a, b: guards.guarded_division(a, b),
+        z3=lambda _, a, b: z3.If(z3.And(b < guards.GUARD, b > -guards.GUARD), 0, a / b),
         sympy=lambda a, b: a / b,
         latex=_guarded_fraction,
         source=code("guarded_division({0}, {1})"),
@@ -204,7 +207,7 @@ CAM = Theory.of(
     _binary(
         "max",
         doc="The larger.",
-        kernel=torch.maximum,
+        kernel=lambda a, b: torch.maximum(a, b),
         z3=lambda _, a, b: z3.If(a >= b, a, b),
         sympy=lambda a, b: sympy.Max(a, b),
         latex=named(r"\max"),
@@ -214,7 +217,7 @@ CAM = Theory.of(
     _binary(
         "min",
         doc="The smaller.",
-        kernel=torch.minimum,
+        kernel=lambda a, b: torch.minimum(a, b),
         z3=lambda _, a, b: z3.If(a <= b, a, b),
         sympy=lambda a, b: sympy.Min(a, b),
         latex=named(r"\min"),
@@ -224,7 +227,7 @@ CAM = Theory.of(
     _unary(
         "relu",
         doc="The positive part.",
-        kernel=torch.relu,
+        kernel=lambda a: torch.relu(a),
         z3=lambda _, a: z3.If(a > 0, a, 0),
         sympy=lambda a: sympy.Max(a, 0),
         latex=_RELU,
@@ -233,7 +236,7 @@ CAM = Theory.of(
     _unary(
         "abs",
         doc="The magnitude.",
-        kernel=torch.abs,
+        kernel=lambda a: torch.abs(a),
         z3=lambda _, a: z3.If(a >= 0, a, -a),
         sympy=lambda a: sympy.Abs(a),
         latex=lambda a: Latex(rf"\left|{a.text}\right|"),
@@ -242,7 +245,7 @@ CAM = Theory.of(
     _unary(
         "square",
         doc="The square.",
-        kernel=torch.square,
+        kernel=lambda a: torch.square(a),
         z3=lambda _, a: a * a,
         sympy=lambda a: a**2,
         latex=lambda a: Latex(rf"\left({a.text}\right)^2", POWER),
@@ -260,7 +263,7 @@ CAM = Theory.of(
     _binary(
         "power",
         doc="The power of the positive part; 0 where that is 0.",
-        kernel=positive_power,
+        kernel=lambda a, b: guards.positive_power(a, b),
         z3=_power,
         sympy=lambda a, b: sympy.Max(a, 0) ** b,
         latex=lambda a, b: Latex(rf"{{{_RELU(a).text}}}^{{{b.text}}}", POWER),
@@ -269,7 +272,7 @@ CAM = Theory.of(
     _unary(
         "exp",
         doc="The exponential.",
-        kernel=torch.exp,
+        kernel=lambda a: torch.exp(a),
         z3=_exponential,
         sympy=lambda a: sympy.exp(a),
         latex=named(r"\exp"),
@@ -287,7 +290,7 @@ CAM = Theory.of(
     _unary(
         "tanh",
         doc="The hyperbolic tangent.",
-        kernel=torch.tanh,
+        kernel=lambda a: torch.tanh(a),
         z3=_hyperbolic_tangent,
         sympy=lambda a: sympy.tanh(a),
         latex=named(r"\tanh"),
@@ -296,7 +299,7 @@ CAM = Theory.of(
     _unary(
         "sign",
         doc="-1, 0 or 1.",
-        kernel=torch.sign,
+        kernel=lambda a: torch.sign(a),
         z3=lambda _, a: z3.If(a > 0, z3.RealVal(1), z3.If(a < 0, z3.RealVal(-1), z3.RealVal(0))),
         sympy=lambda a: sympy.sign(a),
         latex=named(r"\operatorname{sign}"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import reduce
 from itertools import combinations
 from typing import Any
 
 import z3
 
+from sygus.deferred import sympy
 from sygus.language.terms import BOOL, INT, REAL, Sort
 from sygus.language.theories.function import (
     ATOM,
@@ -26,7 +27,8 @@ from sygus.language.theories.function import (
     repeated,
     variadic,
 )
-from sygus.language.theories.libraries import array_library, rounded, same, sympy
+from sygus.language.theories.large import to_float
+from sygus.language.theories.libraries import array_library, rounded, same
 
 _NOT_COMPARED = ("Map", "Heatmap", "Weight", "Saliency", "RegLan")
 """Values of CAM's sorts may be equal in some places only, which is no Bool; equality of languages is not decided."""
@@ -51,6 +53,16 @@ def _choices(sorts: Collection[Sort]) -> Iterator[tuple[Sort, ...]]:
 
 def _mentions(sort: Sort, names: tuple[str, ...]) -> bool:
     return sort.name in names or any(_mentions(argument, names) for argument in sort.arguments)
+
+
+def _numbers(*values: Any) -> Sequence[Any]:
+    """As floats, where one of them is."""
+    return [to_float(value) for value in values] if rounded(*values) else values
+
+
+def _all_equal(*values: Any) -> Any:
+    first, *others = _numbers(*values)
+    return reduce(operator.and_, [same(first, other) for other in others])
 
 
 def _apart(a: Any, b: Any) -> Any:
@@ -132,7 +144,7 @@ CORE = Theory.of(
         shapes=_comparisons,
         sorts="σ σ… → Bool",
         doc="Equality of values of one sort; of several arguments, all equal.",
-        kernel=lambda *xs: reduce(operator.and_, [same(xs[0], x) for x in xs[1:]]),
+        kernel=_all_equal,
         z3=lambda _, *xs: z3.And(*[xs[0] == x for x in xs[1:]]),
         sympy=lambda *xs: sympy.And(*[sympy.Eq(xs[0], x) for x in xs[1:]]),
         latex=apart(" = ", RELATION),
@@ -145,7 +157,7 @@ CORE = Theory.of(
         shapes=_comparisons,
         sorts="σ σ… → Bool",
         doc="Whether no two of several values of one sort are equal.",
-        kernel=lambda *xs: reduce(operator.and_, [_apart(a, b) for a, b in combinations(xs, 2)]),
+        kernel=lambda *xs: reduce(operator.and_, [_apart(a, b) for a, b in combinations(_numbers(*xs), 2)]),
         z3=lambda _, *xs: z3.And(*[a != b for a, b in combinations(xs, 2)]),
         sympy=lambda *xs: sympy.And(*[sympy.Ne(a, b) for a, b in combinations(xs, 2)]),
         latex=apart(r" \ne ", RELATION),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
 
-import numpy as np
-
+from sygus.deferred import numpy as np
 from sygus.errors import listed
+from sygus.language.kept import Kept
 from sygus.language.terms import BOOL, Sort
 from sygus.language.theories.function import Entry, Family, Function, Index, fixed, named, no_shapes, opaque
 from sygus.language.theories.interned import VALUES, lift
@@ -43,7 +43,6 @@ def ascribed_of(datatype: Datatype, quoted: Quoted) -> dict[str, Callable[[Sort,
     """What ``(as constructor sort)`` means."""
 
     def ascribed(name: str) -> Callable[[Sort, tuple[Sort, ...]], Function | None]:
-        @cache
         def build(result: Sort, arguments: tuple[Sort, ...]) -> Function | None:
             found = constructor_named(result, name) if result.declaration is datatype else None
             if found is None:
@@ -51,7 +50,7 @@ def ascribed_of(datatype: Datatype, quoted: Quoted) -> dict[str, Callable[[Sort,
             fits = tuple(sort for _, sort in found.selectors) == arguments
             return _constructor(result, found, quoted, ascribed=True) if fits else None
 
-        return build
+        return Kept(build)
 
     return {constructor.name: ascribed(constructor.name) for constructor in datatype.constructors}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from sygus.deferred import torch
 from sygus.language.terms import Literal, Term, expand, fold
 from sygus.language.theories.function import Function
-from sygus.language.theories.libraries import torch
 from sygus.language.theories.sorts import representation
 
 Environment: TypeAlias = "Mapping[Any, torch.Tensor]"

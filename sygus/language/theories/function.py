@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import product
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import z3
 
+from sygus.deferred import sympy
+from sygus.language.kept import Kept
 from sygus.language.layers import Layers
 from sygus.language.terms import INT, Definition, Sort
-from sygus.language.theories.libraries import sympy
+from sygus.records import record
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -48,7 +50,7 @@ class Facts(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Latex:
     """Rendered LaTeX and how tightly its outermost operator binds."""
 
@@ -64,7 +66,7 @@ CONNECTIVE, RELATION, SUM, PRODUCT, POWER, ATOM = -2, -1, 0, 1, 2, 3
 """How tightly LaTeX operators bind, loosest first."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@record(frozen=True, eq=False, kw_only=True)
 class Function:
     """A function symbol of a theory and all its faces.
 
@@ -142,7 +144,7 @@ class Function:
         return self.kernel(*arguments, size)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@record(frozen=True, eq=False, kw_only=True)
 class Family:
     """One symbol for many functions, told apart by argument sorts and indices: ``bvadd``, ``(_ extract i j)``.
 
@@ -151,7 +153,7 @@ class Family:
         sorts: the signatures in words, for messages and the manual.
         doc: what the functions compute, one sentence.
         build: the function for these argument sorts and indices, None where the application is ill-sorted. It is
-            asked once for each combination, so that equal applications have one function.
+            not asked again for a combination whose function is in use, so that equal applications have one.
         shapes: argument sorts worth trying without indices; by default :func:`plain_shapes`.
         about: the signatures in words for argument sorts, where they say more than those for all.
     """
@@ -162,14 +164,14 @@ class Family:
     build: Callable[[tuple[Sort, ...], tuple[Index, ...]], Function | None]
     shapes: Shapes | None = None
     about: Callable[[tuple[Sort, ...]], str] | None = None
-    _members: dict[Any, Function | None] = field(default_factory=dict, init=False, repr=False)
+    _members: Kept[Function | None] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_members", Kept(self.build))
 
     def resolve(self, arguments: tuple[Sort, ...], indices: tuple[Index, ...] = ()) -> tuple[Function, Sort] | None:
         """The member that accepts these argument sorts with these indices, and the sort of its result."""
-        key = (arguments, indices)
-        if key not in self._members:
-            self._members.setdefault(key, self.build(arguments, indices))
-        member = self._members[key]
+        member = self._members(arguments, indices)
         return None if member is None else member.resolve(arguments)
 
     def tried(self, sorts: Collection[Sort]) -> Iterable[tuple[Sort, ...]]:
@@ -181,7 +183,7 @@ class Family:
         return self.sorts if self.about is None else self.about(arguments)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@record(frozen=True, eq=False, kw_only=True)
 class Macro:
     """A symbol that a theory defines by its other functions: terms keep it, and all faces are those of its meaning.
 
@@ -217,7 +219,7 @@ Ascribed: TypeAlias = Callable[[Sort, tuple[Sort, ...]], Function | None]
 """The function whose result has a sort, for these argument sorts; it is asked often and gives one function each."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SortFamily:
     """A sort with indices or arguments.
 
@@ -232,7 +234,7 @@ class SortFamily:
     make: Callable[[tuple[Index, ...], tuple[Sort, ...]], Sort | None]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Theory:
     """A named set of functions; one symbol may have several entries, told apart by their argument sorts.
 
@@ -365,7 +367,7 @@ def _layered(table: Mapping[K, V]) -> Layers[K, V]:
     return table if isinstance(table, Layers) else Layers(table)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Fixed:
     """Exactly these argument sorts."""
 
@@ -381,7 +383,7 @@ class Fixed:
         return (self.arguments,)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Variadic:
     """At least ``least`` arguments of one sort among ``sorts``; the result defaults to that sort."""
 

@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import z3
 
-from sygus.language.terms import INT
+from sygus.language.terms import BOOL, INT, Sort
 from sygus.language.theories.arithmetic import COMPARISON, division, ring
-from sygus.language.theories.function import PRODUCT, Function, Latex, Theory, fixed, infix, opaque
-from sygus.language.theories.libraries import array_library, truncated_quotient
+from sygus.language.theories.function import (
+    PRODUCT,
+    RELATION,
+    SUM,
+    Family,
+    Function,
+    Index,
+    Latex,
+    Theory,
+    fixed,
+    infix,
+    no_shapes,
+    opaque,
+)
+from sygus.language.theories.large import SMALL, compared, on_integers, opened
+from sygus.language.theories.libraries import array_library, by_numpy, each, truncated_quotient
 from sygus.language.theories.undefined import left_open
 
 Array = Any
@@ -37,15 +52,40 @@ def euclidean_remainder(a: Array, b: Array) -> Array:
     return array_library(a, b).where(b == 0, a + left_open(0, 3, 1), remainder)
 
 
+def _divisible(arguments: tuple[Sort, ...], indices: tuple[Index, ...]) -> Function | None:
+    divisor = indices[0] if len(indices) == 1 else None
+    if arguments != (INT,) or not isinstance(divisor, int) or divisor < 1:
+        return None
+    return Function(
+        name=f"(_ divisible {divisor})",
+        signature=fixed(INT, result=BOOL),
+        sorts=_DIVISIBLE,
+        doc="Whether the index divides the argument.",
+        kernel=_divides(divisor),
+        z3=lambda _, a: a % divisor == 0,
+        sympy=opaque(f"divisible{divisor}"),
+        latex=lambda a: Latex(rf"{divisor} \mid {a.within(SUM)}", RELATION),
+    )
+
+
+def _divides(divisor: int) -> Callable[[Array], Array]:
+    """The kernel of ``(_ divisible n)``; small numbers are compared as they are where the divisor is one of them."""
+    if divisor < SMALL:
+        return compared(lambda a: a % divisor == 0)
+    return by_numpy(lambda a: each(lambda value: value % divisor == 0, opened(a), bool))
+
+
+_DIVISIBLE = "(_ divisible n), n ≥ 1 : Int → Bool"
+
 INTEGERS = Theory.of(
     "Ints",
     (INT,),
-    *ring(INT),
+    *ring(INT, on_integers),
     division(
         "div",
         INT,
         "Euclidean quotient, from the left: remainders are not negative. Legal only where divisors are proved nonzero.",
-        kernel=euclidean_quotient,
+        kernel=on_integers(euclidean_quotient),
         z3=operator.truediv,
         sympy=opaque("div"),
         latex=infix(r" \mathbin{\mathrm{div}} ", PRODUCT),
@@ -55,7 +95,7 @@ INTEGERS = Theory.of(
         signature=fixed(INT, INT, result=INT),
         sorts="Int Int → Int",
         doc="Euclidean remainder, never negative. Legal only where the divisor is proved nonzero.",
-        kernel=euclidean_remainder,
+        kernel=on_integers(euclidean_remainder),
         z3=lambda _, a, b: a % b,
         sympy=opaque("mod"),
         latex=infix(r" \bmod ", PRODUCT),
@@ -66,10 +106,17 @@ INTEGERS = Theory.of(
         signature=fixed(INT, result=INT),
         sorts="Int → Int",
         doc="The magnitude.",
-        kernel=abs,
+        kernel=on_integers(abs),
         z3=lambda _, a: z3.If(a >= 0, a, -a),
         sympy=abs,
         latex=lambda a: Latex(rf"\left|{a.text}\right|"),
+    ),
+    Family(
+        name="divisible",
+        sorts=_DIVISIBLE,
+        doc="Whether the index divides the argument.",
+        build=_divisible,
+        shapes=no_shapes,
     ),
     includes=(COMPARISON,),
 )

@@ -6,47 +6,21 @@ of single values, lifted to tensors by computing each distinct combination of ar
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from sygus.deferred import numpy as np
 from sygus.language.terms import BOOL, INT, REGLAN, STRING, Sort
 from sygus.language.theories import regex
 from sygus.language.theories.function import Function, Latex, fixed, named, opaque, variadic
-from sygus.language.theories.libraries import array_library
+from sygus.language.theories.large import held, meant
+from sygus.language.theories.libraries import by_numpy
+from sygus.language.theories.tables import Table
 
-V = TypeVar("V", bound=Hashable)
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Coder = Callable[[Any], Any]
-
-
-class Table(Generic[V]):
-    """Values by their number and numbers by their value; equal values have one number, for the life of the process.
-
-    Safe to use from several threads. Nothing is ever removed: a number in a tensor stays valid.
-    """
-
-    def __init__(self) -> None:
-        self._values: list[V] = []
-        self._numbers: dict[V, int] = {}
-        self._lock = threading.Lock()
-
-    def number(self, value: V) -> int:
-        """The number of a value, a new one where it was not seen before."""
-        found = self._numbers.get(value)
-        if found is None:
-            with self._lock:
-                found = self._numbers.setdefault(value, len(self._values))
-                if found == len(self._values):
-                    self._values.append(value)
-        return found
-
-    def value(self, number: int) -> V:
-        """The value with this number."""
-        return self._values[number]
 
 
 STRINGS: Table[str] = Table()
@@ -57,11 +31,6 @@ LANGUAGES: Table[regex.Language] = Table()
 
 VALUES: Table[Any] = Table()
 """The values of arrays and datatypes that tensors of such sorts refer to; see the module ``structured``."""
-
-
-def int64(value: int) -> int:
-    """The number of 64 bits that is congruent to the value."""
-    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 FEW = 64
@@ -78,21 +47,23 @@ def lift(function: Callable[..., Any], decode: Sequence[Coder], encode: Coder, d
         dtype: of the result, as torch and NumPy name it.
     """
 
-    def kernel(*arguments: Any) -> Any:
-        library = array_library(*arguments)
-        arrays = [a if isinstance(a, np.ndarray | np.generic) else a.cpu().numpy() for a in arguments]
-        broadcast = np.broadcast_arrays(*arrays)
+    @by_numpy
+    def kernel(*arguments: NDArray[Any]) -> NDArray[Any]:
+        broadcast = np.broadcast_arrays(*arguments)
         columns = [array.reshape(-1) for array in broadcast]
         rows, inverse = _distinct(columns)
         coders = [*decode, *[decode[-1]] * (len(columns) - len(decode))]
-        values = [map(coder, column[rows].tolist()) for coder, column in zip(coders, columns, strict=True)]
+        values = [map(coder, _numbers(column[rows])) for coder, column in zip(coders, columns, strict=True)]
         results = [encode(function(*combination)) for combination in zip(*values, strict=True)]
-        found = np.array(results, dtype)[inverse].reshape(broadcast[0].shape)
-        if library is np:
-            return found
-        return library.from_numpy(found).to(next(a.device for a in arguments if isinstance(a, library.Tensor)))
+        return np.array(results, dtype)[inverse].reshape(broadcast[0].shape)
 
     return kernel
+
+
+def _numbers(column: NDArray[Any]) -> list[Any]:
+    """What tensors hold of a column's values; Python's own integers are no such numbers yet."""
+    values = column.tolist()
+    return [held(value) if type(value) is int else value for value in values] if column.dtype == object else values
 
 
 def _distinct(columns: Sequence[NDArray[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -115,8 +86,8 @@ def _same(value: Any) -> Any:
     return value
 
 
-_DECODE: dict[Sort, Callable[[Any], Any]] = {STRING: STRINGS.value, REGLAN: LANGUAGES.value, INT: _same}
-_ENCODE: dict[Sort, Callable[[Any], Any]] = {STRING: STRINGS.number, REGLAN: LANGUAGES.number, INT: int64, BOOL: _same}
+_DECODE: dict[Sort, Callable[[Any], Any]] = {STRING: STRINGS.value, REGLAN: LANGUAGES.value, INT: meant}
+_ENCODE: dict[Sort, Callable[[Any], Any]] = {STRING: STRINGS.number, REGLAN: LANGUAGES.number, INT: held, BOOL: _same}
 
 
 def python_function(

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
-import numpy as np
 import z3
 
+from sygus.deferred import numpy as np
 from sygus.language.terms import BOOL, REGLAN, STRING, Sort
 from sygus.language.theories import regex
 from sygus.language.theories.function import (

@@ -1,39 +1,19 @@
-"""The libraries behind the faces of a function, and which of them a value belongs to.
+"""Which library a value of a kernel belongs to, and what NumPy and torch do alike.
 
-torch and SymPy take seconds to import and an ordinary problem needs neither, so they are imported when first used.
-Kernels of the ordinary theories serve torch's tensors and NumPy's arrays alike.
+Kernels of the ordinary theories serve torch's tensors and NumPy's arrays.
 """
 
 from __future__ import annotations
 
-import importlib
 import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
-import numpy as np
-
-__all__ = ["array_library", "converted", "exact", "rounded", "same", "sympy", "torch", "truncated_quotient"]
+from sygus.deferred import numpy as np
 
 ROUNDING = 1e-9
 """Numbers closer than this, or than this share of the smaller, differ by rounding."""
-
-
-class _Deferred(ModuleType):
-    """Stands for a module until something of it is asked for."""
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(importlib.import_module(self.__name__), name)
-        setattr(self, name, found)
-        return found
-
-
-if TYPE_CHECKING:
-    import sympy
-    import torch
-else:
-    sympy = _Deferred("sympy")
-    torch = _Deferred("torch")
 
 
 def array_library(*values: Any) -> Any:
@@ -42,6 +22,34 @@ def array_library(*values: Any) -> Any:
     if known is not None and any(isinstance(value, known.Tensor) for value in values):
         return known
     return np
+
+
+def by_numpy(compute: Callable[..., Any]) -> Callable[..., Any]:
+    """What computes on NumPy's arrays, on tensors as well."""
+
+    @wraps(compute)
+    def kernel(*arguments: Any) -> Any:
+        library = array_library(*arguments)
+        if library is np:
+            return compute(*map(np.asarray, arguments))
+        tensors = [a for a in arguments if isinstance(a, library.Tensor)]
+        found = compute(*(a.cpu().numpy() if isinstance(a, library.Tensor) else np.asarray(a) for a in arguments))
+        return library.from_numpy(found).to(tensors[0].device)
+
+    return kernel
+
+
+def each(compute: Callable[[Any], Any], array: Any, dtype: Any) -> Any:
+    """An array of NumPy's with what a function makes of each number of one by itself, as Python has it.
+
+    Args:
+        compute: the function.
+        array: of NumPy's.
+        dtype: of the results.
+    """
+    found = np.empty(array.shape, dtype)
+    found.reshape(-1)[:] = [compute(number) for number in array.reshape(-1).tolist()]
+    return found
 
 
 def converted(a: Any, dtype: str) -> Any:

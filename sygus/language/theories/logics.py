@@ -1,19 +1,20 @@
 """What the name given to ``set-logic`` opens.
 
-A name is made of features, as SMT-LIB's names are: ``QF_`` (no quantifiers) and SyGuS's ``PBE_``, ``INV_`` and
-``CHC_`` in front, then ``A`` (arrays; ``AX`` alone), ``UF``, ``BV``, ``DT`` (datatypes), ``S`` (strings) and an
-arithmetic such as ``LIA``. Sorts and datatypes may be declared in every logic.
+A name is made of features, as SMT-LIB's names are: ``QF_`` (no quantifiers), ``HO_`` (functions as values) and SyGuS's
+``PBE_``, ``INV_`` and ``CHC_`` in front, then ``A`` (arrays; ``AX`` alone), ``UF``, ``BV``, ``DT`` (datatypes), ``S``
+(strings) and an arithmetic such as ``LIA``. Sorts and datatypes may be declared in every logic.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 
 from sygus.language.terms import INT, REAL
 from sygus.language.theories.arrays import ARRAYS
 from sygus.language.theories.bitvectors import BITVECTORS
+from sygus.language.theories.conversions import CONVERSIONS
 from sygus.language.theories.core import CORE
 from sygus.language.theories.function import Theory
 from sygus.language.theories.integers import INTEGERS
@@ -41,13 +42,13 @@ LOGICS: Mapping[str, str] = {
 }
 """The logics by name, for messages and the manual; other names combine these, and may have a prefix."""
 
-_PREFIX = re.compile(r"^(?:QF_|PBE_|INV_|Inv_|CHC_)*")
+_PREFIX = re.compile(r"^(?:QF_|HO_|PBE_|INV_|Inv_|CHC_)*")
 _FEATURES = re.compile(
     r"(?P<arrays>AX?)?(?:UF)?(?P<bits>BV)?(?:DT)?(?P<strings>S)?(?P<arithmetic>[IR]DL|[LN](?:IA|RA|IRA))?"
 )
 
 
-@cache
+@lru_cache(maxsize=1 << 8)
 def find_logic(name: str) -> Theory | None:
     """The theory that a logic opens, None where the name says nothing that is known here."""
     if name == "CAM":
@@ -58,7 +59,8 @@ def find_logic(name: str) -> Theory | None:
     if bare in ("SAT", "UF", "CORE"):
         return Theory.of(name, (), includes=(CORE,))
     if bare == "ALL":
-        return Theory.of(name, (), includes=(CORE, STRINGS_THEORY, REALS, MIXED, BITVECTORS, ARRAYS), numerals=INT)
+        parts = [CORE, STRINGS_THEORY, REALS, MIXED, BITVECTORS, CONVERSIONS, ARRAYS]
+        return Theory.of(name, (), includes=parts, numerals=INT)
     features = _FEATURES.fullmatch(bare)
     if features is None or not bare or bare == "A":
         return None
@@ -73,6 +75,7 @@ def find_logic(name: str) -> Theory | None:
         (INTEGERS, integers),
         (REALS, reals),
         (MIXED, integers and reals),
+        (CONVERSIONS, integers and features["bits"]),
     )
     parts = [theory for theory, wanted in opened if wanted]
     numerals = INT if integers else REAL if reals else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import z3
@@ -11,13 +10,14 @@ from sygus.errors import SycamError
 from sygus.language.terms import BOOL, Term, Variable, plain_name, subterms
 from sygus.language.theories.function import CONNECTIVE, Function, Latex, fixed, opaque
 from sygus.language.theories.sorts import z3_constant
+from sygus.records import record
 
 
 class NotEvaluatedError(SycamError):
     """A formula that only Z3 decides was to be evaluated."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@record(frozen=True, eq=False, kw_only=True)
 class Quantifier(Function):
     """A binder.
 

@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import z3
 
 from sygus.language.terms import REAL, Sort
 from sygus.language.theories.function import Facts, Index, Signature, SortFamily
+from sygus.records import record
 
 WEIGHT, HEATMAP, MAP, SALIENCY = Sort("Weight"), Sort("Heatmap"), Sort("Map"), Sort("Saliency")
 
@@ -36,7 +37,7 @@ Size = tuple[int, int]
 """Rows and columns of pixels."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Rank:
     """The axes of a value.
 

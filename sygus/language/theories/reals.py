@@ -7,10 +7,12 @@ from typing import Any
 
 import z3
 
+from sygus.deferred import sympy
 from sygus.language.terms import BOOL, INT, REAL
 from sygus.language.theories.arithmetic import COMPARISON, division, ring
 from sygus.language.theories.function import PRODUCT, Function, Latex, Theory, fixed, named
-from sygus.language.theories.libraries import array_library, converted, exact, same, sympy
+from sygus.language.theories.large import to_float, to_integer
+from sygus.language.theories.libraries import array_library, exact, same
 from sygus.language.theories.undefined import left_open
 
 
@@ -26,7 +28,7 @@ def _floor(a: Any) -> Any:
 def _quotient(a: Any, b: Any) -> Any:
     """The quotient; 0, or else 5, where b is 0."""
     library = array_library(a, b)
-    return library.where(b == 0, left_open(0.0, 5.0), a / library.where(b == 0, 1.0, b))
+    return library.where(b == 0, left_open(0.0, 5.0), a / library.where(b == 0, 1, b))
 
 
 def _fraction(a: Latex, b: Latex) -> Latex:
@@ -57,7 +59,7 @@ MIXED = Theory.of(
         signature=fixed(INT, result=REAL),
         sorts="Int → Real",
         doc="The integer as a real.",
-        kernel=lambda a: converted(a, "float64"),
+        kernel=to_float,
         z3=lambda _, a: z3.ToReal(a),
         sympy=lambda a: a,
         latex=lambda a: a,
@@ -67,7 +69,7 @@ MIXED = Theory.of(
         signature=fixed(REAL, result=INT),
         sorts="Real → Int",
         doc="The largest integer that is at most the argument.",
-        kernel=lambda a: converted(_floor(a), "int64"),
+        kernel=lambda a: to_integer(_floor(a)),
         z3=lambda _, a: z3.ToInt(a),
         sympy=lambda a: sympy.floor(a),
         latex=lambda a: Latex(rf"\left\lfloor {a.text} \right\rfloor"),

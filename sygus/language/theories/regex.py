@@ -8,26 +8,33 @@ one object, so that equality and hashing never descend into them.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from functools import cache
 from typing import ClassVar, TypeAlias
 
+from sygus.language.kept import Kept
+from sygus.records import record
 
-@dataclass(frozen=True, slots=True)
+
+class _Weak:
+    """What a table may hold without keeping it alive."""
+
+    __slots__ = ("__weakref__",)
+
+
+@record(frozen=True, slots=True)
 class Nothing:
     """The empty language."""
 
     nullable: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Empty:
     """The language of the empty string alone."""
 
     nullable: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Characters:
     """The strings of one character between two characters, both included."""
 
@@ -36,7 +43,7 @@ class Characters:
     nullable: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Text:
     """The language of what is left of one string from a position on; that is not empty."""
 
@@ -45,8 +52,8 @@ class Text:
     nullable: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Concatenation:
+@record(frozen=True, slots=True, eq=False)
+class Concatenation(_Weak):
     """A string of the first language, then one of the second."""
 
     first: Language
@@ -54,32 +61,32 @@ class Concatenation:
     nullable: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Union:
+@record(frozen=True, slots=True, eq=False)
+class Union(_Weak):
     """The strings in any of the languages."""
 
     parts: frozenset[Language]
     nullable: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Complement:
+@record(frozen=True, slots=True, eq=False)
+class Complement(_Weak):
     """The strings not in the language."""
 
     inner: Language
     nullable: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Star:
+@record(frozen=True, slots=True, eq=False)
+class Star(_Weak):
     """Any number of strings of the language, one after the other."""
 
     inner: Language
     nullable: ClassVar[bool] = True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Repetition:
+@record(frozen=True, slots=True, eq=False)
+class Repetition(_Weak):
     """From ``least`` to ``most`` strings of the language, where writing them out would take too much memory."""
 
     inner: Language
@@ -92,27 +99,15 @@ Language: TypeAlias = Nothing | Empty | Characters | Text | Concatenation | Unio
 """``nullable``: whether the empty string is one of the language's."""
 
 
-@cache
-def _concatenation(first: Language, second: Language) -> Language:
-    return Concatenation(first, second, first.nullable and second.nullable)
-
-
-@cache
-def _union(parts: frozenset[Language]) -> Language:
-    return Union(parts, any(part.nullable for part in parts))
-
-
-@cache
-def _complement(inner: Language) -> Language:
-    return Complement(inner, not inner.nullable)
-
-
-_star = cache(Star)
-
-
-@cache
-def _repetition(inner: Language, least: int, most: int) -> Language:
-    return Repetition(inner, least, most, least == 0 or inner.nullable)
+_concatenation: Kept[Language] = Kept(
+    lambda first, second: Concatenation(first, second, first.nullable and second.nullable)
+)
+_union: Kept[Language] = Kept(lambda parts: Union(parts, any(part.nullable for part in parts)))
+_complement: Kept[Language] = Kept(lambda inner: Complement(inner, not inner.nullable))
+_star: Kept[Language] = Kept(Star)
+_repetition: Kept[Language] = Kept(
+    lambda inner, least, most: Repetition(inner, least, most, least == 0 or inner.nullable)
+)
 
 
 NOTHING, EMPTY = Nothing(), Empty()

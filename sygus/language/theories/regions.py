@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 import z3
 
+from sygus.deferred import Deferred, torch
 from sygus.language.terms import REAL, Sort
 from sygus.language.theories.function import PRODUCT, SUM, Facts, Function, Latex, code, named, opaque
-from sygus.language.theories.guards import blur, guarded_division
 from sygus.language.theories.ranks import (
     among_channels,
     among_pixels,
@@ -20,7 +19,12 @@ from sygus.language.theories.ranks import (
     over_pixels,
     to_the_picture,
 )
-from sygus.maps import unit_range, upsample
+
+if TYPE_CHECKING:
+    from sygus import maps
+    from sygus.language.theories import guards
+else:
+    guards, maps = Deferred("sygus.language.theories.guards"), Deferred("sygus.maps")
 
 
 def _over(latex: str) -> Callable[[Latex], Latex]:
@@ -84,7 +88,7 @@ def _blurred(given: tuple[Sort, ...]) -> Sort | None:
 
 def _minmax(a: torch.Tensor) -> torch.Tensor:
     low, high = a.amin(-3, keepdim=True), a.amax(-3, keepdim=True)
-    return guarded_division(a - low, high - low)
+    return guards.guarded_division(a - low, high - low)
 
 
 OVER_PIXELS = (
@@ -143,7 +147,7 @@ AMONG_CHANNELS = (
     _among_channels(
         "l1norm",
         doc="Divided by the sum of magnitudes over the channels; 0 where that is 0.",
-        kernel=lambda a: guarded_division(a, a.abs().sum(-3, keepdim=True)),
+        kernel=lambda a: guards.guarded_division(a, a.abs().sum(-3, keepdim=True)),
         z3=_signed_share,
         source=code("guarded_division({0}, {0}.abs().sum(-3, keepdim=True))"),
     ),
@@ -189,7 +193,7 @@ AMONG_PIXELS = (
     _among_pixels(
         "unit",
         doc="Scaled to [0, 1] over the pixels, n(·); 0 where all are equal.",
-        kernel=unit_range,
+        kernel=lambda a: maps.unit_range(a),
         z3=bounded("unit", lambda value: value >= 0, lambda value: value <= 1),
         sympy=opaque("unit"),
         latex=named("n"),
@@ -209,7 +213,7 @@ AMONG_PIXELS = (
         signature=_blurred,
         sorts="Map Real → Map, Heatmap Real → Heatmap, Saliency Real → Saliency",
         doc="Smoothed by a Gaussian whose standard deviation is the second argument, in cells of the map.",
-        kernel=blur,
+        kernel=lambda a, width: guards.blur(a, width),
         z3=between("blur"),
         sympy=opaque("blur"),
         latex=lambda a, b: Latex(rf"G_{{{b.text}}} * {a.within(PRODUCT)}", PRODUCT),
@@ -224,7 +228,7 @@ UP = Function(
     signature=to_the_picture,
     sorts="Heatmap → Saliency",
     doc="Up-sampled to the grid of the picture, bilinearly.",
-    kernel=upsample,
+    kernel=lambda a, size: maps.upsample(a, size),
     z3=between("up"),
     sympy=opaque("up"),
     latex=named(r"\operatorname{up}"),

@@ -28,6 +28,7 @@ from sygus.language.theories.function import (
 from sygus.language.theories.integers import INTEGERS
 from sygus.language.theories.interned import python_function
 from sygus.language.theories.languages import LANGUAGES_THEORY
+from sygus.language.theories.large import MOST_BITS
 
 _ESCAPE = re.compile(r"\\u(?:\{([0-9A-Fa-f]{1,5})\}|([0-9A-Fa-f]{4}))")
 
@@ -83,18 +84,35 @@ def _replace_all(string: str, old: str, new: str) -> str:
 
 
 def _number(string: str) -> int:
-    """The number that decimal digits mean, modulo 2⁶⁴; -1 of every other string."""
+    """The number that decimal digits mean; -1 of every other string."""
     if not _is_decimal(string):
         return -1
+    digits = string.lstrip("0")
+    if len(digits) > MOST_DIGITS:
+        raise TooLargeError(f"a number of {len(digits)} digits is not computed", f"at most {MOST_DIGITS} are")
     found = 0
-    for start in range(0, len(string), _DIGITS):
-        part = string[start : start + _DIGITS]
-        found = (found * 10 ** len(part) + int(part)) % (1 << 64)
+    for start in range(0, len(digits), _DIGITS):
+        part = digits[start : start + _DIGITS]
+        found = found * 10 ** len(part) + int(part)
     return found
 
 
+def _digits(number: int) -> str:
+    """The decimal digits of a number; empty for a negative one."""
+    if number < 0:
+        return ""
+    parts = []
+    while number >= 10**_DIGITS:
+        number, part = divmod(number, 10**_DIGITS)
+        parts.append(f"{part:0{_DIGITS}}")
+    return "".join([str(number), *reversed(parts)])
+
+
+MOST_DIGITS = MOST_BITS * 3 // 10
+"""Decimal digits of a number that is computed."""
+
 _DIGITS = 1000
-"""Digits that are read at once: the time for it grows with their square, and Python refuses more than 4,300."""
+"""Digits that are read or written at once: the time grows with their square, and Python refuses more than 4,300."""
 
 
 def _is_decimal(string: str) -> bool:
@@ -270,7 +288,7 @@ STRINGS_THEORY = Theory.of(
         (INT,),
         result=STRING,
         doc="The decimal digits of a number; empty for a negative one.",
-        compute=lambda i: str(i) if i >= 0 else "",
+        compute=_digits,
         z3=z3.IntToStr,
     ),
     python_function(

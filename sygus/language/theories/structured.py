@@ -1,44 +1,75 @@
 """Values made of values: those of arrays and of datatypes.
 
 In tensors they are numbers of :data:`sygus.language.theories.interned.VALUES`. What they are made of is held as the
-numbers that tensors hold, so a value is as flat as its own constructor, however deep it nests.
+numbers that tensors hold, but for Reals, which may be exact, so a value is as flat as its own constructor,
+however deep it nests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+from fractions import Fraction
 from functools import cached_property, lru_cache
 from heapq import heapify, heappop, heappush
 from itertools import count, product
 from math import prod
+from typing import Any, TypeVar
 
-from sygus.language.terms import BOOL, Sort
+from sygus.language.terms import BOOL, REAL, Sort
 from sygus.language.theories.bitvectors import width_of
-from sygus.language.theories.interned import STRINGS, VALUES, int64
+from sygus.language.theories.interned import STRINGS, VALUES
+from sygus.records import record
 
-Held = bool | int | float
-"""What a tensor holds of a value."""
+Held = bool | int | float | Fraction
+"""What a tensor holds of a value; in Python's values of arrays and datatypes an Int or a Real itself."""
+
+K = TypeVar("K")
+R = TypeVar("R")
+
+
+def folded(whole: K, parts: Callable[[K], Sequence[K]], made: Callable[[K, list[R]], R], known: dict[K, R]) -> R:
+    """What is made of a whole from what is made of its parts, of equal ones once; without recursion.
+
+    Args:
+        whole: where to begin.
+        parts: what something is made of.
+        made: the result for something, those for its parts being given.
+        known: results so far, which are added to.
+    """
+    stack = [whole]
+    while stack:
+        one = stack[-1]
+        own = [] if one in known else parts(one)
+        missing = [part for part in own if part not in known]
+        if missing:
+            stack.extend(reversed(missing))
+            continue
+        stack.pop()
+        if one not in known:
+            known[one] = made(one, [known[part] for part in own])
+    return known[whole]
+
 
 LARGEST_DOMAIN = 1 << 16
 """Elements of a sort that are still written out one by one."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Uninterpreted:
     """What a sort of ``declare-sort`` says of itself; its values are numbered from 0, and unlike numbers differ."""
 
     name: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SortParameter:
     """What a sort says of itself that stands for any, within the declaration of a datatype."""
 
     name: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Constructor:
     """A constructor of a datatype, with its selectors and their sorts."""
 
@@ -49,7 +80,7 @@ class Constructor:
 _SERIAL = count()
 
 
-@dataclass(eq=False)
+@record(eq=False)
 class Datatype:
     """What a sort of ``declare-datatype`` says of itself; two declarations are never the same.
 
@@ -67,6 +98,8 @@ class Datatype:
     _instances: dict[tuple[Sort, ...], tuple[Constructor, ...]] = field(default_factory=dict, init=False, repr=False)
     _smallest: dict[tuple[Sort, ...], tuple[int, Held]] = field(default_factory=dict, init=False, repr=False)
     _unfolded: dict[tuple[Sort, ...], int] = field(default_factory=dict, init=False, repr=False)
+    in_z3: dict[tuple[Sort, ...], Any] = field(default_factory=dict, init=False, repr=False)
+    """Z3's sorts by their arguments; they end with the declaration."""
 
     @cached_property
     def positions(self) -> Mapping[str, int]:
@@ -90,9 +123,26 @@ class Datatype:
         return found
 
 
+def is_array(sort: Sort) -> bool:
+    """Whether the sort is one of arrays."""
+    return sort.name == "Array" and sort.declaration is None and len(sort.arguments) == 2
+
+
 def constructors_of(sort: Sort) -> tuple[Constructor, ...]:
     """The constructors of a datatype's sort; none of every other."""
     return sort.declaration.instance(sort.arguments) if isinstance(sort.declaration, Datatype) else ()
+
+
+def holds_reals(sort: Sort) -> bool:
+    """Whether structured values of a sort hold Reals, of which those in tensors and arrays hold the nearest floats."""
+    inside = [part for one in datatypes_within(sort) for c in constructors_of(one) for _, part in c.selectors]
+    waiting = [*sort.arguments, *inside]
+    while waiting:
+        one = waiting.pop()
+        if one == REAL:
+            return True
+        waiting += one.arguments
+    return False
 
 
 def datatype_of(sort: Sort) -> Datatype:
@@ -107,6 +157,12 @@ def constructor_named(sort: Sort, name: str) -> Constructor | None:
     return None if place is None else constructors_of(sort)[place]
 
 
+def record_of(sort: Sort) -> Constructor | None:
+    """The constructor of a datatype's sort that has one only, with parts; None of every other sort."""
+    found = constructors_of(sort)
+    return found[0] if len(found) == 1 and found[0].selectors else None
+
+
 def replaced(sort: Sort, chosen: Mapping[Sort, Sort]) -> Sort:
     """The sort with parameters replaced."""
     if sort in chosen:
@@ -115,7 +171,7 @@ def replaced(sort: Sort, chosen: Mapping[Sort, Sort]) -> Sort:
     return Sort(sort.name, sort.indices, arguments, sort.declaration) if arguments else sort
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Constructed:
     """A value of a datatype."""
 
@@ -123,7 +179,7 @@ class Constructed:
     arguments: tuple[Held, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ArrayValue:
     """A value of an array: ``default`` but at the keys listed, in ascending order, where it differs from that."""
 
@@ -149,6 +205,16 @@ class ArrayValue:
             default = max(sorted(set(everywhere)), key=everywhere.count)
             entries = dict(zip(domain, everywhere, strict=True))
         return ArrayValue(default, tuple(sorted((k, v) for k, v in entries.items() if v != default)))
+
+
+def curried(sort: Sort) -> Sort:
+    """Arrays of arrays in place of a sort of functions, whose values they hold; every other sort itself."""
+    if not sort.is_function:
+        return sort
+    *keys, found = sort.arguments
+    for key in reversed(keys):
+        found = Sort("Array", (), (key, found))
+    return found
 
 
 @lru_cache(maxsize=1 << 10)
@@ -180,7 +246,7 @@ def _elements(sort: Sort, known: Mapping[Sort, tuple[Held, ...]]) -> tuple[Held,
     if sort == BOOL:
         return (False, True)
     if width:
-        return tuple(int64(value) for value in range(1 << width)) if (1 << width) <= LARGEST_DOMAIN else ()
+        return tuple(range(1 << width)) if (1 << width) <= LARGEST_DOMAIN else ()
     found: list[Held] = []
     for constructor in constructors_of(sort):
         parts = [known[part] for _, part in constructor.selectors]
@@ -201,8 +267,9 @@ def smallest_value(sort: Sort) -> Held:
     Raises:
         ValueError: the sort has none that is known.
     """
+    sort = curried(sort)
     _find_smallest(sort)
-    if sort.name == "Array" and sort.declaration is None:
+    if is_array(sort):
         return VALUES.number(ArrayValue(smallest_value(sort.arguments[1])))
     if isinstance(sort.declaration, Datatype):
         known = _known(sort)
@@ -274,7 +341,7 @@ def _in_order(sort: Sort, chosen: Mapping[Sort, Constructor]) -> list[Sort] | No
 
 def _innermost(sort: Sort) -> Sort:
     """The sort of the values of an array, or of those of such; of every other sort itself."""
-    while sort.name == "Array" and sort.declaration is None:
+    while is_array(sort):
         sort = sort.arguments[1]
     return sort
 
@@ -286,16 +353,30 @@ def other_value(sort: Sort) -> Held:
     Raises:
         ValueError: the sort has none that is known.
     """
-    if sort.name == "Array" and sort.declaration is None:
-        return VALUES.number(ArrayValue(other_value(sort.arguments[1])))
-    if isinstance(sort.declaration, Datatype):
-        smallest = smallest_value(sort)
-        for constructor in constructors_of(sort):
-            parts = [part for _, part in constructor.selectors]
-            if not any(_is_open(part) for part in parts):
-                found = VALUES.number(Constructed(constructor.name, tuple(map(smallest_value, parts))))
-                if found != smallest:
-                    return found
+
+    def parts(one: Sort) -> Sequence[Sort]:
+        """What the value is looked for in, if by another constructor there is none."""
+        if is_array(one):
+            return one.arguments[1:]
+        constructors = constructors_of(one)
+        return [part for _, part in constructors[0].selectors] if len(constructors) == 1 else []
+
+    return folded(curried(sort), parts, _other, {})
+
+
+def _other(sort: Sort, others: Sequence[Held]) -> Held:
+    """Another value than the smallest, those of the parts of an array or of the only constructor being given."""
+    if is_array(sort):
+        return VALUES.number(ArrayValue(others[0]))
+    constructors, smallest = constructors_of(sort), smallest_value(sort)
+    for constructor in constructors:
+        plain = [smallest_value(part) for _, part in constructor.selectors]
+        changed = [[*plain[:place], other, *plain[place + 1 :]] for place, other in enumerate(others)]
+        for held in (plain, *changed):
+            found = VALUES.number(Constructed(constructor.name, tuple(held)))
+            if found != smallest:
+                return found
+    if constructors:
         return smallest
     if sort == BOOL:
         return True

@@ -29,6 +29,11 @@ def way(number: int) -> Iterator[None]:
         _WAY.reset(token)
 
 
+def chosen_way() -> int:
+    """The way in which kernels choose."""
+    return _WAY.get()
+
+
 def left_open(first: V, second: V, kind: int = 0) -> V:
     """The value to take, by a function of an even or an odd kind."""
     return second if _WAY.get() >> kind % 2 & 1 else first

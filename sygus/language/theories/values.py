@@ -6,11 +6,10 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 from sygus.language.terms import BOOL, INT, REAL, STRING, Literal, Sort, Term, leaf, term
-from sygus.language.theories.arrays import is_array
 from sygus.language.theories.bitvectors import width_of
 from sygus.language.theories.function import Theory
-from sygus.language.theories.sorts import representation
-from sygus.language.theories.structured import constructor_named, constructors_of
+from sygus.language.theories.sorts import parts_of
+from sygus.language.theories.structured import constructors_of, folded, is_array
 
 Written: TypeAlias = dict[tuple[Any, Sort], Term]
 """The terms that write values of sorts, in one theory."""
@@ -25,35 +24,13 @@ def value_term(value: Any, sort: Sort, theory: Theory, made: Written | None = No
         ValueError: values of the sort cannot be written, or the theory lacks what writing them takes.
     """
     made = {} if made is None else made
-    stack = [(value, sort)]
-    while stack:
-        one = stack[-1]
-        parts = [(representation(part).decode(held), part) for held, part in _parts(*one)]
-        missing = [part for part in parts if part not in made]
-        if missing and one not in made:
-            stack.extend(reversed(missing))
-            continue
-        stack.pop()
-        if one not in made:
-            made[one] = _written(*one, [made[part] for part in parts], theory)
-    return made[value, sort]
-
-
-def _parts(value: Any, sort: Sort) -> list[tuple[Any, Sort]]:
-    """What a value is made of, as tensors hold it, with its sorts."""
-    if is_array(sort):
-        key, part = sort.arguments
-        return [(value.default, part), *(held for k, v in value.entries for held in ((k, key), (v, part)))]
-    constructor = constructor_named(sort, value.constructor) if constructors_of(sort) else None
-    if constructor is None:
-        return []
-    return [(held, part) for held, (_, part) in zip(value.arguments, constructor.selectors, strict=True)]
+    return folded((value, sort), lambda one: parts_of(*one), lambda one, parts: _written(*one, parts, theory), made)
 
 
 def _written(value: Any, sort: Sort, parts: list[Term], theory: Theory) -> Term:
     if sort in (INT, REAL):
         return _number(value, sort, theory)
-    if sort in (BOOL, STRING) or width_of(sort):
+    if sort in (BOOL, STRING) or width_of(sort) or sort.is_function:
         return leaf(Literal(bool(value) if sort == BOOL else value, sort))
     if is_array(sort):
         key, part = sort.arguments

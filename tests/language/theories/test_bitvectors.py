@@ -10,9 +10,9 @@ import pytest
 from agreement import check_agreement, seeded
 from sygus.language.terms import BOOL, INT, Sort, bit_vector
 from sygus.language.theories import Function
-from sygus.language.theories.bitvectors import BITVECTORS
+from sygus.language.theories.bitvectors import BITVECTORS, WIDEST
 
-WIDTHS = (1, 2, 7, 8, 32, 63, 64)
+WIDTHS = (1, 2, 7, 8, 31, 32, 33, 63, 64, 65, 127, 128, 256)
 
 
 def patterns(width: int, arity: int, count: int = 150) -> list[tuple[int, ...]]:
@@ -137,7 +137,10 @@ def test_more_arguments(name: str) -> None:
     check_agreement(BITVECTORS, name, (sort,) * 3, patterns(8, 3), folded, result=sort)
 
 
-@pytest.mark.parametrize("widths", [(1, 1), (8, 8), (1, 63), (60, 4), (32, 32), (3, 4, 5)])
+@pytest.mark.parametrize(
+    "widths",
+    [(1, 1), (8, 8), (1, 63), (60, 4), (32, 32), (3, 4, 5), (1, 64), (64, 64), (64, 63), (65, 7, 64), (128, 128)],
+)
 def test_concatenation(widths: tuple[int, ...]) -> None:
     generator = seeded(3)
     points = [tuple(generator.randrange(1 << width) for width in widths) for _ in range(100)]
@@ -159,17 +162,22 @@ def rotated(width: int, a: int, count: int) -> int:
 
 
 INDEXED: list[tuple[str, int, tuple[int, ...], int, Reference]] = [
-    *[("extract", n, (i, j), i - j + 1, lambda a, i=i, j=j: int(f"{a:064b}"[63 - i : 64 - j], 2))
-      for n, i, j in [(8, 7, 0), (8, 3, 3), (8, 6, 2), (64, 63, 0), (64, 63, 63), (64, 63, 32), (64, 31, 0)]],
-    *[("zero_extend", n, (k,), n + k, lambda a: a) for n, k in [(8, 0), (8, 8), (32, 32), (1, 63), (64, 0)]],
+    *[("extract", n, (i, j), i - j + 1, lambda a, n=n, i=i, j=j: int(f"{a:0{n}b}"[n - 1 - i : n - j], 2))
+      for n, i, j in [(8, 7, 0), (8, 3, 3), (8, 6, 2), (64, 63, 0), (64, 63, 63), (64, 63, 32), (64, 31, 0),
+                      (65, 64, 0), (65, 63, 0), (65, 64, 1), (65, 64, 64), (128, 127, 64), (256, 200, 100)]],
+    *[("zero_extend", n, (k,), n + k, lambda a: a) for n, k in [(8, 0), (8, 8), (32, 32), (1, 63), (64, 0),
+                   (64, 1), (65, 0), (7, 249), (128, 128)]],
     *[("sign_extend", n, (k,), n + k, lambda a, n=n, k=k: signed(n, a) % (1 << (n + k)))
-      for n, k in [(8, 0), (8, 8), (32, 32), (1, 63), (64, 0), (7, 3)]],
+      for n, k in [(8, 0), (8, 8), (32, 32), (1, 63), (64, 0), (7, 3),
+                   (64, 1), (63, 2), (65, 0), (7, 249), (128, 128)]],
     *[("rotate_left", n, (k,), n, lambda a, n=n, k=k: rotated(n, a, k))
-      for n, k in [(1, 0), (1, 5), (8, 0), (8, 3), (8, 8), (8, 11), (64, 1), (64, 63), (63, 30)]],
+      for n, k in [(1, 0), (1, 5), (8, 0), (8, 3), (8, 8), (8, 11), (64, 1), (64, 63), (63, 30),
+                   (65, 0), (65, 64), (65, 700), (256, 100)]],
     *[("rotate_right", n, (k,), n, lambda a, n=n, k=k: rotated(n, a, -k))
-      for n, k in [(1, 0), (8, 0), (8, 3), (8, 8), (8, 11), (64, 1), (64, 63), (63, 30)]],
+      for n, k in [(1, 0), (8, 0), (8, 3), (8, 8), (8, 11), (64, 1), (64, 63), (63, 30),
+                   (65, 0), (65, 64), (65, 700), (256, 100)]],
     *[("repeat", n, (k,), n * k, lambda a, n=n, k=k: int(f"{a:0{n}b}" * k, 2))
-      for n, k in [(8, 1), (8, 2), (1, 64), (16, 4), (64, 1), (7, 9)]],
+      for n, k in [(8, 1), (8, 2), (1, 64), (16, 4), (64, 1), (7, 9), (64, 2), (1, 65), (13, 10), (65, 3)]],
 ]  # fmt: skip
 
 
@@ -203,16 +211,16 @@ def test_every_entry_is_tested() -> None:
         ("bvadd", (INT, INT), ()),
         ("bvadd", (bit_vector(8),) * 2, (1,)),
         ("bvult", (bit_vector(8), BOOL), ()),
-        ("concat", (bit_vector(60), bit_vector(5)), ()),
+        ("concat", (bit_vector(WIDEST), bit_vector(1)), ()),
         ("concat", (bit_vector(60),), ()),
         ("extract", (bit_vector(8),), (8, 0)),
         ("extract", (bit_vector(8),), (2, 3)),
         ("extract", (bit_vector(8),), (2,)),
         ("extract", (bit_vector(8),), ("i", "j")),
         ("extract", (INT,), (1, 0)),
-        ("zero_extend", (bit_vector(8),), (57,)),
+        ("zero_extend", (bit_vector(8),), (WIDEST - 7,)),
         ("repeat", (bit_vector(8),), (0,)),
-        ("repeat", (bit_vector(8),), (9,)),
+        ("repeat", (bit_vector(8),), (WIDEST // 8 + 1,)),
         ("rotate_left", (bit_vector(8),), ()),
     ],
 )
@@ -234,7 +242,7 @@ def test_one_function_for_each_width() -> None:
 
 def test_sorts() -> None:
     family = BITVECTORS.families["BitVec"]
-    assert family.make((64,), ()) == bit_vector(64)
-    for indices in [(0,), (65,), (), (1, 2), ("n",)]:
+    assert family.make((WIDEST,), ()) == bit_vector(WIDEST)
+    for indices in [(0,), (WIDEST + 1,), (), (1, 2), ("n",)]:
         assert family.make(indices, ()) is None
     assert family.make((8,), (INT,)) is None

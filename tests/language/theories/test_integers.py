@@ -16,12 +16,14 @@ import sympy
 import torch
 
 from agreement import check_agreement, seeded
+from sygus.errors import TooLargeError
 from sygus.language.terms import BOOL, INT, REAL, REGLAN, Literal, Sort, Variable, leaf, term
 from sygus.language.theories import Function, find_logic
 from sygus.language.theories.core import CORE
 from sygus.language.theories.evaluate import evaluate
 from sygus.language.theories.function import Latex
 from sygus.language.theories.integers import INTEGERS
+from sygus.language.theories.large import held, meant
 from sygus.language.theories.reals import MIXED, REALS
 
 ALL = find_logic("ALL")
@@ -124,7 +126,24 @@ def test_reals_of_ordinary_problems_compare_up_to_rounding(name: str) -> None:
 
 def test_every_entry_is_tested() -> None:
     names = {name for theory in (CORE, INTEGERS, REALS, MIXED) for name in theory.entries}
-    assert names == {name for name, *_ in ENTRIES} | {"/"}
+    assert names == {name for name, *_ in ENTRIES} | {"/", "divisible"}
+
+
+@pytest.mark.parametrize("divisor", [1, 2, 3, 7, 64, 2**40 + 1, 2**62, 2**63 + 5, 10**30])
+def test_divisibility(divisor: int) -> None:
+    drawn = [*points((INT,)), (divisor,), (-3 * divisor,), (divisor + 1,), (divisor**2,)]
+    function = check_agreement(
+        ALL, "divisible", (INT,), drawn, lambda a: a % divisor == 0, indices=(divisor,), result=BOOL
+    )
+    assert function.name == f"(_ divisible {divisor})"
+    assert function.latex(Latex("a")).text == rf"{divisor} \mid a"
+
+
+@pytest.mark.parametrize(
+    ("sorts", "indices"), [((INT,), (0,)), ((INT,), ()), ((REAL,), (2,)), ((INT, INT), (2,)), ((INT,), ("n",))]
+)
+def test_what_divides_nothing(sorts: tuple[Sort, ...], indices: tuple[int | str, ...]) -> None:
+    assert ALL.resolve("divisible", sorts, indices) is None
 
 
 def test_real_division() -> None:
@@ -149,11 +168,39 @@ def test_division_by_zero_is_total_in_the_kernel() -> None:
     assert remainder[0].kernel(a, zero).tolist() == [5, -5, 0]
 
 
-def test_integers_beyond_64_bits_wrap() -> None:
-    product = INTEGERS.resolve("*", (INT, INT))
-    assert product is not None
-    assert product[0].kernel(torch.tensor(2**32), torch.tensor(2**32 + 3)).item() == 3 * 2**32
-    assert evaluate(leaf(Literal(2**64 + 5, INT)), {}).item() == 5
+EDGES = [sign * (2**power + step) for power in (31, 32, 61, 62, 63, 64, 100) for step in (-1, 0, 1) for sign in (1, -1)]
+
+
+@pytest.mark.parametrize("entry", [entry for entry in ENTRIES if INT in entry[1]], ids=identify)
+def test_integers_of_any_size_are_exact(entry: tuple[str, tuple[Sort, ...], Sort, Callable[..., Any]]) -> None:
+    name, sorts, result, reference = entry
+    generator = seeded(7)
+
+    def draw(sort: Sort, place: int) -> Any:
+        if sort == BOOL:
+            return generator.random() < 0.5
+        small = generator.randrange(1, 5) if name in ("div", "mod") and place else generator.randrange(-9, 9)
+        return generator.choice([small, generator.choice(EDGES)])
+
+    drawn = [tuple(draw(sort, place) for place, sort in enumerate(sorts)) for _ in range(200)]
+    check_agreement(ALL, name, sorts, drawn, reference, result=result)
+
+
+def test_large_integers_as_reals_and_back() -> None:
+    numbers = np.array([held(2**80), held(-(2**62)), 7])
+    reals = function("to_real", INT).kernel(numbers)
+    assert reals.tolist() == [2.0**80, -(2.0**62), 7.0]
+    assert [meant(number) for number in function("to_int", REAL).kernel(reals).tolist()] == [2**80, -(2**62), 7]
+    for name, expected in (("<", [False, True, False]), ("=", [True, False, True]), ("distinct", [False, True, False])):
+        assert function(name, INT, REAL).kernel(numbers, np.array([2.0**80, 1.0, 7.0])).tolist() == expected
+
+
+def test_integers_that_would_take_too_long_are_refused() -> None:
+    square = function("*", INT, INT)
+    number = np.array([held(2**20_000)])
+    assert meant(square.kernel(number, number).item()) == 2**40_000
+    with pytest.raises(TooLargeError, match="an integer of 120003 bits is not computed"):
+        function("*", INT, INT, INT).kernel(*[np.array([held(2**40_000)])] * 3)
 
 
 @pytest.mark.parametrize(

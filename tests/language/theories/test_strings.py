@@ -20,10 +20,12 @@ from sygus.language.elaborate import load_problem
 from sygus.language.terms import BOOL, INT, REGLAN, STRING, Literal, Sort, Term, leaf, term
 from sygus.language.theories import find_logic, regex
 from sygus.language.theories.evaluate import evaluate
-from sygus.language.theories.interned import LANGUAGES, STRINGS, Table, int64, lift
+from sygus.language.theories.interned import LANGUAGES, STRINGS, lift
 from sygus.language.theories.languages import LANGUAGES_THEORY
+from sygus.language.theories.large import held, meant
 from sygus.language.theories.sorts import representation
 from sygus.language.theories.strings import STRINGS_THEORY, escape, unescape
+from sygus.language.theories.tables import Table
 
 LOGIC = find_logic("S")
 assert LOGIC is not None
@@ -311,7 +313,7 @@ def test_each_combination_is_computed_once() -> None:
         calls.append((a, b))
         return a + b
 
-    kernel = lift(add, [int, int], int64, "int64")
+    kernel = lift(add, [meant, meant], held, "int64")
     a, b = torch.arange(1000) % 3, torch.arange(1000) % 2
     assert kernel(a, b).tolist() == (a + b).tolist()
     assert len(calls) == 6
