@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import product
+from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
@@ -14,39 +14,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sygus.errors import OptionError, Position, SycamError, TypeCheckError, guess, known, listed
-from sygus.language.terms import BOOL, REAL, Definition, Sort, Term, Variable, expand, leaf, subterms, term
+from sygus.errors import OptionError, SycamError, known, listed
+from sygus.language.terms import BOOL, REAL, Sort, Term, Variable, expand, subterms
 from sygus.language.theories.cam import activation_at
 from sygus.language.theories.evaluate import evaluate
-from sygus.language.theories.function import Function
 from sygus.language.theories.ranks import (
-    HEATMAP,
-    LAYER,
-    MAP,
     SALIENCY,
-    WEIGHT,
-    at_layer,
-    is_rank,
     is_whole,
     layer_of,
-    named_at,
     parted,
     rank_of,
     sorts_at,
 )
 from sygus.maps import unit_range
 from sygus.oracles.equivalence import Probes
-from sygus.oracles.safety import Domain
-from sygus.saliency.features import FEATURES, Feature, Measurements, derive, draw
+from sygus.oracles.executor import Executor, InProcess, Unit
+from sygus.oracles.executor import Scores as Scores
+from sygus.oracles.parameters import variables_of
+from sygus.saliency.features import Measurements, derive, draw
 from sygus.saliency.features.cache import Cache
 from sygus.saliency.heatmap import combine, degenerate, saliency, whole
 from sygus.saliency.metrics import Change, Evaluation, Metric, Subject
 from sygus.saliency.networks import Network, split_at
-
-Scores = NDArray[np.float32]
-
-SORTS: Mapping[str, Sort] = {"map": MAP, "weight": WEIGHT, "heatmap": HEATMAP, "saliency": SALIENCY, "image": REAL}
-"""The sort of a feature, by its rank."""
 
 PROBE_SHAPE = (8, 3, 5, 1)
 """Draws, K, h, w of the probes. Few terms depend on sizes: ``total`` is hw times ``gap``, so hw is a number that
@@ -55,75 +44,6 @@ grammars hardly hold. Eight draws show signs that are rare."""
 PICTURE_SHAPE = (9, 1)
 """H, W of the pictures that the probes are of. No multiple of h: pixels lie between those of the layer, at unequal
 distances, so that scaling or averaging is told apart before and after up-sampling."""
-
-
-def feature_variables(layers: Iterable[str] = ("",)) -> Mapping[str, Variable]:
-    """Every feature as a variable of its sort, at each of these layers; "" is the one explained."""
-    found = {}
-    for layer, (name, feature) in product(layers, FEATURES.items()):
-        variable = Variable(named_at(name, layer), at_layer(SORTS[feature.rank], layer))
-        found[variable.name] = variable
-    return found
-
-
-def feature_of(name: str) -> Feature:
-    """The feature that a variable names, at whichever layer."""
-    return FEATURES[parted(name)[0]]
-
-
-def is_feature(variable: Variable) -> bool:
-    """Whether a variable is a feature at some layer, of that feature's sort."""
-    name, layer = parted(variable.name)
-    if name not in FEATURES or (variable.name != name and not LAYER.fullmatch(layer)):
-        return False
-    return variable.sort == at_layer(SORTS[FEATURES[name].rank], layer)
-
-
-def layers_of(variables: Iterable[Variable]) -> tuple[str, ...]:
-    """The names of the layers that features are of, and their sorts, in order of appearance."""
-    found = (layer for one in variables if is_rank(one.sort) for layer in (parted(one.name)[1], layer_of(one.sort)))
-    return tuple(dict.fromkeys(filter(None, found)))
-
-
-def check_parameters(parameters: Sequence[Variable], positions: Sequence[Position]) -> None:
-    """Every parameter must name a feature, with that feature's sort.
-
-    Raises:
-        TypeCheckError: at the position of the parameter.
-    """
-    for parameter, position in zip(parameters, positions, strict=True):
-        name, layer = parted(parameter.name)
-        if name not in FEATURES:
-            names = ", ".join(f"{name} {SORTS[f.rank]}" for name, f in FEATURES.items())
-            hint = f"{guess(FEATURES, name)}known features: {names}"
-            raise TypeCheckError(f"unknown feature '{parameter.name}'", position, hint)
-        if name != parameter.name and not LAYER.fullmatch(layer):
-            hint = f"write {name}.early, where early names a layer: a letter, then letters, digits and hyphens"
-            raise TypeCheckError(f"'{parameter.name}' names no layer", position, hint)
-        sort = at_layer(SORTS[FEATURES[name].rank], layer)
-        if parameter.sort != sort:
-            message = f"the feature '{parameter.name}' is {sort}, not {parameter.sort}"
-            raise TypeCheckError(message, position, f"write ({parameter.name} {sort})")
-
-
-def domains(nonnegative: bool, layers: Mapping[str, bool] = MappingProxyType({})) -> Mapping[str, Domain]:
-    """What the safety oracle may assume of the features.
-
-    Args:
-        nonnegative: whether the activation of the layer explained is.
-        layers: the same of further layers, by their names.
-    """
-
-    def domain(feature: Feature, positive: bool) -> Domain:
-        if feature.domain == "activation":
-            return "nonnegative" if positive else "any"
-        return feature.domain
-
-    return {
-        named_at(name, layer): domain(feature, positive)
-        for layer, positive in {"": nonnegative, **layers}.items()
-        for name, feature in FEATURES.items()
-    }
 
 
 def probes(
@@ -163,8 +83,11 @@ def _seed_at(layer: str, seed: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{layer}".encode()).digest()[:7])
 
 
-ROWS = 1024
-"""Masked pictures that are scored at a time: bounds the memory."""
+UNSCORED = "it ended the process that scored it, twice"
+"""Why a term has no score although its maps are finite."""
+
+SAMPLE = 32
+"""Pictures of a sample, at least; galleries show fewer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,6 +125,7 @@ class CamOracle:
         references: what the metric ``win`` may compare with, by name.
         layers: the subject's network split at further layers, by their names.
         lasting: whether other runs may meet the subject, so that expensive features are worth keeping on disk.
+        executor: where masked pictures are scored.
     """
 
     def __init__(
@@ -211,8 +135,10 @@ class CamOracle:
         *,
         layers: Mapping[str, Network] = MappingProxyType({}),
         lasting: bool = True,
+        executor: Executor | None = None,
     ) -> None:
         self.subject = subject
+        self.executor: Executor = InProcess() if executor is None else executor
         self.layers = layers
         self.lasting = lasting
         self.references = references
@@ -222,6 +148,38 @@ class CamOracle:
         self._identities: dict[str, str] = {}
         self.forwards = 0
         """Masked passes of single pictures spent so far."""
+        self.failed: dict[str, Term | None] = {}
+        """What could not be scored, by the key of its maps."""
+
+    @property
+    def spans(self) -> tuple[range, ...]:
+        """The rows of the parts that the pictures are worked through in; one of all of them, unless they are many."""
+        return self.subject.images.spans
+
+    def part(self, rows: range) -> CamOracle:
+        """The oracle on some pictures that follow one another, which are in memory as long as it is held.
+
+        What it measures is not kept on disk, since of many pictures that would fill it.
+
+        Raises:
+            SycamError: a picture cannot be read any more, or is another one now.
+        """
+        if self.subject.images.shelf is None and len(rows) == len(self.subject.images):
+            return self
+        return CamOracle(self.subject.part(rows), self.references, layers=self.layers, lasting=False)
+
+    @cached_property
+    def sample(self) -> CamOracle:
+        """All pictures where they are in memory, else the first ones: for what is asked once, and the same of any."""
+        subject = self.subject
+        if subject.images.shelf is None:
+            return self
+        return self.part(range(min(len(subject.images), max(SAMPLE, subject.network.chunk.size))))
+
+    def release(self) -> None:
+        """Forget what was drawn and measured to compare with, which refers back to this oracle."""
+        self._changed.clear()
+        self._referred.clear()
 
     @cached_property
     def measured(self) -> Measurements:
@@ -252,7 +210,7 @@ class CamOracle:
         if metric.name not in self._identities:
             digest = hashlib.sha256(metric.code.encode())
             for name in metric.references:
-                digest.update(self._refer(name).saliency.cpu().numpy().tobytes())
+                digest.update(self.reference(name).saliency.cpu().numpy().tobytes())
             self._identities[metric.name] = f"{metric.name} {digest.hexdigest()[:16]}"
         return self._identities[metric.name]
 
@@ -294,7 +252,28 @@ class CamOracle:
         return HeatMaps(maps, digest.hexdigest()[:32], constant, finite)
 
     def score(self, heat: Sequence[HeatMaps], metric: Metric, index: Tensor) -> Scores:
-        """The scores of several terms on the same pictures.
+        """The scores of several terms on the same pictures, all of which can be scored.
+
+        Args:
+            heat: the terms' heat maps.
+            metric: what to score.
+            index: (n,) which pictures.
+
+        Returns:
+            (terms, n) float32.
+
+        Raises:
+            OptionError: the pictures lack what the metric needs.
+            SycamError: the metric fails, or a term cannot be scored.
+        """
+        found = self.attempt(heat, metric, index)
+        for one, row in zip(heat, found, strict=True):
+            if np.isnan(row).any():
+                raise SycamError(f"{one.term!r} cannot be scored: {UNSCORED}", "leave --workers out, and see why")
+        return found
+
+    def attempt(self, heat: Sequence[HeatMaps], metric: Metric, index: Tensor) -> Scores:
+        """The scores of several terms on the same pictures; of one that cannot be scored NaN, noted in :attr:`failed`.
 
         Pictures of different terms share forward passes; the score of a picture depends on its own heat map alone.
 
@@ -305,17 +284,55 @@ class CamOracle:
 
         Returns:
             (terms, n) float32.
+
+        Raises:
+            OptionError: the pictures lack what the metric needs.
+            SycamError: the metric fails.
         """
-        together = 1 if metric.alone else max(1, ROWS // max(1, len(index)))
-        results = []
-        for start in range(0, len(heat), together):
-            group = heat[start : start + together]
+        metric.require(self.subject)
+        found = np.full(len(heat) * len(index), np.nan, np.float32)
+        places = self._places(heat, metric, len(index))
+        units = [self._unit(heat, metric, index, one) for one in places]
+        for place, scores in zip(places, self.executor.map(units, self.judged), strict=True):
+            found[place] = scores[0]
+        result = found.reshape(len(heat), len(index))
+        failed = {one.key: one.term for one, row in zip(heat, result, strict=True) if np.isnan(row).any()}
+        self.failed |= failed
+        scored = sum(one.key not in failed for one in heat)
+        self.forwards += metric.passes(self.subject.network.size) * len(index) * scored
+        return result
+
+    def _places(self, heat: Sequence[HeatMaps], metric: Metric, pictures: int) -> list[NDArray[np.int64]]:
+        """Which of the rows (terms · pictures) are scored together: passes are filled with maps of one size."""
+        each = np.arange(len(heat) * pictures).reshape(len(heat), pictures)
+        if metric.alone:
+            return list(each)
+        shapes = list(dict.fromkeys(one.maps.shape[1:] for one in heat))
+        groups = [[place for place, one in enumerate(heat) if one.maps.shape[1:] == shape] for shape in shapes]
+        rows = self.executor.rows(self.subject.network.chunk.size)
+        flat = [each[group].flatten() for group in groups]
+        return [group[start : start + rows] for group in flat for start in range(0, len(group), rows)]
+
+    def _unit(self, heat: Sequence[HeatMaps], metric: Metric, index: Tensor, places: NDArray[np.int64]) -> Unit:
+        owners = places // len(index)
+        seen = index[torch.from_numpy(places % len(index)).to(index.device)]
+        bounds = np.flatnonzero(np.diff(owners)) + 1
+        maps = [
+            heat[owners[first]].maps[seen[first:end].to(heat[owners[first]].maps.device)]
+            for first, end in pairwise([0, *bounds, len(owners)])
+        ]
+        term = heat[owners[0]].term if metric.alone else None
+        return Unit(self.fingerprint, (metric,), torch.cat(maps), False, seen, owners, term)
+
+    def judged(self, unit: Unit) -> Scores:
+        """The scores of a unit of work, (metrics, n), computed in this process."""
+        masks = unit.maps
+        if not unit.drawn:
             with torch.no_grad():
-                masks = torch.cat([self.drawn(one, index) for one in group])
-            again = None if group[0].term is None else saliency_of(group[0].term)
-            evaluation = self.evaluation(masks, index.repeat(len(group)), again if metric.alone else None)
-            results.append(self.judge(evaluation, metric).reshape(len(group), -1))
-        return np.concatenate(results)
+                masks = saliency(masks, self.subject.network.size)
+        again = None if unit.term is None else saliency_of(unit.term)
+        evaluation = self.evaluation(masks, unit.index, again)
+        return np.stack([self._scores(evaluation, metric) for metric in unit.metrics])
 
     def drawn(self, heat: HeatMaps, index: Tensor) -> Tensor:
         """S (n, H, W) of the pictures with these indices (n,)."""
@@ -336,7 +353,7 @@ class CamOracle:
             return again(self.changed(change))[rows.to(device)]
 
         index, masks = index.to(device), masks.to(device)
-        return Evaluation(self.subject, index, masks, None if again is None else explain, self._refer)
+        return Evaluation(self.subject, index, masks, None if again is None else explain, self.reference)
 
     def judge(self, evaluation: Evaluation, metric: Metric) -> Scores:
         """The score of each picture of an evaluation, (n,).
@@ -346,11 +363,41 @@ class CamOracle:
             SycamError: the metric fails, or gives no scores.
         """
         metric.require(self.subject)
-        with torch.no_grad():
-            scores = metric.score(evaluation)
+        result = self._scores(evaluation, metric)
         self.forwards += metric.passes(self.subject.network.size) * len(evaluation.index)
-        result: Scores = scores.float().cpu().numpy()
         return result
+
+    def judged_elsewhere(self, evaluation: Evaluation, metrics: Sequence[Metric]) -> dict[str, Scores]:
+        """The scores of an evaluation by those of some metrics that other processes can compute, by their names.
+
+        All of them are computed at once, since they share what is measured of the maps. None where this process scores.
+
+        Raises:
+            OptionError: the pictures lack what a metric needs.
+            SycamError: a metric fails, or ends the processes that compute it.
+        """
+        chosen = tuple(metric for metric in metrics if not metric.alone)
+        if not self.executor.elsewhere or not chosen:
+            return {}
+        for metric in chosen:
+            metric.require(self.subject)
+        rows, count = self.executor.rows(self.subject.network.chunk.size), len(evaluation.index)
+        pieces = [slice(start, start + rows) for start in range(0, count, rows)]
+        owners = np.zeros(count, np.int64)
+        units = [
+            Unit(self.fingerprint, chosen, evaluation.saliency[one], True, evaluation.index[one], owners[one])
+            for one in pieces
+        ]
+        found = np.concatenate(list(self.executor.map(units, self.judged)), axis=1)
+        if np.isnan(found).any():
+            raise SycamError(f"some maps cannot be scored: {UNSCORED}", "leave --workers out, and see why")
+        self.forwards += sum(metric.passes(self.subject.network.size) for metric in chosen) * count
+        return {metric.name: scores for metric, scores in zip(chosen, found, strict=True)}
+
+    def _scores(self, evaluation: Evaluation, metric: Metric) -> Scores:
+        with torch.no_grad():
+            scores: Scores = metric.score(evaluation).float().cpu().numpy()
+        return scores
 
     def changed(self, change: Change) -> CamOracle:
         """The oracle of the changed subject; under a named change, what it measures is kept for other candidates."""
@@ -365,7 +412,7 @@ class CamOracle:
             self._changed[change.name] = oracle
         return self._changed[change.name]
 
-    def _refer(self, name: str) -> Evaluation:
+    def reference(self, name: str) -> Evaluation:
         """The evaluation of a reference on every picture."""
         if name not in self._referred:
             if name not in self.references:
@@ -375,21 +422,9 @@ class CamOracle:
             self._referred[name] = self.evaluation(self.references[name](self), everything)
         return self._referred[name]
 
-
-def variables_of(expression: Term) -> tuple[Variable, ...]:
-    """The features that an expression holds, as variables, in order of appearance."""
-    heads = (node.head for node in subterms(expand(expression)))
-    return tuple(dict.fromkeys(head for head in heads if isinstance(head, Variable)))
-
-
-def features_of(expression: Term) -> tuple[str, ...]:
-    """The names of these variables."""
-    return tuple(variable.name for variable in variables_of(expression))
-
-
-def is_placed(expression: Term) -> bool:
-    """Whether its values depend on where the pixels of maps lie, as those of a blur do."""
-    return any(isinstance(node.head, Function) and node.head.placed for node in subterms(expand(expression)))
+    def refer_to(self, name: str, maps: Tensor) -> None:
+        """Compare with these maps S (N, H, W), of every picture, under a name."""
+        self._referred[name] = self.evaluation(maps, torch.arange(len(self.subject.targets)))
 
 
 Saliency = Callable[[CamOracle], Tensor]
@@ -411,8 +446,3 @@ def saliency_of(expression: Term) -> Saliency:
         return saliency(heat.maps, oracle.subject.network.size)
 
     return draw_maps
-
-
-def body_of(definition: Definition) -> Term:
-    """The definition applied to the features that its parameters name."""
-    return term(definition, tuple(leaf(parameter) for parameter in definition.parameters), definition.sort)

@@ -22,7 +22,7 @@ from sygus.language.terms import Literal, Sort, Term, Variable, expand, fold
 from sygus.language.theories import Function
 from sygus.language.theories.evaluate import evaluate
 from sygus.language.theories.ranks import rank_of
-from sygus.oracles.cam import feature_of
+from sygus.oracles.parameters import feature_of
 from sygus.oracles.safety import Domain, state_domain
 
 CHANNELS, LAYER_SIZE, PICTURE_SIZE = 2, (1, 2), (1, 3)

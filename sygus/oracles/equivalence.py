@@ -17,10 +17,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from sygus.deferred import sympy
 from sygus.language.terms import Literal, Sort, Term, Variable, expand, fold
 from sygus.language.theories import Function
 from sygus.language.theories.evaluate import evaluate
-from sygus.language.theories.libraries import sympy
 
 SMALLEST = 1e-12
 """Probe values below this count as zero, as they do for ``div0``."""

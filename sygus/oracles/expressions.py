@@ -14,7 +14,7 @@ from sygus.language.terms import Term, leaf
 from sygus.language.theories.cam import CAM
 from sygus.language.theories.ranks import EXPLAINED, LAYER, is_rank
 from sygus.language.typecheck import check_definition, check_term
-from sygus.oracles.cam import body_of, check_parameters, feature_variables
+from sygus.oracles.parameters import body_of, check_parameters, feature_variables
 from sygus.resources import read_text
 
 FILE = "--expression"

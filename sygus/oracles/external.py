@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -26,7 +26,6 @@ from sygus.language.terms import (
     Literal,
     OracleFunction,
     Sort,
-    SynthFunction,
     Term,
     Variable,
     expand,
@@ -38,11 +37,13 @@ from sygus.language.terms import (
 )
 from sygus.language.text import term_text
 from sygus.language.theories import Theory
+from sygus.language.theories.calls import Call
 from sygus.language.theories.evaluate import evaluate
 from sygus.language.theories.sorts import representation
 from sygus.language.theories.values import value_term
 from sygus.language.typecheck import check_term
 from sygus.oracles.processes import Ending, Outcome, run
+from sygus.records import record
 
 SECONDS = 10.0
 """What one question may take."""
@@ -59,7 +60,7 @@ class OracleTimeError(OracleError):
     """An oracle that takes too long."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Lambda:
     """A function as a value: a closed lambda term. That of no parameters is its body."""
 
@@ -283,9 +284,12 @@ def with_answers(call: OracleCall, asked: Sequence[OracleValue], answered: Seque
     values = dict(zip((*call.inputs, *call.outputs), (*asked, *answered), strict=True))
 
     def visit(node: Term, arguments: list[Term]) -> Term:
-        value = values.get(node.head) if isinstance(node.head, Variable) else None
+        function = node.arguments[0].head if isinstance(node.head, Call) else node.head
+        value = values.get(function) if isinstance(function, Variable) else None
         if isinstance(value, Lambda):
-            return value.apply(arguments)
+            if isinstance(node.head, Call):
+                return value.apply(arguments[1:])
+            return node if node.sort.is_function else value.apply(arguments)
         if value is not None:
             return value
         return term(node.head, tuple(arguments), node.sort) if arguments else node
@@ -311,11 +315,6 @@ def of_call(call: OracleCall, theory: Theory, seconds: float = SECONDS) -> Exter
     """
     inputs, outputs = (tuple(v.sort for v in variables) for variables in (call.inputs, call.outputs))
     return ExternalOracle(call.oracle, inputs, outputs, theory, by_file=call.by_file, seconds=seconds, functional=False)
-
-
-def candidate_value(function: SynthFunction, body: Term) -> Lambda:
-    """A candidate as oracles are asked about it."""
-    return Lambda(function.parameters, body)
 
 
 def applications(root: Term) -> list[Term]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
@@ -17,10 +17,11 @@ from sygus.language.syntax import parse
 from sygus.language.syntax import script as ast
 from sygus.language.terms import Definition, Term
 from sygus.language.theories.ranks import EXPLAINED, is_rank, parted
-from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, check_parameters, features_of, saliency_of
+from sygus.oracles.cam import CamOracle, Saliency, Scores, saliency_of
+from sygus.oracles.parameters import body_of, check_parameters, features_of
 from sygus.resources import grammar_folder
 from sygus.saliency.features import passes_of, sources_of
-from sygus.saliency.methods import MAP_METHODS, VARIANTS, MapMethod
+from sygus.saliency.methods import MAP_METHODS, TRUTH_MAPS, VARIANTS, MapMethod, TruthMap
 from sygus.saliency.metrics import Evaluation, Metric
 from sygus.saliency.options import read_call, split_calls
 
@@ -39,6 +40,7 @@ class Method:
         control: whether it explains nothing and only shows what a metric rewards.
         features: what an expression reads of the layer explained, and what that is derived from; none of others.
         by_channel: whether it takes passes for each channel of a picture, so that the picture fills them by itself.
+        informed: whether it is told the ground truth, which no explanation is; it stands in a run's table by its name.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Method:
     control: bool = False
     features: frozenset[str] = frozenset()
     by_channel: bool = False
+    informed: bool = False
 
     def score(self, oracle: CamOracle, metric: Metric) -> Scores:
         """The score of each picture, (N,)."""
@@ -70,7 +73,7 @@ def expression_method(name: str, title: str, expression: Term) -> Method:
     def check(oracle: CamOracle) -> None:
         for layer, feature in features:
             feature.require(oracle.subject.network)
-            measured = oracle.measured.layer(layer)
+            measured = oracle.sample.measured.layer(layer)
             if feature.conditional:
                 measured[feature.name]
 
@@ -91,7 +94,8 @@ def measuring_passes(oracle: CamOracle, names: Iterable[str]) -> int:
     read: dict[str, list[str]] = {"": []}
     for name, layer in map(parted, names):
         read.setdefault(layer, []).append(name)
-    return sum(passes_of(names, oracle.measured.layer(layer)["activation"].shape[1]) for layer, names in read.items())
+    measured = oracle.sample.measured
+    return sum(passes_of(names, measured.layer(layer)["activation"].shape[1]) for layer, names in read.items())
 
 
 def _map_method(entry: MapMethod) -> Method:
@@ -100,10 +104,23 @@ def _map_method(entry: MapMethod) -> Method:
         entry.title,
         lambda oracle: entry(oracle.measured),
         entry.quick,
-        lambda oracle: entry.check(oracle.subject.network),
-        lambda oracle: entry.passes(oracle.measured["activation"].shape[1]),
+        lambda oracle: entry.require(oracle.subject.network),
+        lambda oracle: entry.passes(oracle.sample.measured["activation"].shape[1]),
         entry.control,
         by_channel=entry.passes(2) > entry.passes(1),
+    )
+
+
+def _truth_method(entry: TruthMap) -> Method:
+    return Method(
+        entry.name,
+        entry.title,
+        lambda oracle: entry(oracle.subject),
+        quick=False,
+        check=lambda oracle: entry.check(oracle.subject),
+        passes=lambda _: 0,
+        control=True,
+        informed=True,
     )
 
 
@@ -128,7 +145,7 @@ def methods() -> Mapping[str, Method]:
     found = read_methods(file.read_text(encoding="utf-8"), file.name)
     for entry in MAP_METHODS.values():
         found[entry.name] = _map_method(entry)
-    return found
+    return found | {entry.name: _truth_method(entry) for entry in TRUTH_MAPS}
 
 
 NAME = re.compile(r"[a-z0-9+-]+")
@@ -152,7 +169,7 @@ def read_methods(text: str, file: str) -> dict[str, Method]:
         for command in script.commands:
             if isinstance(command, ast.DefineFun):
                 method = _defined(command, definitions[command.name])
-                _check_new(method, command, [*found.values(), *MAP_METHODS.values()])
+                _check_new(method, command, [*found.values(), *MAP_METHODS.values(), *TRUTH_MAPS])
                 found[method.name] = method
     except SourceError as error:
         raise error.located(file, text) from None
@@ -190,7 +207,7 @@ def _annotations(command: ast.DefineFun) -> tuple[str, str, bool]:
     return name, title or name, control
 
 
-def _check_new(method: Method, command: ast.DefineFun, others: Iterable[Method | MapMethod]) -> None:
+def _check_new(method: Method, command: ast.DefineFun, others: Iterable[Method | MapMethod | TruthMap]) -> None:
     """Names choose methods and titles tell the rows of tables apart, so each is used once."""
     for other in others:
         for what, one, another in (("name", method.name, other.name), ("title", method.title, other.title)):
@@ -201,9 +218,33 @@ def _check_new(method: Method, command: ast.DefineFun, others: Iterable[Method |
 ALL, QUICK = "all", "quick"
 """Every method; and those that cost a few passes a picture and apply to every network."""
 
+FLAVOURS = (
+    "cam",
+    "gradcam",
+    "layercam(layers=pyramid)",
+    "gradcam++",
+    "smoothgradcam++",
+    "scorecam",
+    "sscam",
+    "ablationcam",
+    "lficam",
+    "taylor",
+    "intgrad",
+    "smoothgrad",
+    "guidedbackprop",
+)
+"""The methods that the talk "The many flavours of CAM" shows."""
+
+GROUPS: Mapping[str, Callable[[], list[Method]]] = {
+    ALL: lambda: list(methods().values()),
+    QUICK: lambda: [method for method in methods().values() if method.quick],
+    "flavours": lambda: [_found(name) for name in FLAVOURS],
+}
+"""What stands for several methods; of these, those that do not apply to a network are left out."""
+
 
 def find_methods(names: str, option: str = "--methods") -> list[Method]:
-    """The methods of a comma-separated list of names, with options as ``sscam(n=8)``; or :data:`ALL` or :data:`QUICK`.
+    """The methods of a comma-separated list of names, with options as ``sscam(n=8)``; or of one of :data:`GROUPS`.
 
     Args:
         names: these.
@@ -212,9 +253,8 @@ def find_methods(names: str, option: str = "--methods") -> list[Method]:
     Raises:
         OptionError: an unknown one, or a wrong option.
     """
-    known = methods()
-    if names in (ALL, QUICK):
-        return [method for method in known.values() if names == ALL or method.quick]
+    if names in GROUPS:
+        return GROUPS[names]()
     try:
         return [_found(name) for name in split_calls(names)]
     except OptionError as error:
@@ -225,7 +265,7 @@ def _found(text: str) -> Method:
     """The method of a name, perhaps with options."""
     known, (name, given) = methods(), read_call(text, "method")
     if name not in known:
-        raise OptionError(f"unknown method '{name}'", listed([ALL, QUICK, *known], name, "known methods"))
+        raise OptionError(f"unknown method '{name}'", listed([*GROUPS, *known], name, "known methods"))
     if not given:
         return known[name]
     entry = MAP_METHODS.get(name) or VARIANTS.get(name)
@@ -235,7 +275,12 @@ def _found(text: str) -> Method:
 
 
 def applicable_methods(
-    names: str, oracle: CamOracle, note: Callable[[str], None], option: str = "--methods"
+    names: str,
+    oracle: CamOracle,
+    note: Callable[[str], None],
+    option: str = "--methods",
+    *,
+    also: Sequence[CamOracle] = (),
 ) -> list[Method]:
     """The methods of :func:`find_methods` that apply to a subject's network.
 
@@ -244,6 +289,7 @@ def applicable_methods(
         oracle: the subject.
         note: told which methods of a group are left out, and why.
         option: that names them, for messages.
+        also: further pictures of the same network, for the methods that are told the ground truth.
 
     Raises:
         OptionError: an unknown method, or one that is named and does not apply.
@@ -251,9 +297,10 @@ def applicable_methods(
     found = []
     for method in find_methods(names, option):
         try:
-            method.check(oracle)
+            for one in (oracle, *(also if method.informed else ())):
+                method.check(one)
         except OptionError as error:
-            if names not in (ALL, QUICK):
+            if names not in GROUPS:
                 raise OptionError(f"{option}: '{method.name}': {error.message}", error.hint) from None
             note(f"{method.title} is left out: {error.message}; {error.hint}")
         else:

@@ -29,10 +29,12 @@ from sygus.language.terms import (
 )
 from sygus.language.theories import Function
 from sygus.language.theories.ranks import is_rank
-from sygus.oracles.cam import CamOracle, Saliency, Scores, body_of, check_parameters, is_feature, layers_of, saliency_of
+from sygus.oracles.cam import CamOracle, Saliency, Scores, saliency_of
 from sygus.oracles.methods import methods
+from sygus.oracles.parameters import body_of, check_parameters, is_feature, layers_of
 from sygus.saliency.metrics import Metric, chosen_metric, find_metric, known_metrics
-from sygus.saliency.networks import read_layers
+from sygus.saliency.metrics.metric import Direction
+from sygus.saliency.options import read_layers
 
 Means = Mapping[OracleFunction, float]
 """The candidate's mean score by metric oracle."""
@@ -56,7 +58,7 @@ class Goal:
 
     label: str
     term: Term
-    direction: str
+    direction: Direction
     metric: OracleFunction | None
 
     def rank(self, value: float) -> float:

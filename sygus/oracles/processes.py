@@ -10,13 +10,14 @@ import subprocess  # started by name with a list of arguments, never through a s
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from io import FileIO
 from pathlib import Path
 
 from sygus.bounds import memory_outside
 from sygus.oracles import guard
+from sygus.records import record
 
 _GUARD = Path(guard.__file__)
 
@@ -36,7 +37,7 @@ class Ending(Enum):
     UNGUARDED = "it ended the process that watches over it"
 
 
-@dataclass
+@record
 class Outcome:
     """What an executable did.
 

@@ -49,10 +49,14 @@ class _Encoding:
         self.solver.set("ctrl_c", False)  # an interrupt is Python's, not a denominator that cannot be proved
         self.domains = domains
         self.count = 0
+        self.values: dict[str, z3.ExprRef] = {}
+        """Variables, and what stands for parts of which only something is known, by name."""
 
     def fresh(self, name: str) -> z3.ArithRef:
         self.count += 1
-        return z3.Real(f"{name}!{self.count}")
+        named = f"{name}!{self.count}"
+        value = self.values[named] = z3.Real(named)
+        return value
 
     def assume(self, fact: z3.BoolRef) -> None:
         self.solver.add(fact)
@@ -83,7 +87,7 @@ class _Encoding:
         return fold(root, visit)
 
     def variable(self, variable: Variable) -> z3.ExprRef:
-        value = z3_constant(variable.name, variable.sort)
+        value = self.values[variable.name] = z3_constant(variable.name, variable.sort)
         state_domain(self, value, self.domains.get(variable.name, "any"))
         return value
 
@@ -95,6 +99,10 @@ def state_domain(facts: Facts, value: z3.ArithRef, domain: Domain) -> None:
             facts.assume(value >= 0)
         case "unit":
             facts.assume(z3.And(value > 0, value < 1))
+
+
+MOST_KNOWN = 1 << 16
+"""Answers that are remembered."""
 
 
 class SafetyOracle:
@@ -125,10 +133,13 @@ class SafetyOracle:
         if denominator.size > LARGEST:
             return Verdict(False, denominator)
         if denominator not in self._verdicts:
+            if len(self._verdicts) >= MOST_KNOWN:
+                self._verdicts.clear()  # what is asked again is proved again, with the same effort
             encoding = _Encoding(self.domains, self.effort)
             result = encoding.refute(encoding.encode(expand(denominator)) != 0)
             witness = None
             if encoding.model is not None:
-                witness = {str(symbol): str(encoding.model[symbol]) for symbol in encoding.model.decls()}
+                found = {name: encoding.model[value] for name, value in encoding.values.items()}
+                witness = {name: str(value) for name, value in found.items() if value is not None}
             self._verdicts[denominator] = Verdict(result == z3.unsat, denominator, witness)
         return self._verdicts[denominator]

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sygus.oracles.cam import domains
 from sygus.oracles.certificate import certify
 from sygus.oracles.expressions import read_expression
+from sygus.oracles.parameters import domains
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from sygus.oracles.cam import PROBE_SHAPE, probes
 from sygus.oracles.equivalence import SMALLEST, Probes, canonical, normal_form, signatures
 from sygus.saliency.features import alpha
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=150)
+PROPERTY = settings(max_examples=150)
 NONNEGATIVE, ANY = (probes(FEATURES.values(), nonnegative=flag, seed=0) for flag in (True, False))
 SEEDS = [probes(FEATURES.values(), nonnegative=True, seed=seed) for seed in range(1, 6)]
 BOTH = [NONNEGATIVE, ANY, *SEEDS]
@@ -276,7 +276,7 @@ def test_the_normal_form_expands_macros_and_keeps_the_order_of_differences() -> 
 POLYNOMIALS = terms(MAP, 3, unary=("neg", "square"), binary=("+", "-", "*"), reductions=())
 
 
-@settings(derandomize=True, deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(POLYNOMIALS, min_size=15, max_size=15))
 def test_polynomials_share_a_signature_exactly_where_sympy_proves_them_equal(pool: list[Term]) -> None:
     by_value, by_form = defaultdict(set), defaultdict(set)

@@ -290,4 +290,4 @@ def test_oracle_commands_need_their_feature() -> None:
         with pytest.raises(Exception, match="needs the feature :oracles"):
             load_problem(f"(set-logic LIA)(synth-fun f () Int)({command})(check-synth)", "test.sl")
     with pytest.raises(Exception, match="function sorts need the feature :oracles"):
-        load_problem("(set-logic LIA)(declare-var f (-> Int Int))(check-synth)", "test.sl")
+        load_problem("(set-logic CAM)(declare-var f (-> Map Weight))(check-synth)", "test.sl")

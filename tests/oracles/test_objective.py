@@ -96,7 +96,7 @@ def test_options_reach_the_metric_and_its_name() -> None:
     problem = cam("(optimize-synth ((! (d w) :min)))", declare("d", "deletion :top 30 :steps 5"))
     (metric,) = problem.metrics.values()
     assert metric.name == "deletion(steps=5,top=30)"
-    assert metric.chosen == {"top": 30, "steps": 5}
+    assert metric.chosen == {"top": 30, "steps": 5, "within": "all"}
     assert problem.goals[0].label == "d"
 
 
@@ -112,7 +112,8 @@ def test_a_file_may_say_an_alias() -> None:
     [
         ("deletion :topp 30", ("no option 'topp'", "top: a number from 0 to 100")),
         ("deletion :top 130", ("'top'", "'130'", "from 0 to 100")),
-        ("average-drop :top 30", ("no option 'top'", "none")),
+        ("average-drop :top 30", ("no option 'top'", "within: all or box or outside")),
+        ("coverage :top 30", ("no option 'top'", "none")),
         ("win :against nowhere", ("'nowhere'", "gradcam")),
         ("iou :on circles", ("'circles'", "region or boxes")),
     ],

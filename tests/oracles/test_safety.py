@@ -18,13 +18,13 @@ from sygus.language.terms import Term, expand, subterms
 from sygus.language.theories import Function
 from sygus.language.theories.evaluate import evaluate
 from sygus.language.theories.ranks import MAP, WEIGHT
-from sygus.oracles.cam import domains
 from sygus.oracles.certificate import certify
+from sygus.oracles.parameters import domains
 from sygus.oracles.safety import SafetyOracle
 from sygus.saliency.features import derive, draw
 
 NONNEGATIVE, ANY = SafetyOracle(domains(nonnegative=True)), SafetyOracle(domains(nonnegative=False))
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=150)
+PROPERTY = settings(max_examples=150)
 N, K, H, W = 40, 3, 2, 2
 
 
@@ -132,6 +132,13 @@ def test_the_witness_makes_the_denominator_zero() -> None:
     verdict = ANY.check(read("(/ activation gradient)"))
     assert verdict.denominator is read("gradient")
     assert verdict.witness == {"gradient": "0"}
+
+
+def test_the_witness_knows_nothing_of_other_problems_of_the_process() -> None:
+    rest = z3.RecFunction("rest", z3.IntSort(), z3.IntSort())
+    number = z3.Int("n")
+    z3.RecAddDefinition(rest, number, z3.If(number <= 0, z3.IntVal(0), rest(number - 1)))
+    assert SafetyOracle({}).check(read("(/ activation gradient)")).witness == {"gradient": "0"}
 
 
 def test_the_denominator_named_is_the_one_that_fails() -> None:
