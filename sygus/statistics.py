@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from sygus.deferred import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES = 2000
 PERMUTATIONS = 9999
@@ -40,10 +43,9 @@ class Mean:
         """
         from scipy.stats import bootstrap  # a second of imports, which who only reads records does without
 
-        values = scores.astype(np.float64)
-        found = bootstrap(
-            (values,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(seed)
-        )
+        values, rng = scores.astype(np.float64), np.random.default_rng(seed)
+        batch = max(1, _REDRAWN // len(scores))  # of any size, the draws are the same
+        found = bootstrap((values,), np.mean, n_resamples=RESAMPLES, batch=batch, method="percentile", rng=rng)
         interval = found.confidence_interval
         mean = float(scores.mean(dtype=np.float64))
         return cls(mean, float(interval.low), float(interval.high), len(scores), tuple(values.tolist()))
@@ -87,6 +89,9 @@ class Difference:
 
 _BATCH = 1 << 21
 """Signs that are held at a time."""
+
+_REDRAWN = 1 << 18
+"""Scores of bootstrap samples that are held at a time."""
 
 _DRAWN = PERMUTATIONS.bit_length()
 """Pictures from which on sign patterns are drawn."""

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import permutation_test, ttest_rel
+from scipy.stats import bootstrap, permutation_test, ttest_rel
 
 from sygus.statistics import Difference, Mean, holm
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=100)
+PROPERTY = settings(max_examples=100)
 
 
 def all_signs(differences: np.ndarray) -> float:
@@ -90,3 +90,12 @@ def test_a_mean_keeps_the_score_of_each_picture() -> None:
     mean = Mean.of(scores)
     assert mean.scores == tuple(float(score) for score in scores)
     assert mean.low <= mean.value <= mean.high
+
+
+@pytest.mark.parametrize("count", [2, 131, 132, 1000])
+def test_the_interval_is_that_of_all_samples_drawn_at_once(count: int) -> None:
+    scores = np.random.default_rng(3).random(count).astype(np.float32)
+    values = (scores.astype(np.float64),)
+    whole = bootstrap(values, np.mean, n_resamples=2000, method="percentile", rng=np.random.default_rng(0))
+    found = Mean.of(scores)
+    assert (found.low, found.high) == tuple(whole.confidence_interval)

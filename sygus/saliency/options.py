@@ -176,3 +176,24 @@ def read_call(text: str, kind: str) -> tuple[str, dict[str, str]]:
 def split_calls(text: str) -> list[str]:
     """The items of a comma-separated list; commas inside parentheses separate options."""
     return re.split(r",(?![^()]*\))", text)
+
+
+_NAMED = re.compile(r"([A-Za-z][A-Za-z0-9-]*)=(\S+)")
+
+
+def read_layers(text: str) -> dict[str, str]:
+    """Names of layers to modules, as ``early=features.4 late=features.8`` gives them.
+
+    Raises:
+        OptionError: it is written otherwise, or a name is given twice.
+    """
+    found: dict[str, str] = {}
+    for word in text.split():
+        named = _NAMED.fullmatch(word)
+        if named is None:
+            message = f"--layers: '{word[:60]}' is no name=MODULE"
+            raise OptionError(message, "a name is a letter, then letters, digits and hyphens: early=features.4")
+        if named[1] in found:
+            raise OptionError(f"--layers: '{named[1]}' is given twice", "give each layer a name of its own")
+        found[named[1]] = named[2]
+    return found

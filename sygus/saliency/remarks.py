@@ -6,7 +6,7 @@ expression proposed would win, and with a number that looks perfect.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from scipy.stats import binom
@@ -15,6 +15,7 @@ from torch import Tensor
 from sygus.errors import WARNING
 from sygus.saliency.images import NO_CLASS
 from sygus.saliency.metrics import Subject
+from sygus.saliency.networks import Network
 
 SIGNIFICANT = 0.05
 """A network is better than chance if chance is as often right with at most this probability."""
@@ -26,19 +27,23 @@ _FEW = 32
 """Pictures whose gradient is taken first; where it is not zero, that of the others is not asked."""
 
 
-def remarks(subjects: Sequence[Subject], activations: Sequence[Tensor]) -> tuple[str, ...]:
+Activations = Callable[[], Iterator[tuple[Subject, Tensor]]]
+"""Gives pictures part by part, each with the feature maps (n, K, h, w) of the layer explained."""
+
+
+def remarks(subjects: Sequence[Subject], activations: Activations) -> tuple[str, ...]:
     """Notes and warnings on a network and its pictures.
 
     Args:
         subjects: the pictures that are searched on, and those held out.
-        activations: of the layer explained, for each of them.
+        activations: of them; no further part is asked for where one tells enough.
     """
     unmatched = dict.fromkeys(one.images.unmatched for one in subjects if one.images.unmatched)
     found = [f"the true classes are not used: {reason}" for reason in unmatched]
     found += accuracy(subjects)
     found += regions(subjects)
     found += constant_logits(subjects)
-    return (*found, *dead_layer(subjects, activations))
+    return (*found, *dead_layer(subjects[0].network, activations))
 
 
 def accuracy(subjects: Sequence[Subject]) -> list[str]:
@@ -78,10 +83,11 @@ def regions(subjects: Sequence[Subject]) -> list[str]:
 
 def constant_logits(subjects: Sequence[Subject]) -> list[str]:
     """A warning where no picture changes the logits, or the probability of what is explained."""
-    logits = torch.cat([one.logits.float() for one in subjects])
-    network, count = subjects[0].network, len(logits)
+    network, count = subjects[0].network, sum(len(one.images) for one in subjects)
     name = network.name
-    if float((logits.amax(0) - logits.amin(0)).max()) <= _CONSTANT * float(logits.abs().max()):
+    least, largest = (torch.stack(values) for values in zip(*(one.extremes for one in subjects), strict=True))
+    low, high = least.amin(0), largest.amax(0)
+    if float((high - low).max()) <= _CONSTANT * float(torch.maximum(low.abs(), high.abs()).max()):
         said = f"'{name}' gives all {count} pictures the same logits, so scores that ask it say nothing of a heat map"
         return [f"{WARNING}{said}"]
     if network.no_class:
@@ -93,15 +99,14 @@ def constant_logits(subjects: Sequence[Subject]) -> list[str]:
     return [f"{WARNING}{said}"]
 
 
-def dead_layer(subjects: Sequence[Subject], activations: Sequence[Tensor]) -> list[str]:
+def dead_layer(network: Network, activations: Activations) -> list[str]:
     """Warnings where the layer's maps are zero or without a place, or the logits do not follow them."""
-    network = subjects[0].network
     found = []
-    if all(bool((one == 0).all()) for one in activations):
+    if all(bool((one == 0).all()) for _, one in activations()):
         found.append(f"{WARNING}the layer '{network.layer}' gives nothing but zeros, so every heat map is black")
-    elif all(bool((one.amax((-2, -1)) == one.amin((-2, -1))).all()) for one in activations):
+    elif all(bool((one.amax((-2, -1)) == one.amin((-2, -1))).all()) for _, one in activations()):
         found.append(f"{WARNING}every map of the layer '{network.layer}' is constant, so weights of maps are black")
-    if all(_has_no_gradient(*pair) for pair in zip(subjects, activations, strict=True)):
+    if all(_has_no_gradient(*pair) for pair in activations()):
         found.append(
             f"{WARNING}the logits explained do not change with the layer '{network.layer}': their gradient is zero "
             "on every picture"

@@ -1,4 +1,4 @@
-"""Train the networks `shapes-vgg` and `shapes-resnet` and write their weights.
+"""Train the networks `shapes-vgg`, `shapes-resnet` and `shapes-lfi` and write their weights.
 
 ``python -m sygus.saliency.training`` reproduces the files shipped in ``sygus/saliency/weights``: two to five minutes a
 network on two cores. The pictures have the same bits everywhere, the weights on the same machine with the same
@@ -7,11 +7,14 @@ versions (recorded in the file); elsewhere they differ by rounding, which traini
 The networks are made to be explained. Metrics show them pictures multiplied by heat maps, so a part of the training
 pictures is multiplied by soft random masks around the labelled shapes, and smoothed labels keep the probability of the
 right class near 0.9: a saturated network could not tell one heat map from another.
+
+``--gradients`` and ``--attention`` train them by other losses, see :mod:`sygus.saliency.losses`, into another folder.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import platform
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,8 +27,17 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sygus.errors import OptionError, SycamError
 from sygus.saliency.images.generator import generate
-from sygus.saliency.networks.embedded import NAMES, NetworkName, build
+from sygus.saliency.losses import (
+    ERROR_NAMES,
+    ErrorName,
+    Loss,
+    attentive,
+    classification,
+    interpretable_gradients,
+)
+from sygus.saliency.networks.embedded import NAMES, NetworkName, ShapesNetwork, build
 from sygus.writing import make_folder, write_file
 
 STREAM = 2**31
@@ -40,8 +52,7 @@ EPOCHS = 12
 BATCH = 64
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 0.02
-LABEL_SMOOTHING = 0.1
-MASKED: dict[NetworkName, float] = {"shapes-vgg": 0.5, "shapes-resnet": 0.0625}
+MASKED: dict[NetworkName, float] = {"shapes-vgg": 0.5, "shapes-resnet": 0.0625, "shapes-lfi": 0.0625}
 """The part of the pictures that is masked; without a mean over the map it takes more of them to get used to masks."""
 
 
@@ -69,9 +80,9 @@ class Pictures:
         """Pixel space, float32 (N, 3, 64, 64) in [0, 1]."""
         return self.images.float() / 255
 
-    def batches(self, order: Tensor) -> Iterator[Pictures]:
+    def batches(self, order: Tensor, size: int = BATCH) -> Iterator[Pictures]:
         """Consecutive batches of the rows ``order``."""
-        return (self[rows] for rows in torch.split(order, BATCH))
+        return (self[rows] for rows in torch.split(order, size))
 
 
 def pictures(indices: Iterable[int], seed: int) -> Pictures:
@@ -85,7 +96,16 @@ def pictures(indices: Iterable[int], seed: int) -> Pictures:
     return Pictures(torch.stack(images), torch.tensor(labels), torch.stack(coverage))
 
 
-def train(network: nn.Module, data: Pictures, masked: float, seed: int) -> None:
+def train(
+    network: ShapesNetwork,
+    data: Pictures,
+    masked: float,
+    seed: int,
+    *,
+    loss_of: Loss = classification,
+    epochs: int = EPOCHS,
+    batch_size: int = BATCH,
+) -> None:
     """Train in place.
 
     Args:
@@ -93,24 +113,26 @@ def train(network: nn.Module, data: Pictures, masked: float, seed: int) -> None:
         data: to train on.
         masked: the part of each batch that is masked, in [0, 1].
         seed: of the order, the masks and the other augmentation.
+        loss_of: what is made small.
+        epochs: how often each picture is seen.
+        batch_size: pictures of a step.
     """
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=LEARNING_RATE, epochs=EPOCHS, steps_per_epoch=-(-len(data) // BATCH)
+        optimizer, max_lr=LEARNING_RATE, epochs=epochs, steps_per_epoch=-(-len(data) // batch_size)
     )
     network.train()
-    for epoch in range(EPOCHS):
+    for epoch in range(epochs):
         total = 0.0
-        for batch in data.batches(torch.randperm(len(data), generator=generator)):
-            logits = network(augmented(batch, masked, generator))
-            loss = functional.cross_entropy(logits, batch.labels, label_smoothing=LABEL_SMOOTHING)
+        for batch in data.batches(torch.randperm(len(data), generator=generator), batch_size):
+            loss = loss_of(network, augmented(batch, masked, generator), batch.labels)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
             total += loss.item() * len(batch)
-        click.echo(f"  epoch {epoch + 1}/{EPOCHS}: loss {total / len(data):.4f}")
+        click.echo(f"  epoch {epoch + 1}/{epochs}: loss {total / len(data):.4f}")
     network.eval()
 
 
@@ -159,12 +181,12 @@ def accuracy(network: nn.Module, data: Pictures) -> float:
     return right / len(data)
 
 
-def _description(seed: int, measured: float) -> dict[str, str]:
+def _description(arguments: str, seed: int, measured: float) -> dict[str, str]:
     """The header of a weights file; one entry, as several would be written in no fixed order."""
     facts = {
         "accuracy": measured,
         "accuracy_pictures": TEST_PICTURES,
-        "command": f"python -m sygus.saliency.training --seed {seed}",
+        "command": f"python -m sygus.saliency.training --seed {seed}{arguments}",
         "numpy": np.__version__,
         "python": platform.python_version(),
         "seed": seed,
@@ -173,20 +195,64 @@ def _description(seed: int, measured: float) -> dict[str, str]:
     return {"training": json.dumps(facts, sort_keys=True)}
 
 
+def _loss(gradients: ErrorName | None, weight: float | None, attention: bool) -> tuple[Loss, str]:
+    """The loss that options choose, and these options in words of the command line.
+
+    Raises:
+        OptionError: they exclude each other.
+    """
+    if (weight is None) != (gradients is None):
+        lacking = "--gradients" if gradients is None else "--gradient-weight"
+        raise OptionError(f"{lacking} is lacking", "--gradients and --gradient-weight belong together")
+    if weight is not None and not math.isfinite(weight):
+        raise OptionError(f"--gradient-weight is {weight}", "give a finite number, at least 0")
+    if gradients is not None and attention:
+        raise OptionError("--attention: --gradients is given too", "give one of them")
+    if gradients is not None and weight is not None:
+        return interpretable_gradients(gradients, weight), f" --gradients {gradients} --gradient-weight {weight:g}"
+    return (attentive, " --attention") if attention else (classification, "")
+
+
+WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+
+
 @click.command()
 @click.option("--network", type=click.Choice([*NAMES, "all"]), default="all", show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of pictures and weights.")
 @click.option(
+    "--gradients",
+    type=click.Choice(ERROR_NAMES),
+    help="Add to the loss how far gradients of pictures are from guided ones, by this error.",
+)
+@click.option(
+    "--gradient-weight",
+    type=click.FloatRange(min=0),
+    help="Times this.",
+)
+@click.option("--attention", is_flag=True, help="Classify the features under their own Grad-CAM as well.")
+@click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path(__file__).parent / "weights",
-    help="Folder for the weights; default: where the package looks for them.",
+    help="Folder for the weights; default: where the package looks for them, for networks trained as those shipped.",
 )
-def main(network: str, seed: int, out: Path) -> None:
+def main(
+    network: str,
+    seed: int,
+    gradients: ErrorName | None,
+    gradient_weight: float | None,
+    attention: bool,
+    out: Path | None,
+) -> None:
     """Train the networks for the pictures `shapes` and write their weights."""
+    try:
+        loss_of, arguments = _loss(gradients, gradient_weight, attention)
+        if out is None and arguments:
+            raise OptionError("--out: networks by another loss are not those shipped", "name a folder for them")
+        make_folder(out or WEIGHTS_FOLDER, "--out")
+    except SycamError as error:
+        raise click.ClickException(str(error)) from None
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(THREADS)
-    make_folder(out, "--out")
     click.echo(f"making {TRAINING_PICTURES + TEST_PICTURES} pictures")
     training = pictures(range(TRAINING_PICTURES), seed)
     test = pictures(range(TRAINING_PICTURES, TRAINING_PICTURES + TEST_PICTURES), seed)
@@ -194,10 +260,10 @@ def main(network: str, seed: int, out: Path) -> None:
         click.echo(f"training {name}")
         torch.manual_seed(seed)
         model = build(name)
-        train(model, training, MASKED[name], seed)
+        train(model, training, MASKED[name], seed, loss_of=loss_of)
         measured = accuracy(model, test)
-        file = out / f"{name}.safetensors"
-        write_file(file, save(model.state_dict(), metadata=_description(seed, measured)))
+        file = (out or WEIGHTS_FOLDER) / f"{name}.safetensors"
+        write_file(file, save(model.state_dict(), metadata=_description(arguments, seed, measured)))
         click.echo(f"  {100 * measured:.2f} % of {TEST_PICTURES} fresh pictures; wrote {file}")
 
 

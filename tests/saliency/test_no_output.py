@@ -58,6 +58,7 @@ def test_a_table_is_made_of_the_others(pictures: Path) -> None:
     assert all(np.isfinite(row["search"]["average-drop"]["value"]) for row in rows)
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_with_the_others(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     result = run("channel_weights", *FEW, str(pictures), "--budget", "size=3", "--out", str(out))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from sygus.deferred import torch
 from sygus.saliency.features.draws import sparse
 from sygus.saliency.features.feature import Feature, Measured, register
 from sygus.saliency.features.linear import linear_head
-from sygus.saliency.networks import Network
 from sygus.saliency.progress import track
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sygus.saliency.networks import Network
 
 BLOCK_BYTES = 64 << 20
 """Ablated activations held at a time."""

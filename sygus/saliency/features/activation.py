@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from sygus.deferred import torch
 from sygus.saliency.features.feature import Feature, Measured, register
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def _measure(measured: Measured) -> Mapping[str, Tensor]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from sygus.deferred import torch
 from sygus.errors import OptionError
 from sygus.saliency.features.draws import positive
 from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
-from sygus.saliency.networks import Network
-from sygus.saliency.networks.attention import Attention
-from sygus.saliency.networks.network import target_logit
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sygus.saliency.networks import Network
 
 
 def _measure(measured: Measured) -> Mapping[str, Tensor]:
@@ -31,6 +32,9 @@ def _passed(network: Network, grid: tuple[int, int], pictures: Tensor, targets: 
     Raises:
         OptionError: no attention is seen.
     """
+    from sygus.saliency.networks.attention import Attention
+    from sygus.saliency.networks.network import target_logit
+
     tokens = network.prefix + grid[0] * grid[1]
     with torch.enable_grad():
         leaf = pictures.detach().clone().requires_grad_()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from sygus.saliency.features.draws import normal
 from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
 from sygus.saliency.features.smooth import mean_of, noise
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 STEPS = 20
 """Points on the path."""

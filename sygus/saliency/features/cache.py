@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from sygus.deferred import torch
 from sygus.files import UnfitFileError, read_plain
 from sygus.saliency.features.entry import EntryError, Expected, decode, encode, largest
-from sygus.saliency.networks import Network
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sygus.saliency.networks import Network
 
 VARIABLE = "SYCAM_SYGUS_CACHE"
 """Environment variable: the folder of the cache; empty, there is none."""

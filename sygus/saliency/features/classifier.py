@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from sygus.errors import OptionError
 from sygus.saliency.features.draws import normal
 from sygus.saliency.features.feature import Feature, Measured, register
 from sygus.saliency.features.linear import linear_head
-from sygus.saliency.networks import Network
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sygus.saliency.networks import Network
 
 
 def classifier_weights(network: Network, activation: Tensor) -> Tensor:

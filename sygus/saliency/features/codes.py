@@ -8,7 +8,6 @@ from typing import Any
 
 from sygus.saliency.features.cache import say_once
 from sygus.saliency.features.feature import FEATURES
-from sygus.saliency.networks.fingerprint import code_fingerprint
 
 _PACKAGE = "sygus.saliency."
 """Its code is part of every key; see :meth:`sygus.saliency.features.cache.Cache.key`."""
@@ -28,6 +27,8 @@ def code_of(function: Callable[..., Any], names: tuple[str, ...]) -> str | None:
     """
     if _is_shipped(function):
         return ""
+    from sygus.saliency.networks.fingerprint import code_fingerprint
+
     digest = hashlib.sha256()
     for one, name in ((function, ", ".join(names)), *_of_users()):
         found = code_fingerprint(one, name)

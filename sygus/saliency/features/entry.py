@@ -7,11 +7,12 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from safetensors import SafetensorError, deserialize
-from safetensors.torch import save
-from torch import Tensor
+from sygus.deferred import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _TYPE = "F32"
 _BYTES = 4
@@ -51,6 +52,8 @@ def largest(expected: Mapping[str, Expected]) -> int:
 
 def encode(key: str, values: Mapping[str, Tensor]) -> bytes:
     """An entry: float32 tensors, and a digest of the key, of their names and shapes, and of every bit."""
+    from safetensors.torch import save
+
     plain = {name: value.detach().cpu().contiguous() for name, value in values.items()}
     parts = ((name, tuple(value.shape), value.numpy().tobytes()) for name, value in plain.items())
     return save(plain, {"key": key, "digest": _digest(key, parts)})
@@ -62,6 +65,8 @@ def decode(content: bytes, key: str, expected: Mapping[str, Expected]) -> dict[s
     Raises:
         EntryError: the bytes were not written under this key, or the tensors are not those expected.
     """
+    from safetensors import SafetensorError, deserialize
+
     try:
         found = dict(deserialize(content))  # type: ignore[no-untyped-call]
         length = int.from_bytes(content[:8], "little")

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-import torch
-from torch import Tensor
+from sygus.deferred import torch
 
-from sygus.saliency.networks import Network
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sygus.saliency.networks import Network
+
 
 Rank = Literal["map", "weight", "heatmap", "saliency", "image"]
 """A value per pixel and channel (N, K, h, w), per channel (N, K, 1, 1), per pixel (N, 1, h, w), per pixel of the
@@ -38,7 +41,7 @@ def shape_of(rank: Rank, channels: int, layer: Size, picture: Size) -> tuple[int
     return (channels if rank in ("map", "weight") else 1, *pixels)
 
 
-Draw = Callable[[tuple[int, ...], torch.Generator, bool], Tensor]
+Draw: TypeAlias = "Callable[[tuple[int, ...], torch.Generator, bool], Tensor]"
 """Random values of a shape, float64; the flag says whether the layer's activation is nonnegative."""
 
 
@@ -80,7 +83,7 @@ GRADIENT = 3
 Passes = int | Callable[[int], int]
 """Forward passes, a number or a function of the number of channels."""
 
-Measure = Callable[[Measured], Mapping[str, Tensor]]
+Measure: TypeAlias = "Callable[[Measured], Mapping[str, Tensor]]"
 """Features by name: all that the same passes give. Maps are (N, K, h, w), weights (N, K), heat maps (N, h, w) or, on
 the picture's grid, (N, H, W), numbers per image (N,)."""
 
@@ -206,7 +209,7 @@ def passes_of(names: Iterable[str], channels: int) -> int:
     return sum(costs.values())
 
 
-FeatureTable = Mapping[str, Tensor]
+FeatureTable: TypeAlias = "Mapping[str, Tensor]"
 """Feature names to values; see :data:`Rank` for the shapes."""
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, fx, nn
+from sygus.deferred import torch
 
-from sygus.saliency.networks import Network
+if TYPE_CHECKING:
+    from torch import Tensor, fx, nn
 
-_NEUTRAL = (nn.Flatten, nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d)
+    from sygus.saliency.networks import Network
+
 _CHECKS = 4
 _CLOSE = 1e-4
 
@@ -25,7 +26,7 @@ def linear_head(network: Network, activation: Tensor) -> nn.Linear | None:
         activation: (N, K, h, w), for its shape.
     """
     tail = network.tail
-    layer = _pooled_linear(tail) if isinstance(tail, nn.Module) else None
+    layer = _pooled_linear(tail) if isinstance(tail, torch.nn.Module) else None
     if layer is None or network.needs_pictures or layer.in_features != activation.shape[1]:
         return None
     generator = torch.Generator().manual_seed(0)
@@ -40,6 +41,8 @@ def linear_head(network: Network, activation: Tensor) -> nn.Linear | None:
 
 def _pooled_linear(tail: nn.Module) -> nn.Linear | None:
     """The one linear layer of a chain of pooling, flattening and that layer."""
+    from torch import fx
+
     try:
         graph = fx.Tracer().trace(tail)  # no module of it, whose source torch would keep
     except Exception:
@@ -53,7 +56,7 @@ def _pooled_linear(tail: nn.Module) -> nn.Linear | None:
         if len(node.all_input_nodes) != 1 or len(node.users) != 1:
             return None
         module = modules.get(str(node.target)) if node.op == "call_module" else None
-        if isinstance(module, nn.Linear) and pooled and layer is None:
+        if isinstance(module, torch.nn.Linear) and pooled and layer is None:
             layer = module
         elif _is_pooling(node, module) and not pooled and layer is None:
             pooled = True
@@ -63,7 +66,7 @@ def _pooled_linear(tail: nn.Module) -> nn.Linear | None:
 
 
 def _is_pooling(node: fx.Node, module: nn.Module | None) -> bool:
-    if isinstance(module, nn.AdaptiveAvgPool2d):
+    if isinstance(module, torch.nn.AdaptiveAvgPool2d):
         return module.output_size in (1, (1, 1))
     is_mean = (node.op == "call_method" and node.target == "mean") or node.target is torch.mean
     if not is_mean:
@@ -74,5 +77,6 @@ def _is_pooling(node: fx.Node, module: nn.Module | None) -> bool:
 
 def _is_neutral(node: fx.Node, module: nn.Module | None) -> bool:
     if node.op == "call_module":
-        return isinstance(module, _NEUTRAL)
+        nn = torch.nn
+        return isinstance(module, nn.Flatten | nn.Identity | nn.Dropout | nn.Dropout1d | nn.Dropout2d)
     return node.target is torch.flatten or (node.op == "call_method" and node.target == "flatten")

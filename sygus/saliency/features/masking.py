@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import torch
-from torch import Tensor
-
+from sygus.deferred import torch
 from sygus.saliency.features.draws import sparse
 from sygus.saliency.features.feature import Feature, Measured, register
-from sygus.saliency.heatmap import degenerate, saliency
-from sygus.saliency.networks import Network
 from sygus.saliency.progress import track
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sygus.saliency.networks import Network
 
 BLOCK = 1024
 """Masks made at a time, at most."""
@@ -23,7 +24,7 @@ PIXELS = 1 << 23
 Score = Literal["logit", "prob"]
 Baseline = Literal["black", "none"]
 
-Masked = Callable[[Tensor, Tensor], Tensor]
+Masked: TypeAlias = "Callable[[Tensor, Tensor], Tensor]"
 """From pictures (n, 3, H, W) and masks n(up(A_k)) (n, 1, H, W) to masked pictures."""
 
 
@@ -77,6 +78,8 @@ def scores(
     Returns:
         (N, K) float32 for each kind of score.
     """
+    from sygus.saliency.heatmap import degenerate, saliency
+
     pictures = pictures.to(network.device).contiguous(memory_format=torch.channels_last)
     targets = targets.to(network.device)
 

@@ -6,20 +6,22 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from sygus.deferred import torch
 from sygus.errors import OptionError, known
 from sygus.saliency.features.cache import Cache
 from sygus.saliency.features.codes import code_of
 from sygus.saliency.features.entry import Expected
 from sygus.saliency.features.feature import FEATURES, Feature, Measure, measured_together, shape_of
-from sygus.saliency.networks import Network
-from sygus.saliency.networks.together import TrunkPass
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sygus.saliency.networks import Network
 
 
-class Measurements(Mapping[str, Tensor]):
+class Measurements(Mapping[str, "Tensor"]):
     """Every feature of some pictures, float32 on the network's device; see ``Rank`` for the shapes.
 
     A feature is computed when it is first asked for: one trunk pass serves all, one backward pass of the tail the
@@ -49,6 +51,8 @@ class Measurements(Mapping[str, Tensor]):
         probability: Tensor | None = None,
         layers: Mapping[str, Network] = MappingProxyType({}),
     ) -> None:
+        from sygus.saliency.networks.together import TrunkPass
+
         self.network = network
         self.pictures = pictures
         self.targets = targets
@@ -141,7 +145,7 @@ class Measurements(Mapping[str, Tensor]):
         """What a feature is on these pictures at this layer."""
         count, channels, *layer = self["activation"].shape
         low = 0.0 if feature.domain == "nonnegative" else -math.inf
-        low, high = _UNIT if feature.domain == "unit" else (low, math.inf)
+        low, high = _unit() if feature.domain == "unit" else (low, math.inf)
         shape = shape_of(feature.rank, channels, (layer[0], layer[1]), self.network.size)
         return Expected((count, *shape), low, high)
 
@@ -182,8 +186,11 @@ def canonical(value: Tensor) -> Tensor:
 _OF_RANK = {"map": 4, "weight": 2, "heatmap": 3, "saliency": 3, "image": 1}
 """The dimensions of what is measured; those of its rank that it lacks are of size 1."""
 
-_UNIT = (torch.finfo(torch.float32).tiny, 1 - torch.finfo(torch.float32).eps / 2)
-"""The numbers of float32 next to the ends of the open interval (0, 1)."""
+
+def _unit() -> tuple[float, float]:
+    """The numbers of float32 next to the ends of the open interval (0, 1)."""
+    kind = torch.finfo(torch.float32)
+    return kind.tiny, 1 - kind.eps / 2
 
 
 def _settled(feature: Feature, value: Tensor) -> Tensor:
@@ -194,7 +201,7 @@ def _settled(feature: Feature, value: Tensor) -> Tensor:
     if value.dim() != _OF_RANK[feature.rank]:
         raise ValueError(f"the feature '{feature.name}' is measured as {tuple(value.shape)}, no {feature.rank}")
     if feature.domain == "unit":
-        value = value.float().clamp(*_UNIT)
+        value = value.float().clamp(*_unit())
     if feature.rank in ("heatmap", "saliency"):
         return value.float().unsqueeze(1)
     return value.float().reshape(*value.shape, *(1,) * (4 - value.dim()))

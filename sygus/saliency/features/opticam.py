@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
-from torch import Tensor
-
-from sygus.maps import unit_range, upsample
+from sygus.deferred import torch
 from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
-from sygus.saliency.heatmap import combine
-from sygus.saliency.networks import Network
 from sygus.saliency.progress import track
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sygus.saliency.networks import Network
 
 Loss = Literal["mask", "diff", "iomask", "iodiff"]
 Normalisation = Literal["range", "max", "sigmoid"]
@@ -30,11 +30,15 @@ def by_maximum(maps: Tensor) -> Tensor:
     return torch.where(high > 0, maps / torch.where(high > 0, high, 1), 0)
 
 
-_NORMALISED: Mapping[Normalisation, Callable[[Tensor], Tensor]] = {
-    "range": unit_range,
-    "max": by_maximum,
-    "sigmoid": torch.sigmoid,
-}
+def _normaliser(name: Normalisation) -> Callable[[Tensor], Tensor]:
+    from sygus.maps import unit_range
+
+    normalisers: dict[Normalisation, Callable[[Tensor], Tensor]] = {
+        "range": unit_range,
+        "max": by_maximum,
+        "sigmoid": torch.sigmoid,
+    }
+    return normalisers[name]
 
 
 STEPS = 100
@@ -75,7 +79,7 @@ def optimal_weights(
         (N, K) float32, summing to 1 over the channels.
     """
     pictures, targets = pictures.to(network.device), targets.to(network.device)
-    normalise = _NORMALISED[normalisation]
+    normalise = _normaliser(normalisation)
     starts = range(0, len(pictures), GROUP)
     found = []
     for start in track(starts, len(starts), "groups of pictures by Opti-CAM"):
@@ -130,6 +134,9 @@ class _Problem:
 
     def value_and_gradient(self, u: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
         """The objective (n,) of the pictures with these indices (n,) and its gradient (n, K) at u (n, K)."""
+        from sygus.maps import upsample
+        from sygus.saliency.heatmap import combine
+
         leaf = u.detach().requires_grad_()
         with torch.enable_grad():
             maps = combine(torch.softmax(leaf, 1)[:, :, None, None], self.activation[index])

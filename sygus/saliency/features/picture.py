@@ -6,14 +6,16 @@ Gradients are in units of the network's normalisation: a model that is given nor
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from torch import Tensor
-
-from sygus.saliency.blurring import blur
 from sygus.saliency.features.draws import normal, positive
 from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
 from sygus.saliency.features.smooth import mean_of, noise, unit_of
-from sygus.saliency.networks import Network
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sygus.saliency.networks import Network
 
 COPIES = 16
 """Noisy copies of each picture for SmoothGrad."""
@@ -62,6 +64,8 @@ def integrated_from_blur(network: Network, pictures: Tensor, targets: Tensor, *,
     Returns:
         (N, H, W), of both signs.
     """
+    from sygus.saliency.blurring import blur
+
     pictures = pictures.to(network.device)
     blurred = blur(pictures)
     change = pictures - blurred

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from sygus.deferred import torch
 from sygus.saliency.features.draws import sparse
 from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 RIVALS = 3
 """Classes compared with."""

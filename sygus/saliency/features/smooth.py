@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
+from sygus.deferred import torch
 from sygus.saliency.features.draws import normal
 from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
-from sygus.saliency.networks import Network
 from sygus.saliency.progress import track
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from sygus.saliency.networks import Network
 
 
 def noise(count: int, shape: tuple[int, ...], sigma: float, seed: int) -> Tensor:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from sygus.saliency.features.draws import sparse
 from sygus.saliency.features.feature import GRADIENT, Feature, Measured, register
-from sygus.saliency.networks.network import target_logit
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def _measure_gradient(measured: Measured) -> Mapping[str, Tensor]:
@@ -19,7 +19,14 @@ def _measure_gradient(measured: Measured) -> Mapping[str, Tensor]:
     return {"log-probability-gradient": gradient}
 
 
+def _product(probability: Tensor, gradient: Tensor) -> Tensor:
+    """∂p = p ∂ln p."""
+    return probability * gradient
+
+
 def _measure_curvature(measured: Measured) -> Mapping[str, Tensor]:
+    from sygus.saliency.networks.network import target_logit
+
     network, activation = measured.network, measured["activation"]
 
     def rest(logits: Tensor, targets: Tensor) -> Tensor:
@@ -48,7 +55,7 @@ register(
         latex=r"\frac{\partial p^c}{\partial A^k_{ij}}",
         doc="The gradient of the class's probability with respect to the feature maps.",
         needs=("probability", "log-probability-gradient"),
-        derive=torch.mul,
+        derive=_product,
         of_class=True,
         order=82,
     ),

@@ -341,9 +341,17 @@ def stacked(pictures: Sequence[Tensor], ids: Sequence[str]) -> Tensor:
     Raises:
         OptionError: they are not of one number of channels.
     """
-    channels = len(pictures[0])
-    other = next((place for place, picture in enumerate(pictures) if len(picture) != channels), None)
-    if other is not None:  # tensors of Python's; pictures of files have three channels
-        message = f"--images: {ids[0]} has {channels} channels, {ids[other]} has {len(pictures[other])}"
-        raise OptionError(message, "give pictures of as many channels as the network takes")
+    for picture, name in zip(pictures, ids, strict=True):
+        check_channels(pictures[0], picture, (ids[0], name))
     return torch.stack(list(pictures))
+
+
+def check_channels(first: Tensor, other: Tensor, names: tuple[str, str]) -> None:
+    """Check that two pictures (C, H, W) have as many channels: tensors of Python's may not, those of files have three.
+
+    Raises:
+        OptionError: they do not.
+    """
+    if len(first) != len(other):
+        message = f"--images: {names[0]} has {len(first)} channels, {names[1]} has {len(other)}"
+        raise OptionError(message, "give pictures of as many channels as the network takes")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,11 +15,13 @@ from sygus.errors import OptionError, SycamError
 from sygus.saliency.images import generator
 from sygus.saliency.images.collection import Collection, Entry, Unreadable
 from sygus.saliency.images.geometry import Preprocessing
-from sygus.saliency.images.given import GivenImages, stacked
-from sygus.saliency.images.imageset import Box, ImageSet, Split
+from sygus.saliency.images.given import GivenImages, check_channels, stacked
+from sygus.saliency.images.imageset import Box, ImageSet, Split, box_around, unread
 from sygus.saliency.images.layouts import LAYOUTS, Layout, detect
 from sygus.saliency.images.reading import read_record
 from sygus.saliency.images.shares import COUNTS, FEWEST, Shares, share_out, shares_note, too_few
+from sygus.saliency.images.shelf import Shelf, digest_of
+from sygus.saliency.progress import track
 
 IMAGE_SETS: dict[str, str] = {
     "shapes": "textured pictures of eight kinds of shape, made by a seeded generator; exact masks and boxes",
@@ -31,6 +32,14 @@ IMAGE_SETS: dict[str, str] = {
 SHAPES_PREPROCESSING = Preprocessing.square(generator.SIZE)
 
 PILOT_COUNT = "--pilot-images"
+
+Room = Callable[[str, int], int]
+"""How many of so many pictures of a set, called ``search``, ``held out`` or ``validation``, are in memory at once."""
+
+
+def everything(_: str, count: int) -> int:
+    """All pictures of every part are in memory."""
+    return count
 
 
 def load_images(
@@ -43,6 +52,7 @@ def load_images(
     seed: int,
     preprocessing: Preprocessing = SHAPES_PREPROCESSING,
     strict: bool = False,
+    room: Room = everything,
 ) -> Split:
     """Pictures for searching, pictures held out, and pictures for choosing between finalists, by ``seed``.
 
@@ -62,29 +72,29 @@ def load_images(
         preprocessing: the network's, applied alike to pictures, masks and boxes.
         strict: whether a picture that cannot be read is an error; otherwise it is skipped, and
             :attr:`ImageSet.skipped` names it.
+        room: how many pictures of a part there is room for; of more than these, the pixels are left on a shelf. Those
+            of a stream, which can be read once, are always in memory.
 
     Raises:
-        OptionError: unknown image set, a folder that does not have its layout, too few pictures.
+        OptionError: unknown image set, a folder that does not have its layout, too few pictures, or more than there is
+            memory for.
         SycamError: ``strict``, and a picture cannot be read.
     """
     if name == "shapes":
         shares = share_out(None, name, search=search, held_out=held_out, validation=validation)
-        most = shares.validation if choosing else 0
-        _check_memory(shares.search + shares.held_out + most, preprocessing)
-        return _shapes_split(shares.search, shares.held_out, most, seed, preprocessing)
+        shares = shares if choosing else replace(shares, validation=0)
+        _check_memory(_in_memory(shares, room), preprocessing)
+        return _shapes_split(shares, seed, preprocessing, room)
     asked = share_out(None, str(name), search=search, held_out=held_out, validation=validation)
     most, left_out = asked.search + asked.held_out + asked.validation, 0
     while True:
         collection = _collected(name, most + left_out)
         there = len(collection.entries)
         shares = _shares(there, str(name), search, held_out, validation, choosing=choosing)
-        _check_memory(min(there, shares.search + shares.held_out + shares.validation), preprocessing)
+        spared = everything if collection.in_order else room
+        _check_memory(min(there, _in_memory(shares, spared)), preprocessing)
         reader = _Reader(str(name), collection, seed, preprocessing, strict)
-        parts = [
-            reader.take(shares.search, "search"),
-            reader.take(shares.held_out, "held out"),
-            reader.take(shares.validation, "validation"),
-        ]
+        parts = [reader.take(count, part, spared(part, count)) for part, count in _named(shares)]
         # of a stream as many more are taken as were no use, while it has more
         if not collection.in_order or reader.left_out <= left_out or there < most + left_out:
             break
@@ -98,6 +108,15 @@ def load_images(
     if note:
         parts[0] = replace(parts[0], notes=(*parts[0].notes, note))
     return Split(parts[0], parts[1], parts[2] if len(parts[2]) > 1 else None)
+
+
+def _named(shares: Shares) -> list[tuple[str, int]]:
+    return [("search", shares.search), ("held out", shares.held_out), ("validation", shares.validation)]
+
+
+def _in_memory(shares: Shares, room: Room) -> int:
+    """How many pictures are in memory together, at most."""
+    return sum(min(count, room(part, count)) for part, count in _named(shares) if count)
 
 
 def _shares(
@@ -157,7 +176,7 @@ def load_some(
     there = len(collection.entries)
     _check_memory(min(there, count), preprocessing, PILOT_COUNT)
     reader = _Reader(str(name), collection, seed, preprocessing, strict)
-    found = reader.take(count, "pilot")
+    found = reader.take(count, "pilot", count)
     return found, there - reader.left_out
 
 
@@ -198,6 +217,20 @@ def _find(name: str) -> tuple[Layout, Path]:
     raise OptionError(f"--images: the folder '{name}' has no known layout", hint)
 
 
+class _Found:
+    """What is known of the pictures of a part beside their pixels."""
+
+    def __init__(self) -> None:
+        self.labels: list[int] = []
+        self.boxes: list[tuple[Box, ...]] = []
+        self.ids: list[str] = []
+        self.skipped: list[str] = []
+        self.copies: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
 class _Reader:
     """Reads the pictures of a collection in a seeded order, each at most once."""
 
@@ -213,46 +246,95 @@ class _Reader:
         """Pictures that could not be read, or are copies, so far."""
         self._names: dict[bytes, str] = {}
 
-    def take(self, count: int, part: str) -> ImageSet:
-        """The next ``count`` pictures that can be read, or all that are left."""
+    def take(self, count: int, part: str, room: int) -> ImageSet:
+        """The next ``count`` pictures that can be read, or all that are left; of more than ``room`` without pixels."""
+        if count > room:
+            return self._left(count, part, room)
         pictures: list[Tensor] = []
         masks: list[Tensor | None] = []
-        boxes: list[tuple[Box, ...]] = []
-        labels, ids, skipped, copies = [], [], [], []
-        while len(pictures) < count and (entry := next(self.remaining, None)) is not None:
-            try:
-                record = entry.record()
-                picture, mask, placed = read_record(record, self.preprocessing)
-            except Unreadable as error:
-                skipped.append(self._skip(entry, error))
-                continue
-            content = hashlib.sha256(picture.numpy().tobytes()).digest()
-            if content in self._names:
-                copies.append(f"{_printable(entry.id)} is {_printable(self._names[content])}")
-                self.left_out += 1
-                continue
-            self._names[content] = entry.id
-            pictures.append(picture)
-            masks.append(mask)
-            boxes.append(placed)
-            labels.append(record.label)
-            ids.append(entry.id)
+        found = _Found()
+        while len(found) < count and (entry := next(self.remaining, None)) is not None:
+            read = self._read(entry, found)
+            if read is not None:
+                pictures.append(read[0])
+                masks.append(read[1])
         there = [mask for mask in masks if mask is not None]
+        images = stacked(pictures, found.ids) if pictures else torch.empty(0, 3, *self.preprocessing.size)
+        complete = torch.stack(there) if there and len(there) == len(found) else None
+        return self._set(part, found, images, complete, len(there))
+
+    def _left(self, count: int, part: str, room: int) -> ImageSet:
+        """The same with the pixels left where they are, once each was looked at."""
+        found, entries, digests, around = _Found(), list[Entry](), list[bytes](), list[tuple[Box, ...]]()
+        first: Tensor | None = None
+        masks = 0
+        for _ in track(range(count), count, f"pictures to look through ({part})"):
+            read = None
+            while read is None and (entry := next(self.remaining, None)) is not None:
+                read = self._read(entry, found)
+            if read is None or entry is None:
+                break
+            picture, mask, digest = read
+            first = picture if first is None else first
+            check_channels(first, picture, (found.ids[0], found.ids[-1]))
+            masks += mask is not None
+            entries.append(entry)
+            digests.append(digest)
+            around.append(box_around(mask))
+        size = self.preprocessing.size
+        complete = unread((len(found), *size), torch.bool) if masks and masks == len(found) else None
+        if complete is not None:  # the boxes of the ground truth are known without its masks
+            found.boxes = [boxes or other for boxes, other in zip(found.boxes, around, strict=True)]
+        images = self._set(
+            part, found, unread((len(found), 3 if first is None else len(first), *size)), complete, masks
+        )
+
+        def read_one(place: int) -> tuple[Tensor, Tensor | None]:
+            try:
+                picture, mask, _ = read_record(entries[place].record(), self.preprocessing)
+            except Unreadable as error:
+                name, reason = _printable(entries[place].id), _printable(str(error))
+                message = f"--images: the picture {name} could be read at first, and cannot be read again: {reason}"
+                raise SycamError(message, "leave the files alone while they are scored") from None
+            return picture, mask
+
+        return replace(images, shelf=Shelf(read_one, range(len(found)), digests, found.ids, room))
+
+    def _read(self, entry: Entry, found: _Found) -> tuple[Tensor, Tensor | None, bytes] | None:
+        """The picture of an entry, its mask and its digest; None where it is of no use, which is noted."""
+        try:
+            record = entry.record()
+            picture, mask, placed = read_record(record, self.preprocessing)
+        except Unreadable as error:
+            found.skipped.append(self._skip(entry, error))
+            return None
+        content = digest_of(picture)
+        if content in self._names:
+            found.copies.append(f"{_printable(entry.id)} is {_printable(self._names[content])}")
+            self.left_out += 1
+            return None
+        self._names[content] = entry.id
+        found.boxes.append(placed)
+        found.labels.append(record.label)
+        found.ids.append(entry.id)
+        return picture, mask, content
+
+    def _set(self, part: str, found: _Found, pictures: Tensor, masks: Tensor | None, there: int) -> ImageSet:
         notes = self.collection.notes
-        found = len(pictures)
-        if 0 < len(there) < found:
-            notes += (f"{found - len(there)} of {found} pictures have no mask, so no mask is used",)
+        count = len(found)
+        if 0 < there < count:
+            notes += (f"{count - there} of {count} pictures have no mask, so no mask is used",)
         return ImageSet(
-            name=f"{self.name} {part} ({found} of {len(self.collection.entries)}) seed {self.seed}",
-            pictures=stacked(pictures, ids) if pictures else torch.empty(0, 3, *self.preprocessing.size),
-            labels=torch.tensor(labels),
-            masks=torch.stack(there) if there and len(there) == found else None,
-            boxes=tuple(boxes),
-            ids=tuple(ids),
+            name=f"{self.name} {part} ({count} of {len(self.collection.entries)}) seed {self.seed}",
+            pictures=pictures,
+            labels=torch.tensor(found.labels),
+            masks=masks,
+            boxes=tuple(found.boxes),
+            ids=tuple(found.ids),
             classes=self.collection.classes,
             numbers=self.collection.numbers,
-            skipped=tuple(skipped),
-            copies=tuple(copies),
+            skipped=tuple(found.skipped),
+            copies=tuple(found.copies),
             notes=notes,
         )
 
@@ -279,21 +361,54 @@ def _check_size_of_shapes(preprocessing: Preprocessing) -> None:
         raise OptionError(message, "give a folder of pictures, or the network shapes-vgg or shapes-resnet")
 
 
-def _shapes_split(search: int, held_out: int, validation: int, seed: int, preprocessing: Preprocessing) -> Split:
+def _shapes_split(shares: Shares, seed: int, preprocessing: Preprocessing, room: Room) -> Split:
     _check_size_of_shapes(preprocessing)
-    seen = search + held_out
-    choosing = _shapes(range(seen, seen + validation), seed) if validation else None
-    return Split(_shapes(range(search), seed), _shapes(range(search, seen), seed), choosing)
+    found, start = [], 0
+    for part, count in _named(shares):
+        indices, most = range(start, start + count), room(part, count) if count else 0
+        found.append(_shapes(indices, seed) if count <= most else _shapes_left(indices, seed, most))
+        start += count
+    return Split(found[0], found[1], found[2] if shares.validation else None)
 
 
 def _shapes(indices: range, seed: int) -> ImageSet:
     made = [generator.generate(index, seed) for index in indices]
+    shape = (0, generator.SIZE, generator.SIZE)
+    images = np.stack([picture.image for picture in made]) if made else np.empty((0, 3, *shape[1:]), np.float32)
+    masks = np.stack([picture.mask for picture in made]) if made else np.empty(shape, np.bool_)
+    labels = torch.tensor([picture.label for picture in made])
+    boxes = tuple(picture.boxes for picture in made)
+    return _set_of_shapes(indices, seed, torch.from_numpy(images), torch.from_numpy(masks), labels, boxes)
+
+
+def _shapes_left(indices: range, seed: int, room: int) -> ImageSet:
+    """The same with the pixels left to be made again."""
+    labels, boxes, digests = list[int](), list[tuple[Box, ...]](), list[bytes]()
+    for index in track(indices, len(indices), "pictures made"):
+        made = generator.generate(index, seed)
+        labels.append(made.label)
+        boxes.append(made.boxes)
+        digests.append(digest_of(torch.from_numpy(made.image)))
+
+    def read_one(place: int) -> tuple[Tensor, Tensor]:
+        made = generator.generate(place, seed)
+        return torch.from_numpy(made.image), torch.from_numpy(made.mask)
+
+    size = (generator.SIZE, generator.SIZE)
+    pictures, masks = unread((len(indices), 3, *size)), unread((len(indices), *size), torch.bool)
+    found = _set_of_shapes(indices, seed, pictures, masks, torch.tensor(labels), tuple(boxes))
+    return replace(found, shelf=Shelf(read_one, indices, digests, found.ids, room))
+
+
+def _set_of_shapes(
+    indices: range, seed: int, pictures: Tensor, masks: Tensor, labels: Tensor, boxes: tuple[tuple[Box, ...], ...]
+) -> ImageSet:
     return ImageSet(
         name=f"shapes[{indices.start}:{indices.stop}] seed {seed}",
-        pictures=torch.from_numpy(np.stack([picture.image for picture in made])),
-        labels=torch.tensor([picture.label for picture in made]),
-        masks=torch.from_numpy(np.stack([picture.mask for picture in made])),
-        boxes=tuple(picture.boxes for picture in made),
+        pictures=pictures,
+        labels=labels,
+        masks=masks,
+        boxes=boxes,
         ids=tuple(f"shapes-{seed}-{index}" for index in indices),
         classes=tuple(generator.CLASSES),
     )

@@ -8,16 +8,44 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from sygus.errors import OptionError
 from sygus.maps import unit_range, upsample
 from sygus.saliency.features import GRADIENT, Measurements
 from sygus.saliency.features.opticam import by_maximum
 from sygus.saliency.features.smooth import COPIES, noisy_passes, smooth_alpha, smooth_gradients
 from sygus.saliency.heatmap import combine, saliency
 from sygus.saliency.methods.method import method
+from sygus.saliency.networks import Network
 from sygus.saliency.options import choice, names, number, whole
 
 GAMMA = 2.0
 """The factor in tanh(2 S / max S): lifts the maps of shallow layers."""
+
+
+PYRAMID = "pyramid"
+"""In the place of layers: the last one of each resolution."""
+
+_LAYERS_OF_A_PYRAMID = 6
+"""At most, of a network that halves pictures of 224 pixels to maps of 7."""
+
+
+def _layers(network: Network, layers: tuple[str, ...]) -> tuple[str, ...]:
+    return network.pyramid() if layers == (PYRAMID,) else layers
+
+
+def _passes_at(_: int, layers: tuple[str, ...]) -> int:
+    return (_LAYERS_OF_A_PYRAMID if layers == (PYRAMID,) else len(layers)) * (1 + GRADIENT)
+
+
+def _has_layers(network: Network, layers: tuple[str, ...]) -> None:
+    """A pyramid has at least two layers.
+
+    Raises:
+        OptionError: the network has maps of one resolution alone.
+    """
+    if layers == (PYRAMID,) and len(network.pyramid()) == 1:
+        message = f"'{network.name}' has no pyramid: down to '{network.layer}' its feature maps have one resolution"
+        raise OptionError(message, "name layers, joined by +")
 
 
 @method(
@@ -25,8 +53,9 @@ GAMMA = 2.0
     "Layer-CAM",
     "Jiang et al. 2021, IEEE TIP 30",
     quick=True,
-    passes=lambda _, layers: len(layers) * (1 + GRADIENT),
-    options={"layers": names((), "the names of layers")},
+    passes=_passes_at,
+    check=_has_layers,
+    options={"layers": names((), f"{PYRAMID}, or the names of layers")},
     variant=True,
 )
 def layer_cam(measured: Measurements, *, layers: tuple[str, ...]) -> Tensor:
@@ -37,12 +66,13 @@ def layer_cam(measured: Measurements, *, layers: tuple[str, ...]) -> Tensor:
 
     Args:
         measured: the pictures.
-        layers: modules by their dotted names.
+        layers: modules by their dotted names; or ``pyramid``, the last of each resolution down to the layer explained.
 
     Raises:
         OptionError: a layer is unknown or cannot be explained.
     """
-    return unit_range(torch.stack([_scaled(measured.at(layer)) for layer in layers]).amax(0))
+    chosen = _layers(measured.network, layers)
+    return unit_range(torch.stack([_scaled(measured.at(layer)) for layer in chosen]).amax(0))
 
 
 def _scaled(measured: Measurements) -> Tensor:

@@ -17,7 +17,7 @@ from sygus.saliency.features import GRADIENT, Measurements
 from sygus.saliency.features.picture import COPIES, smooth_input_gradient
 from sygus.saliency.methods.method import method
 from sygus.saliency.networks import Network
-from sygus.saliency.options import number, whole
+from sygus.saliency.options import Value, number, whole
 from sygus.saliency.progress import track
 
 
@@ -31,11 +31,11 @@ def _captum() -> Any:
         ) from None
 
 
-def _needs_captum(_: Network) -> None:
+def _needs_captum(_: Network, **__: Value) -> None:
     _captum()
 
 
-def _needs_modules(network: Network) -> None:
+def _needs_modules(network: Network, **_: Value) -> None:
     """Guided backpropagation changes the gradient of ReLU modules, so there must be some.
 
     Raises:

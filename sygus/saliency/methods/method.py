@@ -16,10 +16,11 @@ from sygus.saliency.options import Options, Value, called, read_options
 Draw = Callable[..., Tensor]
 """From the features of some pictures, and options by keyword, to S (N, H, W) in [0, 1]."""
 
-Check = Callable[[Network], None]
+Check = Callable[..., None]
+"""Of a network, and of options by keyword: raises OptionError where a method does not apply."""
 
 
-def applies_everywhere(_: Network) -> None:
+def applies_everywhere(_: Network, **__: Value) -> None:
     """What most methods ask of a network: nothing."""
 
 
@@ -35,7 +36,7 @@ class MapMethod:
         cost: forward passes of a picture, of the number of channels and the options.
         control: whether it explains nothing and only shows what a metric rewards.
         draw: the decorated function.
-        check: raises OptionError where the method does not apply to a network.
+        check: raises OptionError where the method does not apply to a network with the options.
         options: what may be set.
         chosen: their values.
         quicker: options with which it takes far fewer passes for a rougher map, as ``channels=64``; "" for none.
@@ -68,6 +69,14 @@ class MapMethod:
         """
         return self.cost(channels, **self.chosen)
 
+    def require(self, network: Network) -> None:
+        """Check that this method applies.
+
+        Raises:
+            OptionError: it does not apply to the network.
+        """
+        self.check(network, **self.chosen)
+
     def configured(self, given: Mapping[str, str]) -> MapMethod:
         """This method with options set.
 
@@ -88,8 +97,8 @@ class MapMethod:
         Raises:
             OptionError: the method does not apply to the network.
         """
-        self.check(measured.network)
         chosen = {**self.chosen, **options}
+        self.check(measured.network, **chosen)
         if self.quick:
             return self.draw(measured, **chosen)
         return measured.kept(f"{self.name} {sorted(chosen.items())}", self.draw, lambda: self.draw(measured, **chosen))
@@ -130,7 +139,7 @@ def method(
         passes: see :meth:`MapMethod.passes`; a function of the number of channels, and by keyword of the options, where
             it depends on them. None: one, or of a method that is not quick one per channel.
         control: whether it explains nothing and only shows what a metric rewards.
-        check: raises OptionError where the method does not apply to a network.
+        check: raises OptionError where the method does not apply to a network; it takes the options by keyword.
         options: what may be set; the function takes each by keyword.
         variant: whether it is an expression of ``grammars/methods.sy`` with options.
         quicker: options with which it takes far fewer passes for a rougher map.

@@ -13,17 +13,18 @@ import torch
 from torch import Tensor
 
 from sygus.saliency.blurring import blur
-from sygus.saliency.metrics.evaluation import Evaluation
+from sygus.saliency.metrics.evaluation import Evaluation, Within
 from sygus.saliency.metrics.imputation import VALUES, impute
 from sygus.saliency.metrics.metric import Size, metric
-from sygus.saliency.options import number, whole
+from sygus.saliency.metrics.parts import WITHIN, needed_within
+from sygus.saliency.options import Value, number, whole
 
 
-def _curve_passes(size: Size, *, steps: int | None, top: float | None) -> int:
+def _curve_passes(size: Size, *, steps: int | None, top: float | None, **_: Value) -> int:
     return 1 if top is not None else _steps(size, steps)
 
 
-def _insertion_passes(size: Size, *, steps: int | None, top: float | None) -> int:
+def _insertion_passes(size: Size, *, steps: int | None, top: float | None, **_: Value) -> int:
     """One more than deletion: p of the blurred picture is not known, that of the clean one is."""
     return 1 if top is not None else _steps(size, steps) + 1
 
@@ -33,7 +34,7 @@ def _steps(size: Size, steps: int | None) -> int:
     return size[0] if steps is None else steps
 
 
-_CURVE_OPTIONS = {"steps": whole(None, 1), "top": number(None, 0, 100)}
+_CURVE_OPTIONS = {"steps": whole(None, 1), "top": number(None, 0, 100), **WITHIN}
 
 
 @metric(
@@ -42,19 +43,21 @@ _CURVE_OPTIONS = {"steps": whole(None, 1), "top": number(None, 0, 100)}
     low=0,
     high=1,
     passes=_curve_passes,
-    needs=("probability",),
+    needs=needed_within,
     invariances=("monotone",),
     options=_CURVE_OPTIONS,
 )
-def deletion(evaluation: Evaluation, *, steps: int | None, top: float | None) -> Tensor:
+def deletion(evaluation: Evaluation, *, steps: int | None, top: float | None, within: Within) -> Tensor:
     """Area under p as the highest pixels turn black, over the fraction removed (Petsiuk et al. 2018, RISE).
 
     Pixels are ranked by S, ties by their index. ``steps``: how many, by default the height of the picture (224 pixels
     a step at 224x224). ``top``: p after that many per cent of the pixels are removed, instead of the area; SyCAM's
-    "Deletion" reports the mean p of the clean pictures minus this, so the order is the same.
+    "Deletion" reports the mean p of the clean pictures minus this, so the order is the same. ``within=box`` ranks the
+    pixels inside the union of the boxes alone, ``within=outside`` those outside; the others stay as they are, and
+    fractions and per cent are of those ranked.
     """
     black, clean = torch.zeros((), device=evaluation.saliency.device), evaluation.pictures
-    return _score(evaluation, lambda rows, taken: torch.where(taken, black, clean[rows, None]), steps, top)
+    return _score(evaluation, lambda rows, taken: torch.where(taken, black, clean[rows, None]), steps, top, within)
 
 
 @metric(
@@ -63,18 +66,19 @@ def deletion(evaluation: Evaluation, *, steps: int | None, top: float | None) ->
     low=0,
     high=1,
     passes=_insertion_passes,
-    needs=("probability",),
+    needs=needed_within,
     invariances=("monotone",),
     options=_CURVE_OPTIONS,
 )
-def insertion(evaluation: Evaluation, *, steps: int | None, top: float | None) -> Tensor:
+def insertion(evaluation: Evaluation, *, steps: int | None, top: float | None, within: Within) -> Tensor:
     """Area under p as the highest pixels appear on the blurred picture (Petsiuk et al. 2018, RISE).
 
-    Gaussian of 11x11 pixels, σ = 5, the border mirrored; ranks, ``steps`` and ``top`` as in ``deletion``.
+    Gaussian of 11x11 pixels, σ = 5, the border mirrored; ranks, ``steps``, ``top`` and ``within`` as in ``deletion``:
+    the pixels that are not ranked stay blurred.
     """
     blurred, clean = blur(evaluation.pictures), evaluation.pictures
     return _score(
-        evaluation, lambda rows, taken: torch.where(taken, clean[rows, None], blurred[rows, None]), steps, top
+        evaluation, lambda rows, taken: torch.where(taken, clean[rows, None], blurred[rows, None]), steps, top, within
     )
 
 
@@ -126,16 +130,17 @@ Edited = Callable[[slice, slice], Tensor]
 """The pictures (b, s, 3, H, W) of some rows at some steps."""
 
 
-def _score(evaluation: Evaluation, edit: Edit, steps: int | None, top: float | None) -> Tensor:
-    """Area under, or one value of, p after the highest pixels are edited."""
-    rank, pixels = ranks(evaluation.saliency), evaluation.saliency[0].numel()
+def _score(evaluation: Evaluation, edit: Edit, steps: int | None, top: float | None, within: Within) -> Tensor:
+    """Area under, or one value of, p after the highest pixels of a part of the picture are edited."""
+    ranked = evaluation.pixels(within)
+    rank = ranks(evaluation.saliency.masked_fill(~ranked, -math.inf))  # those that are not ranked come last
     number_of_steps = _steps(evaluation.subject.network.size, steps)
     fractions = [top / 100] if top is not None else [step / number_of_steps for step in range(1, number_of_steps + 1)]
-    counts = [round(pixels * fraction) for fraction in fractions]
-    bounds = torch.tensor(counts, device=rank.device, dtype=rank.dtype)[:, None, None]
+    counts = np.rint(np.outer(ranked.sum((-2, -1)).cpu().numpy(), fractions))
+    bounds = torch.from_numpy(counts).to(rank.device, rank.dtype)[:, :, None, None]
 
     def edited(rows: slice, chosen: slice) -> Tensor:
-        return edit(rows, (rank[rows, None] < bounds[chosen])[:, :, None])
+        return edit(rows, (rank[rows, None] < bounds[rows, chosen])[:, :, None])
 
     after = probabilities_after(evaluation, edited, len(fractions))
     if top is not None:

@@ -5,15 +5,29 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from sygus.saliency.metrics.evaluation import Evaluation
+from sygus.saliency.metrics.evaluation import Evaluation, Within
 from sygus.saliency.metrics.metric import metric
+from sygus.saliency.metrics.parts import WITHIN, needed_within
 from sygus.saliency.options import reference
 
 
-@metric("average-drop", direction="min", unit="%", low=0, high=100, passes=1, needs=("probability",))
-def average_drop(evaluation: Evaluation) -> Tensor:
-    """AD% = 100 · mean [p - o]₊ / p, the relative loss of confidence (Chattopadhay et al. 2018, section 4.1)."""
-    return 100 * drop(evaluation)
+@metric(
+    "average-drop",
+    direction="min",
+    unit="%",
+    low=0,
+    high=100,
+    passes=1,
+    needs=needed_within,
+    options=WITHIN,
+)
+def average_drop(evaluation: Evaluation, *, within: Within) -> Tensor:
+    """AD% = 100 · mean [p - o]₊ / p, the relative loss of confidence (Chattopadhay et al. 2018, section 4.1).
+
+    ``within=box`` scores B ∩ S, the map inside the union of the boxes alone, ``within=outside`` S ∖ B, what is left of
+    it outside (Zhang et al. 2024, Opti-CAM, figure 4).
+    """
+    return 100 * drop(evaluation.within(within))
 
 
 def drop(evaluation: Evaluation) -> Tensor:
@@ -22,16 +36,40 @@ def drop(evaluation: Evaluation) -> Tensor:
     return torch.where(p > 0, (p - o).relu() / torch.where(p > 0, p, 1), 0)
 
 
-@metric("average-increase", direction="max", unit="%", low=0, high=100, passes=1, needs=("probability",))
-def average_increase(evaluation: Evaluation) -> Tensor:
-    """AI% = 100 · mean 1[p < o], the share of pictures that gain confidence (Chattopadhay et al. 2018, section 4.1)."""
-    return 100 * (evaluation.probability < evaluation.masked_probability)
+@metric(
+    "average-increase",
+    direction="max",
+    unit="%",
+    low=0,
+    high=100,
+    passes=1,
+    needs=needed_within,
+    options=WITHIN,
+)
+def average_increase(evaluation: Evaluation, *, within: Within) -> Tensor:
+    """AI% = 100 · mean 1[p < o], the share of pictures that gain confidence (Chattopadhay et al. 2018, section 4.1).
+
+    ``within`` as in ``average-drop``.
+    """
+    return 100 * (evaluation.probability < evaluation.within(within).masked_probability)
 
 
-@metric("average-gain", direction="max", unit="%", low=0, high=100, passes=1, needs=("probability",))
-def average_gain(evaluation: Evaluation) -> Tensor:
-    """AG% = 100 · mean [o - p]₊ / (1 - p), the relative gain; 0 where p = 1 (Zhang et al. 2024, Opti-CAM)."""
-    p, o = evaluation.probability, evaluation.masked_probability
+@metric(
+    "average-gain",
+    direction="max",
+    unit="%",
+    low=0,
+    high=100,
+    passes=1,
+    needs=needed_within,
+    options=WITHIN,
+)
+def average_gain(evaluation: Evaluation, *, within: Within) -> Tensor:
+    """AG% = 100 · mean [o - p]₊ / (1 - p), the relative gain; 0 where p = 1 (Zhang et al. 2024, Opti-CAM).
+
+    ``within`` as in ``average-drop``.
+    """
+    p, o = evaluation.probability, evaluation.within(within).masked_probability
     return 100 * torch.where(p < 1, (o - p).relu() / torch.where(p < 1, 1 - p, 1), 0)
 
 

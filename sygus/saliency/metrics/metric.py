@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import math
 import re
@@ -43,7 +44,7 @@ class Metric:
         direction: whether small or large values are better.
         unit: of the score, "" where it has none.
         low, high: the range of a picture's score; infinite where it has no bound.
-        needs: what must be there to compute it.
+        needed: what must be there to compute it, from the chosen options.
         invariances: what leaves the score as it is.
         joint: the scores of pictures depend on one another, so it is computed for all at once and does not race;
             even then the metric is the mean of the scores.
@@ -51,7 +52,7 @@ class Metric:
         chosen: the value of each option.
         function: the decorated function.
         cost: forward passes a picture costs, from H, W and the chosen options.
-        situations: in how many situations a picture is explained again, from the same.
+        situations: in how many situations a picture is explained again, where it is at all, from the same.
         doc: definition and source.
     """
 
@@ -60,7 +61,7 @@ class Metric:
     unit: str
     low: float
     high: float
-    needs: tuple[Need, ...]
+    needed: Callable[..., tuple[Need, ...]]
     invariances: tuple[Invariance, ...]
     joint: bool
     options: Options
@@ -70,10 +71,22 @@ class Metric:
     situations: Callable[..., int]
     doc: str
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By its name where it is registered, else by its function: options and metadata are no plain values."""
+        registered = METRICS.get(self.family)
+        if registered is not None and registered.function is self.function:
+            return _found, (self.function.__module__, self.family, self.name, dict(self.chosen))
+        return given_metric, (getattr(self.function, _OF_FUNCTION, self.function), self.direction)
+
     @property
     def family(self) -> str:
         """The name without options."""
         return self.name.partition("(")[0]
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What must be there to compute it."""
+        return self.needed(**self.chosen)
 
     @property
     def alone(self) -> bool:
@@ -114,15 +127,17 @@ class Metric:
 
     def explanations(self, size: Size) -> int:
         """How many times a picture of H, W is explained again."""
-        return self.situations(size, **self.chosen)
+        return self.situations(size, **self.chosen) if "explain" in self.needs else 0
 
     def lacking(self, subject: Subject) -> str:
         """What a subject lacks for this metric, in words; "" where it can be computed."""
+        if self._takes_apart(subject):
+            of = f"{len(subject.images.spans[0])} of the {len(subject.images)} of {subject.images.name}"
+            return f"needs all pictures in memory together, where {of} are at a time"
         if "probability" in self.needs and subject.network.no_class:
             return f"needs {subject.network.no_class}"
         if "region" in self.needs and subject.unlocated:
-            lacking = f"{subject.unlocated} of {len(subject.images)} pictures of {subject.images.name}"
-            return f"needs a mask or boxes, which {lacking} lack"
+            return subject.unlocated
         unknown = int((subject.images.labels == NO_CLASS).sum()) if "labels" in self.needs else 0
         if unknown:
             why = subject.images.unmatched or f"{unknown} of {len(subject.images)} of {subject.images.name} have none"
@@ -138,7 +153,14 @@ class Metric:
         lacking = self.lacking(subject)
         if lacking:
             free = ", ".join(name for name, other in METRICS.items() if not other.lacking(subject))
-            raise OptionError(f"the metric '{self.name}' {lacking}", f"metrics that can be computed: {free}")
+            hint = f"metrics that can be computed: {free}"
+            if self._takes_apart(subject):
+                hint = f"take fewer pictures, or have all in memory by --at-once {len(subject.images)}; {hint}"
+            raise OptionError(f"the metric '{self.name}' {lacking}", hint)
+
+    def _takes_apart(self, subject: Subject) -> bool:
+        """Whether pictures whose scores depend on one another are not in memory together."""
+        return self.joint and len(subject.images.spans) > 1
 
     def configured(self, given: Mapping[str, str]) -> Metric:
         """This metric with options set.
@@ -152,6 +174,12 @@ class Metric:
 
 METRICS: dict[str, Metric] = {}
 """Every metric with its default options, by name."""
+
+
+def _found(module: str, family: str, name: str, chosen: Mapping[str, Value]) -> Metric:
+    """A registered metric, once more, in another process."""
+    importlib.import_module(module)
+    return replace(METRICS[family], name=name, chosen=chosen)
 
 
 @dataclass(frozen=True)
@@ -184,7 +212,7 @@ def metric(
     high: float = math.inf,
     passes: int | Callable[..., int] = 0,
     explanations: int | Callable[..., int] = 1,
-    needs: tuple[Need, ...] = (),
+    needs: tuple[Need, ...] | Callable[..., tuple[Need, ...]] = (),
     invariances: tuple[Invariance, ...] = (),
     joint: bool = False,
     options: Options | None = None,
@@ -202,7 +230,7 @@ def metric(
         high: the largest.
         passes: forward passes a picture costs; a function of (H, W) and the options where it depends on them.
         explanations: how many times it explains a picture again, likewise; counted where it needs to.
-        needs: what must be there to compute it.
+        needs: what must be there to compute it; a function of the options where it depends on them.
         invariances: what leaves the score as it is.
         joint: whether the scores of pictures depend on one another.
         options: what can be set.
@@ -214,17 +242,16 @@ def metric(
         raise ValueError(f"the metric '{name}' has the direction {direction!r}; write 'min' or 'max'")
     if not low < high:
         raise ValueError(f"the metric '{name}' has the range from {low} to {high}; low must be less than high")
-    again = explanations if "explain" in needs else 0
     metadata = {
         "direction": direction,
         "unit": unit,
         "low": low,
         "high": high,
-        "needs": needs,
+        "needed": needs if callable(needs) else partial(_always, needs),
         "invariances": invariances,
         "joint": joint,
         "cost": passes if callable(passes) else partial(_constant, passes),
-        "situations": again if callable(again) else partial(_constant, again),
+        "situations": explanations if callable(explanations) else partial(_constant, explanations),
     }
     return _Register(name, metadata, options or {})
 
@@ -255,7 +282,7 @@ def given_metric(function: Callable[..., Any], direction: str) -> Metric:
         unit="",
         low=-math.inf,
         high=math.inf,
-        needs=(),
+        needed=partial(_always, ()),
         invariances=(),
         joint=False,
         options={},
@@ -287,7 +314,16 @@ def _of_maps(function: Callable[..., Any]) -> Score:
         found: Tensor = function(evaluation.saliency, evaluation.pictures)
         return found
 
+    setattr(scored, _OF_FUNCTION, function)
     return scored
+
+
+_OF_FUNCTION = "of_function"
+"""The attribute that holds the function of maps and pictures."""
+
+
+def _always(needs: tuple[Need, ...], **_: Value) -> tuple[Need, ...]:
+    return needs
 
 
 def _constant(number: int, _: Size, **__: Value) -> int:

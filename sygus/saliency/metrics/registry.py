@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
 
+from sygus.discovery import entry_points
 from sygus.errors import OptionError, known
 from sygus.foreign import named_function
 from sygus.saliency.metrics.metric import METRICS, Metric
@@ -40,7 +40,7 @@ def known_metrics() -> dict[str, Metric]:
     Raises:
         OptionError: an entry point that does not load.
     """
-    for point in entry_points(group=GROUP):
+    for point in entry_points(GROUP):
         try:
             point.load()
         except Exception as error:

@@ -15,7 +15,7 @@ from sygus.saliency.networks.memory import keep_freed_memory
 from sygus.saliency.networks.network import Network, make_network
 from sygus.saliency.networks.repeatable import compute_repeatably
 from sygus.saliency.networks.target import PREDICTED, Target, class_number, read_target
-from sygus.saliency.networks.together import read_layers, split_at
+from sygus.saliency.networks.together import split_at
 
 __all__ = [
     "NETWORKS",
@@ -27,7 +27,6 @@ __all__ = [
     "given_network",
     "load_network",
     "make_network",
-    "read_layers",
     "read_target",
     "split_at",
 ]

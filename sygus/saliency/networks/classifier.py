@@ -48,6 +48,8 @@ class Classifier:
             gave, which is undone: of one number the probability of the second of two classes, of several each by
             itself, as of a multi-label network.
         multi_label: whether each class is there or not by itself, so that its probability is the sigmoid of its logit.
+        importance: the branch of a network that learns the importance of the channels of ``layer``, as LFI-CAM's: the
+            name of the module that gives it, (B, channels) or (B, channels, 1, 1), once in every pass after the layer.
         owned: whether nobody else holds the model, so that it need not be copied.
 
     Raises:
@@ -63,6 +65,7 @@ class Classifier:
     grid: tuple[int, int, int] | str | None = None
     output: Callable[[Any], Tensor] | Output | None = None
     multi_label: bool = False
+    importance: str | None = None
     owned: bool = False
 
     def __post_init__(self) -> None:
@@ -74,6 +77,9 @@ class Classifier:
         if len(self.mean) != len(self.deviation):
             counts = f"a mean of {len(self.mean)} channels and a deviation of {len(self.deviation)}"
             raise OptionError(f"--network: the classifier has {counts}", "give both for every channel of its pictures")
+        if self.importance is not None and self.layer is None:
+            message = f"--network: importance of the classifier is '{self.importance}', and its layer is not named"
+            raise OptionError(message, "name with layer= the layer whose channels it weighs")
 
     @property
     def shape(self) -> Shape:
@@ -121,6 +127,7 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         "'logits', 'probabilities', 'sigmoid', or a function of what the model returns",
     ),
     "multi_label": (lambda value: isinstance(value, bool), "True or False"),
+    "importance": (lambda value: value is None or isinstance(value, str), "the name of a module"),
 }
 """What the attributes of a classifier must be: users write them."""
 

@@ -23,11 +23,12 @@ class KeptNetworks:
     Args:
         model: somebody else's; it is left as it is.
         multi_label: see :class:`~sygus.saliency.networks.classifier.Classifier`.
+        importance: likewise; its branch weighs the channels of the layer that is asked for first.
     """
 
-    def __init__(self, model: nn.Module, *, multi_label: bool = False) -> None:
+    def __init__(self, model: nn.Module, *, multi_label: bool = False, importance: str | None = None) -> None:
         self.model = model
-        self.multi_label = multi_label
+        self.multi_label, self.importance = multi_label, importance
         self._made: dict[str, Network] = {}
         self._state: State | None = None  # of the model that they were made of
         self._place: tuple[Shape, torch.device] | None = None
@@ -74,7 +75,8 @@ class KeptNetworks:
         chunk = chunk_for_few(shape[1:], count)
         if not self._made:
             name = type(self.model).__name__
-            classifier = replace(undescribed(self.model, shape), multi_label=self.multi_label)
+            taken = undescribed(self.model, shape, None if self.importance is None else layer)
+            classifier = replace(taken, multi_label=self.multi_label, importance=self.importance)
             self._made[layer] = make_network(classifier, name, device, layer, chunk)
         any_made = next(iter(self._made.values()))
         if layer not in self._made:

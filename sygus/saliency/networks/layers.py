@@ -237,31 +237,67 @@ def _tensor(output: Any) -> Tensor | None:
 
 def _last(calls: list[Call], reached: set[Call], pictures: Tensor, grid: Grid) -> Call | None:
     """The last call that gives what may be explained."""
-    normed = [one for call in calls if _is_norm(call.module) and (one := _tensor(call.output)) is not None]
-    counts, widths = ({one.shape[place] for one in normed if one.ndim == _OF_TOKENS} for place in (1, 2))
-    pooled: set[int] = set()
-    maps, norms, others = None, None, []
+    maps = next(reversed(_of_several_pixels(calls, reached, len(pictures), grid)), None)
+    norms, others = None, []
     for call in calls:
         output = _maps_or_tokens(call, len(pictures), grid)
-        if output is None:
+        if output is None or output.ndim != _OF_TOKENS:
             continue
-        if isinstance(call.module, _POOLING) or (isinstance(call.module, _PASSING) and id(call.given) in pooled):
-            pooled.add(id(output))
-        if output.ndim == _OF_TOKENS and not _is_norm(call.module):
+        if not _is_norm(call.module):
             others.append(call)
-        elif call not in reached or id(output) in pooled:
-            continue
-        elif output.ndim == _OF_MAPS:
-            channels, height, width = view_of(output, len(pictures), call.path, call.module, grid).shape
-            # (B, heads, T, T) and (B, heads, T, C / heads) of attention among tokens are no maps
-            heads = bool(counts & {height, width}) or (height == 1 and channels * width in widths)
-            maps = call if height * width > 1 and not heads else maps
-        else:
+        elif call in reached:
             norms = call
     places = {call: place for place, call in enumerate(calls)}
     after = [call for call in others if maps is None or places[call] > places[maps]]
     tokens = norms if norms is not None else _last_of_blocks(after, reached)
     return max(filter(None, (maps, tokens)), key=places.__getitem__, default=None)
+
+
+def _of_several_pixels(calls: list[Call], reached: set[Call], batch: int, grid: Grid) -> dict[Call, tuple[int, int]]:
+    """The calls that give feature maps which are not merely pooled, in their order, with h and w."""
+    normed = [one for call in calls if _is_norm(call.module) and (one := _tensor(call.output)) is not None]
+    counts, widths = ({one.shape[place] for one in normed if one.ndim == _OF_TOKENS} for place in (1, 2))
+    pooled: set[int] = set()
+    found = {}
+    for call in calls:
+        output = _maps_or_tokens(call, batch, grid)
+        if output is None:
+            continue
+        if isinstance(call.module, _POOLING) or (isinstance(call.module, _PASSING) and id(call.given) in pooled):
+            pooled.add(id(output))
+        if output.ndim != _OF_MAPS or call not in reached or id(output) in pooled:
+            continue
+        channels, height, width = view_of(output, batch, call.path, call.module, grid).shape
+        # (B, heads, T, T) and (B, heads, T, C / heads) of attention among tokens are no maps
+        heads = bool(counts & {height, width}) or (height == 1 and channels * width in widths)
+        if height * width > 1 and not heads:
+            found[call] = (height, width)
+    return found
+
+
+def find_pyramid(pipeline: nn.Module, pictures: Tensor, layer: Layer, grid: Grid) -> tuple[str, ...]:
+    """The last layer of each resolution that runs before the one explained, and that one, in the order they run.
+
+    As in :func:`find_layer`, those on which the logits depend, of more than one pixel and not merely pooled. What runs
+    before the first module with parameters, as a normalisation, gives the picture again and no feature maps.
+
+    Args:
+        pipeline: with the model at :data:`MODEL`.
+        pictures: for the trial run.
+        layer: explained.
+        grid: of the tokens, where it is known.
+    """
+    calls, reached = _reached(pipeline, pictures, grid)
+    places = range(len(calls))
+    last = max((place for place in places if calls[place].path == layer.path), default=len(calls))
+    first = next((place for place in places if _is_learned(calls[place].module)), last)
+    before = [call for call in calls[first:last] if call.path.startswith(f"{MODEL}.")]
+    of_resolution = {
+        size: call.path.removeprefix(f"{MODEL}.")
+        for call, size in _of_several_pixels(before, reached, len(pictures), grid).items()
+        if size != layer.view.shape[1:]
+    }
+    return (*of_resolution.values(), layer.name)
 
 
 def _last_of_blocks(calls: list[Call], reached: set[Call]) -> Call | None:
@@ -277,6 +313,10 @@ def _last_of_blocks(calls: list[Call], reached: set[Call]) -> Call | None:
 
 def _is_norm(module: nn.Module) -> bool:
     return "norm" in type(module).__name__.lower() and not any(True for _ in module.children())
+
+
+def _is_learned(module: nn.Module) -> bool:
+    return any(True for _ in module.parameters(recurse=False))
 
 
 def _has_tokens(output: Any, grid: Grid) -> bool:

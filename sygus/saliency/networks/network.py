@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.parameter import is_lazy
 
-from sygus.errors import OptionError, listed
+from sygus.errors import OptionError, known, listed
 from sygus.saliency.devices import is_out_of_memory
 from sygus.saliency.foreign import ALWAYS, blamed
 from sygus.saliency.images.geometry import Preprocessing
@@ -23,12 +23,13 @@ from sygus.saliency.networks.fingerprint import fingerprint
 from sygus.saliency.networks.folding import folded
 from sygus.saliency.networks.heads import is_one_number, with_head
 from sygus.saliency.networks.hooking import hooked_activations
-from sygus.saliency.networks.layers import Layer, find_layer
+from sygus.saliency.networks.layers import Layer, find_layer, find_pyramid
 from sygus.saliency.networks.nonnegative import is_nonnegative
 from sygus.saliency.networks.probing import remarks_on, require_alone
 from sygus.saliency.networks.split import SplitKind, split
 from sygus.saliency.networks.state import computed_tensors
 from sygus.saliency.networks.target import PREDICTED, Target
+from sygus.saliency.networks.views import Grid
 
 Result = TypeVar("Result")
 
@@ -148,6 +149,13 @@ class Network:
             raise OptionError(f"--layer: '{self.name}' was split by hand and has no layer but '{self.layer}'")
         return make_network(self.classifier, self.name, self.device, layer, self.chunk, self.target)
 
+    def pyramid(self) -> tuple[str, ...]:
+        """The last layer of each resolution of feature maps, down to the layer explained, by the names of modules."""
+        if self.whole is None or self.classifier is None:
+            return (self.layer,)  # it was split by hand
+        trial = probe_pictures(2, self.classifier.shape).to(self.device)
+        return find_pyramid(self.whole.exact, trial, self.whole.layer, _grid_of(self.classifier))
+
     def for_few(self, count: int) -> Network:
         """The same network for so many pictures: its passes are no larger, since they are filled up to their size.
 
@@ -222,7 +230,9 @@ class Network:
         Raises:
             OptionError: what is explained is no class.
         """
-        pictures = pictures.to(self.device).contiguous(memory_format=torch.channels_last)
+        pictures = pictures.to(self.device)
+        if len(index) >= len(pictures):  # else the rows are laid out as they are taken
+            pictures = pictures.contiguous(memory_format=torch.channels_last)
         logits = self.logits_of(lambda rows, masks: pictures[rows].mul_(masks[:, None]), index, masks)
         return self.probability_of(logits, targets)
 
@@ -457,6 +467,7 @@ def make_network(
     """
     target = target.loaded()
     model = _usable(classifier.model)
+    _check_importance(model, classifier.importance)
     model = model if classifier.owned else _copied(model)
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     shape = classifier.shape
@@ -468,11 +479,13 @@ def make_network(
     multi_label = target.is_class and (classifier.multi_label or sigmoid) and not is_one_number(returned)
     require_alone(whole, name, shape, device)
     segments = returned.shape[1] if target.kind == "region" else None
-    grid = classifier.grid if classifier.grid is None or isinstance(classifier.grid, str) else _triple(classifier.grid)
-    found = find_layer(whole, probe_pictures(2, shape).to(device), layer or classifier.layer, grid, segments)
+    trial = probe_pictures(2, shape).to(device)
+    found = find_layer(whole, trial, layer or classifier.layer, _grid_of(classifier), segments)
     halves = split(whole, found, shape, device)
     fast = folded(whole, _laid_out(probe_pictures(_FOLD_CHECK, shape).to(device)))
     stated = f"{found.path}/{found.calls}/{found.view}/{classifier.preprocessing}{'/multi-label' * multi_label}"
+    if classifier.importance is not None:
+        stated += f"/importance {classifier.importance} of {classifier.layer}"
     identity = fingerprint(whole, halves, stated, shape)
     chunk = chunk or chunk_for(shape[1:], device, lambda count: _timed_pass(fast.module, count, shape, device))
     return Network(
@@ -506,8 +519,11 @@ def make_network(
     )
 
 
-def _triple(grid: Sequence[int]) -> tuple[int, int, int]:
-    rows, columns, prefix = map(int, grid)
+def _grid_of(classifier: Classifier) -> Grid:
+    """The grid that a classifier is described with."""
+    if classifier.grid is None or isinstance(classifier.grid, str):
+        return classifier.grid
+    rows, columns, prefix = map(int, classifier.grid)
     return rows, columns, prefix
 
 
@@ -543,6 +559,12 @@ def _usable(model: nn.Module) -> nn.Module:
         if is_lazy(tensor) or tensor.is_meta:
             raise OptionError(f"--network: '{name}' of the model has no values", "load its weights first")
     return model
+
+
+def _check_importance(model: nn.Module, name: str | None) -> None:
+    modules = [path for path, _ in model.named_modules(remove_duplicate=False) if path]
+    if name is not None and name not in modules:
+        raise OptionError(f"--network: the model has no module '{name}', its importance=", known(modules, name))
 
 
 def _copied(model: nn.Module) -> nn.Module:

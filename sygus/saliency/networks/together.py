@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
 from sygus.errors import OptionError
 from sygus.saliency.networks.network import Network
-
-_NAMED = re.compile(r"([A-Za-z][A-Za-z0-9-]*)=(\S+)")
-
-
-def read_layers(text: str) -> dict[str, str]:
-    """Names of layers to modules, as ``early=features.4 late=features.8`` gives them.
-
-    Raises:
-        OptionError: it is written otherwise, or a name is given twice.
-    """
-    found: dict[str, str] = {}
-    for word in text.split():
-        named = _NAMED.fullmatch(word)
-        if named is None:
-            message = f"--layers: '{word[:60]}' is no name=MODULE"
-            raise OptionError(message, "a name is a letter, then letters, digits and hyphens: early=features.4")
-        if named[1] in found:
-            raise OptionError(f"--layers: '{named[1]}' is given twice", "give each layer a name of its own")
-        found[named[1]] = named[2]
-    return found
 
 
 def split_at(network: Network, layers: Mapping[str, str]) -> dict[str, Network]:

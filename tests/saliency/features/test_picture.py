@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sygus.language.terms import Sort
-from sygus.oracles.cam import feature_variables
+from sygus.oracles.parameters import feature_variables
 from sygus.saliency.blurring import blur
 from sygus.saliency.features import FEATURES, Measurements
 from sygus.saliency.features.picture import COPIES, STEPS

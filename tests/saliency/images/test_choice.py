@@ -38,7 +38,7 @@ NAMES = sorted(f"{'ab'[index % 2]}/{index:02}.png" for index in range(COUNT))
 
 
 @given(search=st.integers(2, 8), held_out=st.integers(2, 4), seed=st.integers(0, 2**32))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_the_choice_is_that_of_the_seeded_permutation(folder: Path, search: int, held_out: int, seed: int) -> None:
     """The names sorted, then permuted by PCG64: the first are searched on, the next held out; none twice."""
     split = choose(folder, search, held_out, seed)

@@ -192,6 +192,20 @@ def test_weight_files_are_small(name: NetworkName) -> None:
     assert 0 < len(file.read_bytes()) < 1_000_000
 
 
+DIGESTS = {
+    "shapes-vgg": "17b46e343fd9255c717fe8c713f81ee53e9dd9fa87f25bf67da1685b2f218302",
+    "shapes-resnet": "5553fd6db6391c51663b7448ee08ceddeb1f4febff5322cadf557e2d52184f03",
+    "shapes-lfi": "80a5e8bbc67402d246a4765465cffaa6d413cb6cdf31d85767dcb03337c4b395",
+}
+"""Of the weights as `python -m sygus.saliency.training` writes them."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_weights_are_those_that_training_writes(name: NetworkName) -> None:
+    file = resources.files("sygus.saliency") / "weights" / f"{name}.safetensors"
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == DIGESTS[name]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_weight_files_say_how_they_were_made(name: NetworkName) -> None:
     file = resources.files("sygus.saliency") / "weights" / f"{name}.safetensors"
@@ -202,7 +216,7 @@ def test_weight_files_say_how_they_were_made(name: NetworkName) -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(OptionError, match="choose one of shapes-vgg, shapes-resnet"):
+    with pytest.raises(OptionError, match="choose one of shapes-vgg, shapes-resnet, shapes-lfi"):
         build("shapes-vit")
 
 

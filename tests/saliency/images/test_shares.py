@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -73,7 +73,6 @@ def test_of_fewer_pictures_the_parts_share_evenly(there: int, asked: dict[str, i
 
 
 @given(there=st.integers(0, 700), search=MAYBE, held_out=MAYBE, validation=MAYBE | st.just(0))
-@settings(derandomize=True, deadline=None)
 def test_what_is_given_is_binding(there: int, search: int | None, held_out: int | None, validation: int | None) -> None:
     needed = (search or FEWEST) + (held_out or FEWEST) + (validation or 0)
     if needed > there:

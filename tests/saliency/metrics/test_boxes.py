@@ -38,7 +38,7 @@ maps = arrays(
 
 
 @given(maps)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_threshold_at_once_equals_one_at_a_time(saliency: np.ndarray) -> None:
     together = boxes_by_threshold(saliency, THRESHOLDS)
     for threshold, box in zip(THRESHOLDS, together, strict=True):

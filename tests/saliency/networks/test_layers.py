@@ -365,7 +365,7 @@ def test_the_first_of_several_outputs_is_explained() -> None:
     model, x = Listed().eval(), pictures(2)
     network = make(model, "pair")
     with torch.no_grad():
-        assert torch.equal(network.activation(x), model.pair(x)[0])
+        torch.testing.assert_close(network.activation(x), model.pair(x)[0])
         torch.testing.assert_close(network.logits(x), model(x))
         torch.testing.assert_close(network.tail_logits(network.activation(x), x), model(x))
     assert network.needs_pictures  # by the means
@@ -497,3 +497,40 @@ def test_restoring_undoes_extracting(kind: Any, prefix: int, listed: Any) -> Non
     assert torch.equal(back, value)
     place = {"maps": (1, 2, 1, 3), "tokens": (1, prefix + 8, 2), "channels-last": (1, 1, 3, 2)}[kind]
     assert maps[1, 2, 1, 3] == value[place]
+
+
+class Stages(nn.Module):
+    """Three resolutions, by a stride and by pooling; a picture is scaled before the first convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Identity()
+        self.one = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+        self.two = nn.Sequential(nn.Conv2d(4, 4, 3, 2, padding=1), nn.ReLU(), nn.Conv2d(4, 6, 3, padding=1), nn.ReLU())
+        self.aside = nn.Conv2d(6, 6, 3)  # runs, and nothing depends on it
+        self.pool = nn.MaxPool2d(2)
+        self.three = nn.Sequential(nn.Conv2d(6, 8, 3, padding=1), nn.ReLU())
+        self.head = nn.Sequential(*head(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.two(self.one(self.scale(2 * x)))
+        self.aside(x)
+        return self.head(self.three(self.pool(x)))
+
+
+@pytest.mark.parametrize(
+    ("layer", "pyramid"), [(None, ("one", "two", "three")), ("two", ("one", "two")), ("one.0", ("one.0",))]
+)
+def test_the_pyramid_is_the_last_layer_of_each_resolution(layer: str | None, pyramid: tuple[str, ...]) -> None:
+    network = make(Stages(), layer)
+    assert network.pyramid() == pyramid
+    sizes = [tuple(network.at(one).activation(pictures(1)).shape[-2:]) for one in network.pyramid()]
+    assert sizes == [(16, 16), (8, 8), (4, 4)][: len(pyramid)]
+
+
+@pytest.mark.parametrize(
+    "example", [e for e in EXAMPLES if e.name in ("class token", "registers")], ids=lambda e: e.name
+)
+def test_tokens_of_one_grid_have_a_pyramid_of_one(example: Example) -> None:
+    network = make(model_of(example), example.layer, output=example.output)
+    assert network.pyramid() == (network.layer,)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from sygus.errors import OptionError
 from sygus.saliency.features import Measurements
 from sygus.saliency.images.geometry import Preprocessing
-from sygus.saliency.networks import Classifier, Network, load_network, make_network, read_layers, split_at
+from sygus.saliency.networks import Classifier, Network, load_network, make_network, split_at
+from sygus.saliency.options import read_layers
 from toy_models import CPU
 
 
