@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import Any, Generic
@@ -19,8 +18,10 @@ import numpy as np
 
 from solvers.behaviour import Behaviour, Combined, Parts, V
 from solvers.levels import Booleans, Chosen, Ints, Level, Rows, blocks, contains, distinct, rows_of, splits
+from solvers.pausing import Pausing, finished
 from sygus.language.problem import Grammar, Production
 from sygus.language.terms import Nonterminal, Term
+from sygus.records import record
 
 
 class Allowance:
@@ -42,7 +43,7 @@ class Allowance:
         """Note the memory that the values kept of a block take."""
 
 
-@dataclass
+@record
 class Counts:
     """What enumeration did with what it combined."""
 
@@ -58,7 +59,7 @@ class Counts:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(frozen=True, eq=False, slots=True)
 class _Rule:
     """A production with what enumeration needs to know of it."""
 
@@ -70,7 +71,7 @@ class _Rule:
     """Whether one order of the two operands is enough."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(frozen=True, eq=False, slots=True)
 class _Block(Generic[V]):
     """Combinations of one production that were computed together, and which of them may be kept."""
 
@@ -135,6 +136,10 @@ class Bank(Generic[V]):
         Raises:
             Exception: from the allowance; if it refused the size, the bank is left as it was.
         """
+        return finished(self.growing())
+
+    def growing(self) -> Pausing[Counts | None]:
+        """The same, with a pause after each block."""
         if self.allowance.full:
             return None
         size = self.size + 1
@@ -143,7 +148,7 @@ class Bank(Generic[V]):
         wanted = self._wanted(size)
         for nonterminal in self._rules:
             used = nonterminal in wanted
-            level = self._made(nonterminal, size, counts) if used else self._firsts(nonterminal, [], [])
+            level = (yield from self._made(nonterminal, size, counts)) if used else self._firsts(nonterminal, [], [])
             self._levels[nonterminal, size] = level
         self._close_chains(size, counts)
         self.size = size
@@ -166,13 +171,16 @@ class Bank(Generic[V]):
                 return frozenset(found)
             found |= sources
 
-    def _made(self, nonterminal: Nonterminal, size: int, counts: Counts) -> Level[V]:
+    def _made(self, nonterminal: Nonterminal, size: int, counts: Counts) -> Pausing[Level[V]]:
         """The level that productions make of smaller terms, without what chains bring in."""
         pieces: list[Level[V]] = []
         chosen: list[Chosen] = []
         batches: list[V] = []
         held = 0
         for one, values in self._found(nonterminal, size, counts):
+            if not len(one.places):
+                yield
+                continue
             chosen.append(one)
             if size != self.deepest:
                 batches.append(self.behaviour.gather(nonterminal.sort, [values], one.places))
@@ -181,17 +189,18 @@ class Bank(Generic[V]):
             if self._buffer is not None and held > self._buffer:
                 pieces.append(self._firsts(nonterminal, chosen, batches))
                 chosen, batches, held = [], [], 0
+            yield
         pieces.append(self._firsts(nonterminal, chosen, batches))
         return pieces[0] if len(pieces) == 1 else self._joined(nonterminal, pieces)
 
     def _firsts(self, nonterminal: Nonterminal, chosen: list[Chosen], batches: list[V]) -> Level[V]:
         """The first of each key, which the bank then knows, with their values where there are any."""
-        if len(chosen) <= 1 or nonterminal is self._all_of:
+        if len(chosen) <= 1 or nonterminal == self._all_of:
             first = np.arange(sum(len(one.places) for one in chosen))
         else:
             first = np.sort(distinct(np.concatenate([one.keys for one in chosen]))[1])
         rows = rows_of(chosen, first, self.width)
-        if nonterminal is not self._all_of:
+        if nonterminal != self._all_of:
             self._see(nonterminal, rows.keys)
         return Level(rows, self.behaviour.gather(nonterminal.sort, batches, first if batches else first[:0]))
 
@@ -214,11 +223,9 @@ class Bank(Generic[V]):
                 counts.combined += count
                 counts.not_finite += block.combined.not_finite
                 counts.unsafe += block.combined.unsafe
-                chosen = self._chosen(nonterminal, rule, block)
-                if len(chosen.places):
-                    yield chosen, block.combined.values
-                    if self.allowance.full:
-                        return
+                yield self._chosen(nonterminal, rule, block), block.combined.values
+                if self.allowance.full:
+                    return
                 if made == self._most:
                     return
             if self.allowance.full:
@@ -242,7 +249,7 @@ class Bank(Generic[V]):
     def _chosen(self, nonterminal: Nonterminal, rule: _Rule, block: _Block[V]) -> Chosen:
         """The combinations of a block whose key is new to the bank, the first of each."""
         places = np.flatnonzero(block.keep)
-        if nonterminal is not self._all_of:
+        if nonterminal != self._all_of:
             keys, first = distinct(block.combined.keys[places])
             places = places[np.sort(first[~contains(self._seen[nonterminal], keys)])]
         places = self.behaviour.worth_keeping(rule.production, block.combined.values, places)
@@ -369,7 +376,7 @@ class Bank(Generic[V]):
     def exhausted(self) -> bool:
         """Whether no larger term behaves in a new way: some sizes in a row brought nothing."""
         makers = [rule for rules in self._rules.values() for rule in rules if not rule.is_chain]
-        productive = (s for (n, s), level in self._levels.items() if len(level) and n is not self._all_of)
+        productive = (s for (n, s), level in self._levels.items() if len(level) and n != self._all_of)
         most_holes = max((len(rule.holes) for rule in makers), default=1)
         largest_gap = max((rule.production.size for rule in makers), default=1)
         return self.size > most_holes * max(productive, default=0) + largest_gap

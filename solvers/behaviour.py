@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from solvers.levels import Booleans, Ints
 from sygus.language.problem import Production
 from sygus.language.terms import Nonterminal, Sort, Term
+from sygus.records import record
 
 
 class Batch(Protocol):
@@ -29,7 +29,7 @@ class Batch(Protocol):
 V = TypeVar("V", bound=Batch)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(frozen=True, eq=False, slots=True)
 class Parts(Generic[V]):
     """What fills the holes of a production in the combinations of one block.
 
@@ -76,7 +76,7 @@ class Parts(Generic[V]):
         return self.term(self.holes[hole], self.sizes[hole], row)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(frozen=True, eq=False, slots=True)
 class Combined(Generic[V]):
     """What the combinations of a block do.
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sygus.language.problem import Production
+from sygus.records import record
 
 Ints = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Rows:
     """Terms as arrays; row r of all of them is one term.
 
@@ -58,7 +58,7 @@ class Rows:
         return cls(np.full(len(rows), production, np.int64), children, child_sizes, keys)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(frozen=True, eq=False, slots=True)
 class Chosen:
     """Combinations of one block that are kept.
 
@@ -98,7 +98,7 @@ def _joined(arrays: Sequence[Ints]) -> Ints:
     return np.concatenate([np.empty(0, np.int64), *arrays])
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Level(Generic[V]):
     """The terms of one nonterminal and size; row r of all arrays is one term.
 
@@ -117,6 +117,25 @@ class Level(Generic[V]):
     def keys(self) -> Ints:
         """What equivalent terms share."""
         return self.rows.keys
+
+
+def dealt(batches: list[Any], rows: Ints) -> Iterator[tuple[Any, slice, Ints]]:
+    """Each of some batches laid end to end, which is let go then, with the rows that are taken of it.
+
+    Args:
+        batches: it is empty afterwards.
+        rows: ascending, of all batches together.
+
+    Yields:
+        The batch, the place of its rows among all that are taken, and which of its own they are.
+    """
+    batches.reverse()
+    start, total = 0, 0
+    while batches:
+        batch = batches.pop()
+        end = int(np.searchsorted(rows, total + len(batch)))
+        yield batch, slice(start, end), rows[start:end] - total
+        start, total = end, total + len(batch)
 
 
 def distinct(keys: Ints) -> tuple[Ints, NDArray[np.intp]]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import reduce
 
 from solvers.cegis.limits import Limits
 from solvers.cegis.specification import Bodies, Conjunct, Point, Specification
 from sygus.language.problem import Derivation, Target, is_constant
-from sygus.language.terms import Sort, SynthFunction, Term, fold, term
-from sygus.language.text import LARGEST, definition_text
+from sygus.language.terms import Literal, Sort, SynthFunction, Term, fold, term
+from sygus.language.text import LARGEST, definition_text, literal_text
 from sygus.language.theories import Function, Theory
+from sygus.records import record
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Answer:
     """A solution, derived from the grammars as they are written.
 
@@ -23,11 +23,13 @@ class Answer:
         bodies: of the functions, in the order of declaration.
         derivations: how the grammars make them.
         numerals: the sort of numerals in the logic.
+        values: of the objectives.
     """
 
     bodies: Bodies
     derivations: Mapping[SynthFunction, Derivation]
     numerals: Sort | None
+    values: tuple[Literal, ...] = ()
 
     @property
     def size(self) -> int:
@@ -37,8 +39,9 @@ class Answer:
     @property
     def text(self) -> str:
         """The standard's answer."""
-        lines = (definition_text(function, body, self.numerals) for function, body in self.bodies.items())
-        return "\n".join(["(", *lines, ")"])
+        values = " ".join(literal_text(value, self.numerals) for value in self.values)
+        lines = [definition_text(function, body, self.numerals) for function, body in self.bodies.items()]
+        return "\n".join(["(", *([f"({values})"] if values else []), *lines, ")"])
 
 
 class Judgement(StrEnum):
@@ -51,7 +54,7 @@ class Judgement(StrEnum):
     UNDECIDED = "not decided by Z3"
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Verdict:
     """What is known of a candidate.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Real
 
@@ -11,12 +11,16 @@ import z3
 
 from solvers.cegis.limits import Limits, OutOfTimeError
 from solvers.cegis.specification import Specification
-from solvers.cegis.strategy import Candidate, InfeasibleError, Proposals, Strategy
+from solvers.cegis.strategy import Candidate, GaveUpError, InfeasibleError, Proposals, Strategy
+from solvers.pausing import step
 from sygus.errors import OptionError, SycamError
 from sygus.foreign import failure
 from sygus.language.terms import Definition, Literal, SynthFunction, Term, subterms
 from sygus.language.theories import Function
 from sygus.language.theories.quantifiers import NotEvaluatedError
+
+PATIENCE = 1.0
+"""Seconds that a strategy of another package may go on without a candidate or a pause, to begin with."""
 
 _MEND = "mend it, or name another with --strategy"
 
@@ -64,13 +68,33 @@ class _Held(Strategy):
     def __init__(self, strategy: Strategy) -> None:
         self._strategy = strategy
         self.name, self.doc = strategy.name, strategy.doc
-        self.share, self.turn, self.by_size = strategy.share, strategy.turn, strategy.by_size
+        self.share, self.turn = strategy.share, strategy.turn
+        self.by_size, self.on_request, self.calling = strategy.by_size, strategy.on_request, strategy.calling
+
+    def missing(self) -> str:
+        with self._blamed():
+            return str(self._strategy.missing())
 
     def applies(self, specification: Specification) -> bool:
         with self._blamed():
             return bool(self._strategy.applies(specification))
 
     def propose(self, specification: Specification, limits: Limits) -> Proposals:
+        """What it proposes. Where it does not yield while others wait, it is begun anew, to have twice as long."""
+        seconds = PATIENCE
+        while True:
+            stretch = limits.part(seconds)
+            try:
+                yield from self._proposed(specification, stretch, seconds)
+                return
+            except (OutOfTimeError, z3.Z3Exception):
+                if stretch.left or not limits.left:
+                    raise
+            seconds *= 2
+            yield None
+
+    def _proposed(self, specification: Specification, limits: Limits, seconds: float) -> Proposals:
+        """What it proposes, in limits that begin anew whenever it yields."""
         with self._blamed(limits):
             proposals = self._strategy.propose(specification, limits)
         if not isinstance(proposals, Generator):
@@ -78,12 +102,13 @@ class _Held(Strategy):
         try:
             verdict = None
             while True:
+                limits.renew(math.inf if limits.alone else seconds)
                 with self._blamed(limits):
                     try:
-                        candidate = next(proposals) if verdict is None else proposals.send(verdict)
+                        candidate = step(proposals, verdict)
                     except StopIteration:
                         return
-                wrong = _ill_formed(candidate, specification)
+                wrong = None if candidate is None else _ill_formed(candidate, specification)
                 if wrong is not None:
                     raise self._error(wrong)
                 verdict = yield candidate
@@ -98,7 +123,7 @@ class _Held(Strategy):
     def _blamed(self, limits: Limits | None = None) -> Iterator[None]:
         try:
             yield
-        except (SycamError, OutOfTimeError, InfeasibleError, NotEvaluatedError):
+        except (SycamError, OutOfTimeError, InfeasibleError, GaveUpError, NotEvaluatedError):
             raise
         except (Exception, SystemExit) as error:
             if isinstance(error, z3.Z3Exception) and limits is not None and not limits.left:
@@ -116,12 +141,14 @@ def _ill_formed(candidate: object, specification: Specification) -> str | None:
             return f"it proposes no term for '{function.name}'"
         if body.sort != function.sort:
             return f"it proposes {body!r} for '{function.name}', whose sort is {function.sort}"
-        stray = [node for node in subterms(body) if not _may_stand(node, function)]
+        called = specification.calls.get(function, ())
+        stray = [node for node in subterms(body) if not _may_stand(node, function, called)]
         if stray:
             return f"it proposes {body!r} for '{function.name}', of which '{stray[0]!r}' is no part"
     return None
 
 
-def _may_stand(node: Term, function: SynthFunction) -> bool:
+def _may_stand(node: Term, function: SynthFunction, called: Sequence[SynthFunction]) -> bool:
     """Whether what a term has at its root may stand in a body."""
-    return isinstance(node.head, Function | Definition | Literal) or node.head in function.parameters
+    head = node.head
+    return isinstance(head, Function | Definition | Literal) or head in function.parameters or head in called

@@ -9,7 +9,7 @@ not is a fact that rules the counterexample out. Answers to the oracle commands 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import count, islice, product
 
 from solvers.cegis.answer import Judgement
@@ -49,6 +49,7 @@ from sygus.oracles.external import (
     value_text,
     with_answers,
 )
+from sygus.records import record
 
 WORTH_TELLING = 1.0
 """Seconds that an oracle must have had for being to blame where the time is over."""
@@ -57,7 +58,7 @@ POINTS = 8
 """Questions that an oracle about values is asked of each kind, beside those that candidates raise."""
 
 
-@dataclass(eq=False)
+@record(eq=False)
 class Modulo:
     """A problem with external oracles, and what they have answered.
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, partial
-from importlib.metadata import entry_points
 
 import z3
 
@@ -18,23 +17,28 @@ from solvers.cegis.answer import Answer, Judgement, Verdict, within
 from solvers.cegis.foreign import held, made
 from solvers.cegis.limits import Limits, OutOfTimeError
 from solvers.cegis.logic.impossible import contradiction, impossible
-from solvers.cegis.logic.verifier import interrupted, judged
+from solvers.cegis.logic.verifier import interrupted, judging
+from solvers.cegis.search.exhaustion import refute_by_few
 from solvers.cegis.specification import Specification
-from solvers.cegis.strategy import Candidate, InfeasibleError, Strategy
+from solvers.cegis.strategy import Candidate, GaveUpError, InfeasibleError, Strategy
+from solvers.cegis.turns import Turn, in_turns
+from solvers.pausing import Pausing, finished, step
+from sygus.discovery import entry_points
 from sygus.errors import OptionError, TooLargeError
 from sygus.foreign import failure, named_class
 from sygus.language.problem import Derivation
 from sygus.language.terms import SynthFunction, Term
 from sygus.language.theories.quantifiers import NotEvaluatedError
+from sygus.records import record
 
 GROUP = "sycam_sygus.strategies"
 """The entry point group in which packages offer strategies, each a class."""
 
+PROOFS, PROOF_SHARE = (contradiction, impossible, refute_by_few), 0.2
+"""Proofs that there is no answer, and the time of each beside strategies."""
+
 AUTO = "auto"
 """The name that stands for all strategies that apply."""
-
-PARTS_SHARE = 4.0
-"""Of the time, for the parts of a problem each by itself, beside the strategies for the whole."""
 
 
 @cache
@@ -50,7 +54,7 @@ def known_strategies() -> Mapping[str, Strategy]:
             if isinstance(value, type) and issubclass(value, Strategy) and value.__module__ == info.name:
                 strategy = value()
                 found[strategy.name] = strategy
-    for point in entry_points(group=GROUP):
+    for point in entry_points(GROUP):
         what, mend = f"the strategy of the entry point '{point.name}'", f"mend or uninstall what offers {point.value}"
         try:
             offered = point.load()
@@ -82,22 +86,32 @@ def find_strategy(choice: str | Strategy) -> Strategy:
     known = known_strategies()
     if choice not in known:
         raise OptionError(f"--strategy: there is no '{choice}'", f"known: {', '.join([AUTO, *known])}")
+    missing = known[choice].missing()
+    if missing:
+        raise OptionError(f"--strategy: what '{choice}' needs is not installed", missing)
     return known[choice]
 
 
 def usable_strategies(specification: Specification) -> list[str]:
-    """The names of those that can do something for a specification, or for every part of it."""
-    return [name for name, strategy in known_strategies().items() if _serves(strategy, specification)]
+    """The names of those that can do something for a specification, or for every part of it, without being named."""
+    offered = {name: strategy for name, strategy in known_strategies().items() if not strategy.on_request}
+    return [name for name, strategy in offered.items() if _serves(strategy, specification)]
 
 
 def _serves(strategy: Strategy, specification: Specification) -> bool:
     """Whether a strategy applies to a problem, or to every part of it."""
-    return strategy.applies(specification) or (
-        len(specification.parts) > 1 and all(strategy.applies(specification.of(part)) for part in specification.parts)
+    parts = specification.parts
+    return _applies(strategy, specification) or (
+        len(parts) > 1 and all(_applies(strategy, specification.of(part)) for part in parts)
     )
 
 
-@dataclass(frozen=True, eq=False)
+def _applies(strategy: Strategy, specification: Specification) -> bool:
+    """Whether a strategy applies to a whole problem."""
+    return (strategy.calling or not specification.calls) and strategy.applies(specification)
+
+
+@record(frozen=True, eq=False)
 class Found:
     """An answer with the strategy that found it, or those that found its parts, and the seconds it took."""
 
@@ -109,27 +123,24 @@ class Found:
 Tally = Counter[Judgement]
 """How many candidates were judged to be what."""
 
-
-@dataclass(frozen=True, eq=False)
-class _Turn:
-    """A strategy, or the parts by themselves, with its share of the time and the answers that it gives."""
-
-    name: str
-    share: float
-    found: Callable[[Limits, Tally], Iterator[Found]]
+Answers = Generator[Found | None, None, None]
+"""Answers, and None wherever the search may be left for a while."""
 
 
-@dataclass(eq=False)
+class _NoAnswerError(Exception):
+    """A part of the problem has none, as far as can be told."""
+
+
+@record(eq=False)
 class Portfolio:
-    """Runs the strategies that apply, and judges what they propose.
+    """Runs the strategies that apply, in turns, and judges what they propose.
 
     Attributes:
         specification: what is asked.
         limits: of the whole search.
-        strategies: in the order in which they are tried.
-        apart: the strategy, or ``auto``, by which functions that no constraint connects are first looked for each by
+        strategies: in the order in which they begin.
+        apart: the strategy, or ``auto``, by which functions that no constraint connects are also looked for each by
             itself; None where they are not.
-        even: whether every strategy gets as much time as the others, whatever its share.
         infeasible: the proof that there is no answer, in words, once there is one.
         out_of_time: whether some strategy was stopped by the clock.
         notes: what happened, for the report: one line for each strategy.
@@ -140,7 +151,6 @@ class Portfolio:
     limits: Limits
     strategies: Sequence[Strategy]
     apart: str | Strategy | None = None
-    even: bool = False
     infeasible: str | None = None
     out_of_time: bool = False
     notes: list[str] = field(default_factory=list)
@@ -158,15 +168,15 @@ class Portfolio:
             OptionError: there is no such strategy, or it can do nothing here.
         """
         if choice == AUTO:
-            applicable = [strategy for strategy in known_strategies().values() if strategy.applies(specification)]
+            offered = [strategy for strategy in known_strategies().values() if not strategy.on_request]
+            applicable = [strategy for strategy in offered if _applies(strategy, specification)]
             if specification.propositional:  # few points: enumeration is quick, and instantiation seldom fits
-                applicable.sort(key=lambda strategy: strategy.share)
+                applicable.sort(key=lambda strategy: strategy.name == "instantiation")
             by_size = [strategy for strategy in applicable if strategy.by_size]
             chosen = by_size if further and by_size else [strategy for strategy in applicable if not strategy.by_size]
-            apart = AUTO if len(specification.parts) > 1 else None
-            return cls(specification, limits, chosen, apart, specification.propositional)
+            return cls(specification, limits, chosen, AUTO if len(specification.parts) > 1 else None)
         strategy = find_strategy(choice)
-        if strategy.applies(specification):
+        if _applies(strategy, specification):
             return cls(specification, limits, [strategy])
         if not _serves(strategy, specification):
             usable = ", ".join([AUTO, *usable_strategies(specification)])
@@ -174,65 +184,106 @@ class Portfolio:
         return cls(specification, limits, [], strategy)
 
     def answers(self) -> Generator[Found, None, None]:
-        """Accepted answers as they are found, of one strategy after the other; repeated ones are left out.
+        """Accepted answers as they are found; repeated ones are left out.
 
         Raises:
             OptionError: a strategy of another package does not keep the contract.
         """
-        self.infeasible = contradiction(self.specification, self.limits) or impossible(self.specification, self.limits)
-        turns = self._turns()
+        with closing(self.search()) as steps:
+            yield from (found for found in steps if found is not None)
+
+    def search(self) -> Answers:
+        """The same, to be taken in turns with others."""
+        turns = [self._turn(s.name, partial(self._proposed, s), s.share) for s in self.strategies]
+        if self.apart is not None:
+            turns.insert(0, self._turn("parts", self._joined))
         if not turns:
             self.notes.append("no strategy can do anything for this problem")
-        for place, turn in enumerate(turns):
-            if self.infeasible is not None:
-                return
-            rest = sum(other.share for other in turns[place:])
-            limits = self.limits.part(self.limits.left * turn.share / rest)
-            tally = Tally()
-            ending = "nothing more to propose"
-            try:
-                yield from turn.found(limits, tally)
-            except (OutOfTimeError, z3.Z3Exception) as error:
-                if isinstance(error, z3.Z3Exception) and limits.left:
-                    raise
-                self.out_of_time = True
-                ending = "out of time"
-            except (NotEvaluatedError, TooLargeError) as error:
-                ending = str(error)
-            except InfeasibleError as error:
+        if not self.specification.recursive:
+            turns = [*(Turn(partial(self._proved, prove), PROOF_SHARE) for prove in PROOFS), *turns]
+        steps = in_turns(self.limits, turns)
+        with closing(steps):
+            for item in steps:
+                if self.infeasible is not None:
+                    return
+                yield item
+
+    def _turn(self, name: str, found: Callable[[Limits, Tally], Answers], share: float = 1.0) -> Turn[Found, None]:
+        """A search, the end of which is noted."""
+        turn: Turn[Found, None] = Turn(lambda limits: self._noted(turn, name, found, limits), share)
+        return turn
+
+    def _noted(
+        self, turn: Turn[Found, None], name: str, found: Callable[[Limits, Tally], Answers], limits: Limits
+    ) -> Answers:
+        tally = Tally()
+        ending = "nothing more to propose"
+        try:
+            with closing(found(limits, tally)) as answers:
+                for answer in answers:
+                    yield answer
+                    limits.check()
+        except (OutOfTimeError, z3.Z3Exception) as error:
+            if isinstance(error, z3.Z3Exception) and limits.left:
+                raise
+            self.out_of_time = True
+            ending = "out of time"
+        except (NotEvaluatedError, TooLargeError, GaveUpError) as error:
+            ending = str(error)
+        except InfeasibleError as error:
+            if self.specification.recursive:  # what follows from definitions that contradict themselves is no proof
+                ending = f"nothing more to propose: {error}"
+            else:
                 self.infeasible = str(error)
                 ending = f"proved infeasible: {error}"
-            counts = ", ".join(f"{tally[judgement]} {judgement}" for judgement in Judgement if tally[judgement])
-            self.notes.append(f"{turn.name}: {counts or 'no candidates'}; {ending} ({limits.spent:.2f} s)")
+        counts = ", ".join(f"{tally[judgement]} {judgement}" for judgement in Judgement if tally[judgement])
+        self.notes.append(f"{name}: {counts or 'no candidates'}; {ending} ({turn.spent:.2f} s)")
+        yield None
 
-    def _turns(self) -> list[_Turn]:
-        """The parts by themselves, then the strategies for the whole."""
-        turns = [_Turn(s.name, 1.0 if self.even else s.share, partial(self._proposed, s)) for s in self.strategies]
-        if self.apart is not None:
-            turns.insert(0, _Turn("parts", 1.0 if self.even else PARTS_SHARE, self._joined))
-        return turns
+    def _proved(self, prove: Callable[[Specification, Limits], Pausing[None]], limits: Limits) -> Answers:
+        """No answers: a proof that there is none, which is given up once there is one."""
+        try:
+            for _ in prove(self.specification, limits):
+                if self._given:
+                    return
+                yield None
+        except InfeasibleError as error:
+            self.infeasible = str(error)
+            self.notes.append(f"proved infeasible: {error}")
+        except OutOfTimeError:
+            self.out_of_time = True
+        except TooLargeError:
+            return
+        yield None
 
-    def _proposed(self, strategy: Strategy, limits: Limits, tally: Tally) -> Iterator[Found]:
+    def _proposed(self, strategy: Strategy, limits: Limits, tally: Tally) -> Answers:
         """What a strategy proposes, where it is accepted; of every candidate it is told the verdict."""
         with closing(strategy.propose(self.specification, limits)) as proposals:
-            candidate = next(proposals, None)
-            while candidate is not None:
-                verdict = self._judged(candidate, limits, tally)
-                if verdict.answer is not None and self._is_first(verdict.answer):
-                    yield Found(verdict.answer, strategy.name, self.limits.spent)
+            verdict: Verdict | None = None
+            while True:
                 try:
-                    candidate = proposals.send(verdict)
+                    candidate = step(proposals, verdict)
                 except StopIteration:
                     return
+                verdict = None
+                if candidate is None:
+                    yield None
+                    continue
+                verdict = yield from self._judged(candidate, limits, tally)
+                if verdict.answer is not None and self._is_first(verdict.answer):
+                    yield Found(verdict.answer, strategy.name, self.limits.spent)
 
-    def _judged(self, candidate: Candidate, limits: Limits, tally: Tally) -> Verdict:
+    def _judged(self, candidate: Candidate, limits: Limits, tally: Tally) -> Pausing[Verdict]:
         """The verdict on a candidate; what is decided is remembered."""
         key = self._key(candidate.bodies)
         verdict = self._verdicts.get(key)
         if verdict is None or verdict.judgement is Judgement.UNDECIDED:
             is_new = verdict is None
-            time = limits if candidate.seconds is None else limits.part(candidate.seconds)
-            verdict = self._verdicts[key] = judged(self.specification, candidate.bodies, time)
+            if candidate.seconds is None:
+                verdict = yield from judging(self.specification, candidate.bodies, limits)
+            else:
+                verdict = finished(judging(self.specification, candidate.bodies, limits.part(candidate.seconds)))
+            self._verdicts[key] = verdict
             if is_new:
                 tally[verdict.under(limits).judgement] += 1
         return verdict.under(limits)
@@ -248,36 +299,54 @@ class Portfolio:
     def _key(self, bodies: Mapping[SynthFunction, Term]) -> tuple[Term, ...]:
         return tuple(bodies[function] for function in self.specification.functions)
 
-    def _joined(self, limits: Limits, tally: Tally) -> Iterator[Found]:
+    def _joined(self, limits: Limits, tally: Tally) -> Answers:
         """The first answers of the parts, joined: nothing connects them, so they are right together.
+
+        The parts take turns, so that one without an answer is known before another is found that takes long.
 
         Raises:
             InfeasibleError: a part has none.
             OutOfTimeError: a part was stopped by the clock.
         """
-        assert self.apart is not None
         parts = self.specification.parts
-        found: list[Found] = []
-        for place, functions in enumerate(parts):
-            share = limits.part(limits.left / (len(parts) - place))
-            portfolio = Portfolio.of(self.specification.of(functions), share, self.apart)
-            with closing(portfolio.answers()) as answers:
-                first = next(answers, None)
-            names = ", ".join(function.name for function in functions)
-            self.notes += [f"{names}: {note}" for note in portfolio.notes]
-            if portfolio.infeasible is not None:
-                raise InfeasibleError(portfolio.infeasible)
-            if first is None:
-                if portfolio.out_of_time:
-                    raise OutOfTimeError
-                return
-            found.append(first)
+        first: dict[tuple[SynthFunction, ...], Found] = {}
+        try:
+            yield from in_turns(limits, [Turn(partial(self._apart, part, first)) for part in parts])
+        except _NoAnswerError:
+            return
+        found = [first[part] for part in parts]
         answer = self._join([one.answer for one in found])
         verdict = Verdict(Judgement.ACCEPTED, answer)
         self._verdicts[self._key(answer.bodies)] = verdict
         tally[verdict.under(limits).judgement] += 1
         if within(answer.bodies, limits) and self._is_first(answer):
             yield Found(answer, ", ".join(dict.fromkeys(one.strategy for one in found)), self.limits.spent)
+
+    def _apart(
+        self, functions: tuple[SynthFunction, ...], first: dict[tuple[SynthFunction, ...], Found], limits: Limits
+    ) -> Answers:
+        """Look for one part's first answer.
+
+        Raises:
+            InfeasibleError: it has none.
+            OutOfTimeError: it was stopped by the clock.
+            _NoAnswerError: nothing more can be done for it.
+        """
+        assert self.apart is not None
+        portfolio = Portfolio.of(self.specification.of(functions), limits, self.apart)
+        with closing(portfolio.search()) as search:
+            for found in search:
+                if found is not None:
+                    first[functions] = found
+                    break
+                yield None
+        names = ", ".join(function.name for function in functions)
+        self.notes += [f"{names}: {note}" for note in portfolio.notes]
+        if functions in first:
+            return
+        if portfolio.infeasible is not None:
+            raise InfeasibleError(portfolio.infeasible)
+        raise OutOfTimeError if portfolio.out_of_time else _NoAnswerError
 
     def _join(self, answers: Sequence[Answer]) -> Answer:
         bodies = {function: body for answer in answers for function, body in answer.bodies.items()}
@@ -288,15 +357,19 @@ class Portfolio:
         return Answer(ordered, derivations, answers[0].numerals)
 
 
+LEAST = 0.15
+"""Seconds in which a smaller answer is looked for, however soon there was one: about what a process takes to start."""
+
+
 def best_answer(portfolio: Portfolio, patience: float) -> Found | None:
-    """The smallest answer found within ``patience`` times the seconds to the first one, half a second at least.
+    """The smallest answer found within ``patience`` times the seconds to the first one, :data:`LEAST` at least.
 
     It never takes more than half of what was left then.
     """
     with interrupted(portfolio.limits):
         for found in portfolio.answers():
             if portfolio.best is None:
-                more = max(0.5, patience * portfolio.limits.spent)
+                more = max(LEAST, patience * portfolio.limits.spent)
                 portfolio.limits.shorten(min(more, portfolio.limits.left / 2))
             if portfolio.best is None or found.answer.size < portfolio.best.answer.size:
                 portfolio.best = found

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from sygus.language.problem import Problem, Target
+from sygus.language.problem import Problem, Target, is_constant
 from sygus.language.terms import (
     BOOL,
+    REAL,
+    Definition,
     Expansion,
     Literal,
     OracleFunction,
@@ -20,11 +21,16 @@ from sygus.language.terms import (
     Term,
     Variable,
     WeightSymbol,
+    expand,
     leaf,
     subterms,
     term,
 )
+from sygus.language.theories.exact import value_of
 from sygus.language.theories.quantifiers import is_quantified
+from sygus.language.theories.recursion import Recursive, is_recursive
+from sygus.language.theories.structured import constructors_of
+from sygus.records import record
 
 MOST_BOOLS = 6
 
@@ -40,7 +46,7 @@ Bodies = Mapping[SynthFunction, Term]
 """A body for each function, over its own parameters."""
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Example:
     """An input with the output that the constraints ask for.
 
@@ -53,7 +59,7 @@ class Example:
     output: Any
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Conjunct:
     """A formula that must hold of all values of its variables.
 
@@ -105,9 +111,9 @@ class Specification:
         self.problem = problem
         self.targets: tuple[Target, ...] = problem.targets
         self.functions: tuple[SynthFunction, ...] = tuple(target.function for target in problem.targets)
-        expand = Expansion()
-        constraints = tuple(map(expand, problem.constraints))
-        assumptions = tuple(map(expand, problem.assumptions))
+        written_out = Expansion()
+        constraints = tuple(map(written_out, problem.constraints))
+        assumptions = tuple(map(written_out, problem.assumptions))
         _check(
             problem, dict(zip((*problem.constraints, *problem.assumptions), (*constraints, *assumptions), strict=True))
         )
@@ -144,6 +150,16 @@ class Specification:
                 found.setdefault(function, {})[place] = None
         return {function: list(places) for function, places in found.items()}
 
+    def by_examples(self, target: Target, examples: Sequence[Example]) -> Specification:
+        """What is asked of a function by examples alone, in the same problem."""
+        found = copy.copy(self)
+        for name, value in vars(Specification).items():
+            if isinstance(value, cached_property):
+                found.__dict__.pop(name, None)
+        found.functions, found.targets, found.conjuncts = (target.function,), (target,), ()
+        found.__dict__["examples"] = tuple(examples)
+        return found
+
     def _under(self, assumptions: Sequence[Term], formula: Term) -> Term:
         for assumption in reversed(assumptions):
             formula = self.apply("=>", assumption, formula)
@@ -167,17 +183,19 @@ class Specification:
 
     @cached_property
     def parts(self) -> tuple[tuple[SynthFunction, ...], ...]:
-        """The functions, those together that constraints connect, in the order of declaration."""
+        """The functions, those together that constraints or calls connect, in the order of declaration."""
         leader = {function: function for function in self.functions}
 
         def led(function: SynthFunction) -> SynthFunction:
-            while leader[function] is not function:
+            while leader[function] != function:
                 leader[function] = leader[leader[function]]
                 function = leader[function]
             return function
 
-        for conjunct in self.conjuncts:
-            for one, other in pairwise(application.head for application in conjunct.applications):
+        connected = [[application.head for application in conjunct.applications] for conjunct in self.conjuncts]
+        connected += [[function, *called] for function, called in self.calls.items()]
+        for functions in connected:
+            for one, other in pairwise(functions):
                 leader[led(other)] = led(one)
         groups: dict[SynthFunction, list[SynthFunction]] = {}
         for function in self.functions:
@@ -185,11 +203,38 @@ class Specification:
         return tuple(map(tuple, groups.values()))
 
     @cached_property
+    def calls(self) -> Mapping[SynthFunction, tuple[SynthFunction, ...]]:
+        """The functions whose grammars may call functions to synthesise, with these; by recursion itself among them."""
+        found = {}
+        for target in self.targets:
+            templates = (expand(production.template) for production, _ in target.written.callers)
+            heads = (node.head for template in templates for node in subterms(template))
+            called = dict.fromkeys(head for head in heads if isinstance(head, SynthFunction))
+            if called:
+                found[target.function] = tuple(called)
+        return found
+
+    @cached_property
     def examples(self) -> tuple[Example, ...] | None:
         """The problem as programming by example, None where it is anything else; repeated examples come once."""
         if len(self.functions) != 1:
             return None
-        found = [_example(conjunct.formula) for conjunct in self.conjuncts]
+        return self._examples(literal_value)
+
+    @cached_property
+    def structured_examples(self) -> tuple[Example, ...] | None:
+        """The same of a function whose outputs are values of a datatype, the arguments any; None where Reals are in it.
+
+        Structured values hold of Reals the nearest floats, which do not tell them all apart.
+        """
+        if len(self.functions) != 1 or not constructors_of(self.functions[0].sort) or self.recursive:
+            return None
+        nodes = (node for conjunct in self.conjuncts for node in subterms(conjunct.formula))
+        return None if any(node.sort == REAL for node in nodes) else self._examples(_constant_value)
+
+    def _examples(self, value: Callable[[Term], Any]) -> tuple[Example, ...] | None:
+        """Examples, a constant being what has a value; None where a conjunct is none."""
+        found = [_example(conjunct.formula, value) for conjunct in self.conjuncts]
         if not found or any(example is None for example in found):
             return None
         distinct = {(e.arguments, e.output): e for e in found if e is not None}
@@ -212,6 +257,11 @@ class Specification:
         return len(self.functions) == 1 and plain
 
     @cached_property
+    def recursive(self) -> bool:
+        """Whether the constraints call functions that are defined by recursion."""
+        return any(is_recursive(conjunct.formula) for conjunct in self.conjuncts)
+
+    @cached_property
     def propositional(self) -> bool:
         """Whether there are only a few Bools, so that all points there are can be looked at."""
         return all(variable.sort == BOOL for variable in self.variables) and len(self.variables) <= MOST_BOOLS
@@ -221,7 +271,7 @@ class Specification:
         """The one application of each function where that is to distinct variables, None where it is not so."""
         found: dict[SynthFunction, Term] = {}
         for conjunct in self.conjuncts:
-            if conjunct.quantified:
+            if conjunct.quantified or self.recursive:
                 return None
             for application in conjunct.applications:
                 function = application.head
@@ -255,18 +305,29 @@ def _check(problem: Problem, expanded: Mapping[Term, Term]) -> None:
         at = problem.positions.get(formula, problem.asked)
         for node in subterms(without_macros):
             if isinstance(node.head, WeightSymbol):
-                message = f"the weight '{node.head.name}' is not searched for in the logic {problem.logic}"
-                raise problem.error(message, at, "use the logic CAM")
+                message = f"the weight '{node.head.name}' is not known before there is an answer"
+                raise problem.error(message, at, "ask for one answer, of the file by itself")
             if isinstance(node.head, OracleFunction):
                 message = f"the oracle '{node.head.oracle}' would have to be asked"
                 raise problem.error(message, at, ASK)
+    _check_arguments(problem, expanded)
     if problem.calls:
         call = problem.calls[0]
         raise problem.error(f"the oracle '{call.oracle}' would have to be asked", call.position, ASK)
     for production, called in (caller for target in problem.targets for caller in target.written.callers):
-        what = "an oracle" if isinstance(called, OracleFunction) else "a function to synthesise"
-        message = f"a grammar that calls {what}, '{called.name}', is not searched"
-        raise problem.error(message, production.position, "the solvers give each function a body without such calls")
+        if isinstance(called, OracleFunction):
+            message = f"a grammar that calls an oracle, '{called.name}', is not searched"
+            raise problem.error(message, production.position, "the solvers give functions bodies without such calls")
+
+
+def _check_arguments(problem: Problem, expanded: Mapping[Term, Term]) -> None:
+    """Of functions, variables alone are arguments."""
+    for formula, without_macros in expanded.items():
+        for node in subterms(without_macros):
+            if node.sort.is_function and isinstance(node.head, SynthFunction | Definition | Recursive):
+                at = problem.positions.get(formula, problem.asked)
+                message = f"'{node.head.name}' stands for itself where a function is an argument"
+                raise problem.error(message, at, "apply it; variables of function sorts alone are arguments")
 
 
 def literal_value(root: Term) -> Any:
@@ -274,11 +335,16 @@ def literal_value(root: Term) -> Any:
     if isinstance(root.head, Literal):
         return root.head.value
     if root.head.name == "-" and len(root.arguments) == 1 and isinstance(root.arguments[0].head, Literal):
-        return -root.arguments[0].head.value  # type: ignore[operator]
+        return -root.arguments[0].head.value
     return None
 
 
-def _example(formula: Term) -> Example | None:
+def _constant_value(root: Term) -> Any:
+    """The value of a term that writes a constant, None of any other."""
+    return value_of(root, {}) if is_constant(root) else None
+
+
+def _example(formula: Term, value_of_constant: Callable[[Term], Any]) -> Example | None:
     """What ``(= (f c…) c)`` says, either way round; a bare or negated Bool application is one too."""
     if isinstance(formula.head, SynthFunction):
         sides: tuple[Term, ...] = (formula, leaf(Literal(True, BOOL)))
@@ -289,8 +355,8 @@ def _example(formula: Term) -> Example | None:
     else:
         return None
     for application, output in (sides, sides[::-1]):
-        value = literal_value(output)
+        value = value_of_constant(output)
         if isinstance(application.head, SynthFunction) and value is not None:
-            arguments = tuple(literal_value(argument) for argument in application.arguments)
+            arguments = tuple(map(value_of_constant, application.arguments))
             return None if any(argument is None for argument in arguments) else Example(arguments, value)
     return None

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator
-from dataclasses import dataclass
 
 from solvers.cegis.answer import Verdict
 from solvers.cegis.limits import Limits
 from solvers.cegis.specification import Bodies, Specification
+from sygus.records import record
 
 
 class InfeasibleError(Exception):
     """It is proved that no functions satisfy the constraints; the message says how."""
 
 
-@dataclass(frozen=True, eq=False)
+class GaveUpError(Exception):
+    """A strategy has nothing more to propose; the message says why."""
+
+
+@record(frozen=True, eq=False)
 class Candidate:
     """What a strategy proposes.
 
@@ -28,8 +32,8 @@ class Candidate:
     seconds: float | None = None
 
 
-Proposals = Generator[Candidate, Verdict, None]
-"""Candidates are yielded, and of each the verdict is received."""
+Proposals = Generator[Candidate | None, Verdict, None]
+"""Candidates are yielded, and of each the verdict is received; None is a pause, which nothing answers."""
 
 
 class Strategy(ABC):
@@ -53,15 +57,21 @@ class Strategy(ABC):
     only smaller answers are wanted, ``limits.largest`` says so after that verdict. It returns when it has nothing more
     to propose. With the same verdicts, and time enough, it proposes the same candidates.
 
-    The limits are its own share of the search, and it keeps them: by ``limits.check()`` in every loop that may be long,
+    Strategies take turns. One is left for others where it yields a candidate, and where it yields None, which it does
+    wherever it may take long: in loops, between blocks of an enumeration, before questions to Z3, of which none should
+    take much more than a second. It is gone on with where it stands. One of another package need not pause: where it
+    keeps others waiting its limits end, and it is begun anew with twice as long.
+
+    The limits are its own, and it keeps them: by ``limits.check()`` in every loop that may be long,
     by ``limits.milliseconds`` for what it asks Z3, by looking for nothing larger than ``limits.largest`` or deeper than
-    ``limits.depth``, and by holding no more values than ``limits.memory`` says.
+    ``limits.depth``, and by holding no more values than ``limits.room`` says.
 
     Exceptions that end its turn, other strategies being tried after it:
 
     * ``OutOfTimeError``, from the limits;
     * ``z3.Z3Exception`` once the time is over, for Z3 is interrupted then;
-    * ``NotEvaluatedError``, from constraints that only Z3 can evaluate.
+    * ``NotEvaluatedError``, from constraints that only Z3 can evaluate;
+    * :class:`GaveUpError`, where a user should know why there is nothing more to propose.
 
     :class:`InfeasibleError` ends the search: it needs a proof that no functions in the grammars satisfy the
     constraints, whatever the limits. Any other exception is an error of the strategy.
@@ -69,10 +79,13 @@ class Strategy(ABC):
     Attributes:
         name: for ``--strategy``.
         doc: how it works, in one line.
-        share: of the time left, beside those of the strategies that are still to come.
-        turn: those with lower ones are tried first.
+        share: of the time, beside those of the others.
+        turn: those with lower ones begin.
         by_size: whether it gives every answer, smallest first; such a strategy is used where several are asked for, in
             place of those that look for one, and nowhere else unless it is named.
+        on_request: whether it is used only where it is named.
+        calling: whether it also searches grammars whose terms call functions to synthesise (``:fwd-decls``,
+            ``:recursion``); one that does not is not asked about problems that have such.
     """
 
     name: str
@@ -80,6 +93,12 @@ class Strategy(ABC):
     share: float = 1.0
     turn: int = 100
     by_size: bool = False
+    on_request: bool = False
+    calling: bool = False
+
+    def missing(self) -> str:
+        """How to install what it needs and is not there; "" where nothing is missing. Asked where it is named."""
+        return ""
 
     @abstractmethod
     def applies(self, specification: Specification) -> bool:

@@ -18,8 +18,9 @@ from sygus.language.elaborate import load_problem
 from sygus.language.problem import Grammar, Problem, Production
 from sygus.language.terms import Nonterminal, Term, expand, subterms
 from sygus.language.theories import Function
-from sygus.oracles.cam import domains, probes
+from sygus.oracles.cam import probes
 from sygus.oracles.equivalence import Probes, syntactic_key
+from sygus.oracles.parameters import domains
 from sygus.oracles.safety import SafetyOracle
 
 PARAMETERS = "(activation Map) (gradient Map) (alpha Map) (logit Real) (probability Real)"

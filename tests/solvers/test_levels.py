@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from solvers.levels import Chosen, blocks, contains, distinct, rows_of
+from solvers.levels import Chosen, blocks, contains, dealt, distinct, rows_of
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 17, 1000, 5000])
@@ -39,3 +39,16 @@ def test_blocks_are_all_combinations_in_order_and_rows_say_which(room: int) -> N
     assert (rows.child_sizes == (*sizes, 0)).all()
     assert (rows.production == 7).all()
     assert rows.keys.tolist() == np.concatenate([one.keys for one in chosen])[::3].tolist()
+
+
+@pytest.mark.parametrize("kept", [1.0, 0.3, 0.0])
+def test_rows_of_batches_are_dealt_as_of_one_array(kept: float) -> None:
+    generator = np.random.default_rng(0)
+    batches = [generator.random((count, 3)) for count in (4, 0, 7, 1)]
+    whole = np.concatenate(batches)
+    rows = np.flatnonzero(generator.random(len(whole)) <= kept)
+    found = np.full((len(rows), 3), np.nan)
+    for batch, place, own in dealt(batches, rows):
+        found[place] = batch[own]
+    assert batches == []
+    np.testing.assert_array_equal(found, whole[rows])

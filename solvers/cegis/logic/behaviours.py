@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 import z3
@@ -11,8 +11,10 @@ import z3
 from solvers.cegis.limits import Limits
 from solvers.cegis.logic.to_z3 import Encoder
 from solvers.cegis.specification import Bodies, Specification
+from sygus.language.linked import linked
 from sygus.language.terms import SynthFunction, expand
 from sygus.language.theories.sorts import z3_constant
+from sygus.records import record
 
 SECONDS = 2.0
 """For one comparison of two answers, at most."""
@@ -34,7 +36,7 @@ class Novelty(StrEnum):
     """Z3 could not tell; also where two differ only in what the standard leaves open, such as quotients by zero."""
 
 
-@dataclass(eq=False)
+@record(eq=False)
 class _Place:
     """One answer; or a point at which answers differ, with a place for each value there."""
 
@@ -66,7 +68,8 @@ class Behaviours:
             bodies: of every function, over its parameters.
             limits: of the search; a comparison takes :data:`SECONDS` at most.
         """
-        encoded = [self._encode(expand(bodies[function])) for function in self._functions]
+        meant = linked(bodies)
+        encoded = [self._encode(expand(meant[function])) for function in self._functions]
         if self._root is None:
             self._root = _Place(encoded)
             return Novelty.NEW

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
 from solvers.cegis.specification import literal_value
+from sygus.language.syntax.printer import print_symbol
 from sygus.language.terms import BOOL, INT, REAL, Literal, Sort, Term, fold, leaf, term
-from sygus.language.theories import Theory
+from sygus.language.theories import Function, Theory
+from sygus.language.theories.structured import Constructor, record_of
+from sygus.records import record
 
 TRUE, FALSE = leaf(Literal(True, BOOL)), leaf(Literal(False, BOOL))
 
@@ -20,7 +22,7 @@ _OPPOSITE = {"<=": ">", "<": ">=", ">=": "<", ">": "<="}
 MIRROR = {"<=": ">=", "<": ">", ">=": "<=", ">": "<", "=": "="}
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Linear:
     """A sum of multiples of terms and a constant.
 
@@ -85,6 +87,11 @@ def _combined(node: Term, parts: list[Linear]) -> Linear:
     for other in others:
         first = first.plus(other, sign)
     return first
+
+
+def _is_made(root: Term) -> bool:
+    """Whether a term is a constructor applied."""
+    return isinstance(root.head, Function) and root.head.constructor and bool(root.arguments)
 
 
 class Construction:
@@ -221,6 +228,9 @@ class Construction:
                 return self.negation(self._simplified_equality(arguments))
         if name in COMPARISONS and len(arguments) == 2 and all(a.sort == arguments[0].sort for a in arguments):
             return self._simplified_comparison(name, arguments)
+        record = record_of(arguments[0].sort)
+        if record is not None and len(arguments) == 1:
+            return self._of_a_record(node, arguments[0], record)
         if name in ("+", "-") and node.sort in (INT, REAL):
             return self.sum_of(_combined(node, [linear(argument) for argument in arguments]))
         return term(node.head, tuple(arguments), node.sort)
@@ -244,9 +254,38 @@ class Construction:
         return TRUE if arguments[0] is arguments[1] else self._simplified_comparison("=", arguments)
 
     def _simplified_comparison(self, name: str, arguments: list[Term]) -> Term:
+        if record_of(arguments[0].sort) is not None:
+            return self._equal_records(*arguments)
         if arguments[0].sort not in (INT, REAL):
             return self.apply(name, *arguments)
         return self.comparison(name, linear(arguments[0]).plus(linear(arguments[1]), Fraction(-1)))
+
+    def _of_a_record(self, node: Term, argument: Term, record: Constructor) -> Term:
+        """A part of a record that is made here; every record is made by the only constructor."""
+        names = [print_symbol(name) for name, _ in record.selectors]
+        if node.head.name in names and _is_made(argument):
+            return argument.arguments[names.index(node.head.name)]
+        if node.head.name == f"(_ is {print_symbol(record.name)})":
+            return TRUE
+        return term(node.head, (argument,), node.sort)
+
+    def _equal_records(self, *records: Term) -> Term:
+        """Part by part where one is made here, and so on within; without recursion."""
+        found: list[Term] = []
+        pairs = [records]
+        while pairs:
+            pair = pairs.pop()
+            record = record_of(pair[0].sort)
+            if record is None:
+                found.append(self._simplified_equality(list(pair)))
+            elif any(map(_is_made, pair)):
+                pairs += [
+                    tuple(one.arguments[place] if _is_made(one) else self.apply(name, one) for one in pair)
+                    for place, (name, _) in reversed(list(enumerate(record.selectors)))
+                ]
+            elif pair[0] is not pair[1]:
+                found.append(self.apply("=", *pair))
+        return self.conjunction(found)
 
     def _equivalence(self, a: Term, b: Term) -> Term:
         for one, other in ((a, b), (b, a)):

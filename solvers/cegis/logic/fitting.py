@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from fractions import Fraction
+from functools import cached_property
 from typing import TypeAlias, TypeVar
 
 from solvers.cegis.answer import Verdict, within
@@ -23,7 +24,7 @@ DEEPEST = 6
 """Rewriting steps in a row without a production being matched."""
 
 SECONDS = 0.6
-"""For one candidate: what fits, fits soon."""
+"""Of the processor, for one candidate: what fits, fits soon."""
 
 R = TypeVar("R")
 
@@ -44,9 +45,15 @@ class Fitter:
         self.grammar: Grammar = target.written
         self.make = Construction(specification.problem.theory)
         self.limits = limits
-        self.lookup = Lookup(enumerable(specification, target), target.function.parameters, limits)
+        self._specification, self._target = specification, target
         self._known: dict[tuple[Term, Nonterminal], Term | None] = {}
         self._busy: set[tuple[Term, Nonterminal]] = set()
+
+    @cached_property
+    def lookup(self) -> Lookup:
+        """Small terms by their values, for what nothing else fits."""
+        grammar = enumerable(self._specification, self._target)
+        return Lookup(grammar, self._target.function.parameters, self.limits)
 
     def fit(self, root: Term) -> Term | None:
         """A term equal to ``root`` that the start symbol derives, None where none is found."""
@@ -301,7 +308,7 @@ def fit_all(specification: Specification, bodies: Bodies, limits: Limits) -> Bod
         OutOfTimeError: from the limits.
     """
     fitted: dict[SynthFunction, Term] = {}
-    part = limits.part(SECONDS)
+    part = limits.effort(SECONDS)
     for target in specification.targets:
         try:
             found = Fitter(specification, target, part).fit(bodies[target.function])
@@ -316,8 +323,11 @@ def fit_all(specification: Specification, bodies: Bodies, limits: Limits) -> Bod
     return fitted
 
 
-def proposed(specification: Specification, bodies: Bodies, limits: Limits) -> Generator[Candidate, Verdict, bool]:
+def proposed(
+    specification: Specification, bodies: Bodies, limits: Limits
+) -> Generator[Candidate | None, Verdict, bool]:
     """Propose bodies as their grammars write them, unless they are too large then; whether they can be written so."""
+    yield None
     fitted = fit_all(specification, bodies, limits)
     if fitted is not None and within(fitted, limits):
         yield Candidate(fitted)

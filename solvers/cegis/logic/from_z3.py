@@ -50,6 +50,9 @@ _NAMES = {
     z3.Z3_OP_SLT: "bvslt",
     z3.Z3_OP_SGEQ: "bvsge",
     z3.Z3_OP_SGT: "bvsgt",
+    z3.Z3_OP_BV2INT: "ubv_to_int",
+    z3.Z3_OP_SELECT: "select",
+    z3.Z3_OP_STORE: "store",
 }
 _JOINED = {z3.Z3_OP_ADD: "+", z3.Z3_OP_MUL: "*"}
 

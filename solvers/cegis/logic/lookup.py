@@ -72,7 +72,7 @@ class Lookup:
         return None
 
     def _enumerate(self) -> None:
-        limits = self.limits.part(SECONDS)
+        limits = self.limits.effort(SECONDS)
         self._bank = sample_bank(self.grammar, self.samples, limits)
         try:
             while self._bank.size < LARGEST and self._bank.grow():

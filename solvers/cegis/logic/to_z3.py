@@ -8,6 +8,7 @@ from typing import Any
 import z3
 
 from solvers.cegis.specification import Bodies
+from sygus.language.linked import linked
 from sygus.language.terms import Literal, SynthFunction, Term, Variable, expand, fold
 from sygus.language.theories import Function
 from sygus.language.theories.sorts import representation, z3_constant
@@ -19,14 +20,15 @@ class Encoder:
     The names of other constants hold ``|``, which no name of a file does.
 
     Args:
-        bodies: what the functions to synthesise stand for; of one missing, a fresh uninterpreted function.
+        bodies: what the functions to synthesise stand for, which may call one another; of one missing, a fresh
+            uninterpreted function.
     """
 
     def __init__(self, bodies: Bodies | None = None) -> None:
         self._memo: dict[Term, z3.ExprRef] = {}
         self._parameters: dict[SynthFunction, list[z3.ExprRef]] = {}
         self._bodies: dict[SynthFunction, z3.ExprRef] = {}
-        for function, body in (bodies or {}).items():
+        for function, body in linked(bodies or {}).items():
             self._parameters[function] = [z3_constant(f"{p.name}|parameter", p.sort) for p in function.parameters]
             places = dict(zip(function.parameters, self._parameters[function], strict=True))
             self._bodies[function] = _encode(expand(body), lambda node, _, places=places: _place(node, places), {})
@@ -67,3 +69,10 @@ def _encode(root: Term, other: Any, memo: dict[Term, z3.ExprRef]) -> z3.ExprRef:
         return other(node, arguments)
 
     return fold(root, visit, memo)
+
+
+def comparing_solver() -> z3.Solver:
+    """A solver that is asked again and again, by the older arithmetic: faster where many differences are compared."""
+    solver = z3.SimpleSolver()
+    solver.set("arith.solver", 2)
+    return solver

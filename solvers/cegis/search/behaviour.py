@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -12,15 +12,24 @@ from numpy.typing import NDArray
 from solvers.bank import Allowance, Bank
 from solvers.behaviour import Behaviour, Combined, Parts
 from solvers.cegis.limits import Limits
-from solvers.cegis.search.evaluation import Program, Values
+from solvers.cegis.search.evaluation import Program, Values, number_type
 from solvers.cegis.search.samples import Samples
-from solvers.levels import Booleans, Ints
+from solvers.levels import Booleans, Ints, dealt
 from sygus.language.problem import Grammar, Production
 from sygus.language.terms import STRING, Hole, Nonterminal, Sort
-from sygus.language.theories.sorts import representation
+from sygus.language.theories.bitvector_kernels import WORD
+from sygus.language.theories.bitvectors import width_of
+from sygus.language.theories.large import large_count
+from sygus.language.theories.recursion import is_recursive
 
 BLOCK, SMALL_BLOCK = 1 << 18, 1 << 14
 """Numbers computed at a time; those of functions computed one by one are fewer, so that time is kept."""
+
+LARGE_BYTES = 200
+"""What an integer of some hundred bits takes beside the number that holds it."""
+
+EXACT_BYTES = 24
+"""Times the memory of a reference that an exact number takes with it, a fraction being an object of two integers."""
 
 Relevance = Callable[[Production, Values], Booleans]
 """Which rows of values, (n, points), that a production gives are worth keeping."""
@@ -42,7 +51,7 @@ class OnSamples(Behaviour[Values]):
         self.samples = samples
         self._points = samples.points
         self._room = max(1, block // self._points)
-        self._codes: dict[bytes, int] | None = {} if exact else None
+        self._codes: dict[Any, int] | None = {} if exact or samples.exact else None
         self._relevant = relevant
         self._programs: dict[Production, tuple[Program, tuple[Hole, ...]]] = {}
 
@@ -54,25 +63,29 @@ class OnSamples(Behaviour[Values]):
         """Values on the samples; usable are those that are finite."""
         if production not in self._programs:
             holes = tuple(Hole(i, nonterminal) for i, nonterminal in enumerate(production.holes))
-            self._programs[production] = Program(production.template), holes
+            self._programs[production] = Program(production.template, exact=self.samples.exact), holes
         program, holes = self._programs[production]
         environment: dict[Any, Values] = {**self.samples.inputs, **dict(zip(holes, parts.spread(), strict=True))}
         values = self.samples.run(program, environment)
         values = np.broadcast_to(values, (*parts.counts, self._points)).reshape(-1, self._points)
-        keys, usable = signatures(values)
-        if self._codes is not None:
-            codes = self._codes
-            keys = np.array([codes.setdefault(row.tobytes(), len(codes)) for row in values], np.int64)
+        if self._codes is None:
+            return Combined(values, *signatures(values))
+        codes, exact = self._codes, values.dtype == object
+        usable = np.ones(len(values), bool) if exact else signatures(values)[1]
+        rows: Iterable[Any] = map(tuple, values.tolist()) if exact else (row.tobytes() for row in values)
+        keys = np.fromiter((codes.setdefault(row, len(codes)) for row in rows), np.int64, len(values))
         return Combined(values, keys, usable)
 
     def gather(self, sort: Sort, batches: list[Values], rows: Ints) -> Values:
-        """One array, of the numbers that hold values of the sort."""
-        held = representation(sort).number
+        """One array, of the numbers that hold values of the sort; of several batches each is let go once copied."""
+        held = number_type(sort, exact=self.samples.exact)
         if len(batches) == 1:
             (values,) = batches
-        else:
-            values = np.concatenate([np.empty((0, self._points), held), *batches])
-        return np.ascontiguousarray(values if len(rows) == len(values) else values[rows], held)
+            return np.ascontiguousarray(values if len(rows) == len(values) else values[rows], held)
+        found = np.empty((len(rows), self._points), held)
+        for batch, place, own in dealt(batches, rows):
+            found[place] = batch[own]
+        return found
 
     def worth_keeping(self, production: Production, values: Values, rows: Ints) -> Ints:
         """Those that are relevant."""
@@ -84,11 +97,14 @@ class Spending(Allowance):
 
     Args:
         limits: of both.
+        exact: whether values are exact numbers.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, *, exact: bool = False) -> None:
         self._limits = limits
+        self._factor = EXACT_BYTES if exact else 1
         self._bytes = 0
+        self._before = large_count()
 
     def before_block(self) -> None:
         """Ask the clock.
@@ -100,8 +116,9 @@ class Spending(Allowance):
 
     def after_block(self, nbytes: int) -> None:
         """Add up."""
-        self._bytes += nbytes
-        self.full = self._bytes > self._limits.memory
+        self._bytes += self._factor * nbytes
+        beside = LARGE_BYTES * (large_count() - self._before)
+        self.full = self._bytes + beside > self._limits.room
 
 
 def sample_bank(
@@ -123,9 +140,11 @@ def sample_bank(
         relevant: which of the new values of a production may be kept.
         all_of: a nonterminal, used in no production, of which terms that behave alike are all kept.
     """
-    slow = any(nonterminal.sort == STRING for nonterminal in grammar.productions)
+    called = (p.template for productions in grammar.productions.values() for p in productions)
+    slow = any(n.sort == STRING or width_of(n.sort) > WORD for n in grammar.productions)
+    slow = slow or samples.exact or any(map(is_recursive, called))
     behaviour = OnSamples(samples, block=SMALL_BLOCK if slow else BLOCK, exact=exact, relevant=relevant)
-    return Bank(grammar, behaviour, all_of=all_of, allowance=Spending(limits))
+    return Bank(grammar, behaviour, all_of=all_of, allowance=Spending(limits, exact=samples.exact))
 
 
 def signatures(values: Values) -> tuple[Ints, Booleans]:
@@ -162,7 +181,13 @@ def _powers(count: int) -> Ints:
 
 @lru_cache
 def _random_odds(count: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Two rows of fixed odd numbers."""
-    generator = np.random.default_rng(count)
-    first, second = (generator.integers(1 << 62, size=count, dtype=np.uint64) * 2 + 1 for _ in range(2))
+    """Two rows of fixed odd numbers, by SplitMix64 from 0, for which NumPy's generators need not be imported.
+
+    Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators (OOPSLA 2014).
+    """
+    mixed = np.arange(1, 2 * count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    mixed ^= mixed >> np.uint64(31)
+    first, second = (mixed | np.uint64(1)).reshape(2, count)
     return first, second

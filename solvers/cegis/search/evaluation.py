@@ -8,12 +8,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sygus.language.terms import Head, Literal, Sort, Term, expand, subterms
+from sygus.language.terms import INT, REAL, Head, Literal, Sort, Term, expand, subterms
 from sygus.language.theories import Function
+from sygus.language.theories.exact import exact_column, own_numbers
+from sygus.language.theories.recursion import Recursive
 from sygus.language.theories.sorts import representation
 
 Values = NDArray[Any]
 """Numbers that hold values as :mod:`sygus.language.theories.sorts` says; the last dimension is the points."""
+
+
+def number_type(sort: Sort, *, exact: bool) -> str:
+    """The type of the numbers that hold values of a sort; where they are exact, numbers are Python's own."""
+    return "object" if exact and sort in (INT, REAL) else representation(sort).number
 
 
 def constant(value: Any, sort: Sort) -> Values:
@@ -22,10 +29,21 @@ def constant(value: Any, sort: Sort) -> Values:
     return np.asarray(held.encode(value), held.number)
 
 
-def column(values: Sequence[Any], sort: Sort) -> Values:
+def column(values: Sequence[Any], sort: Sort, *, exact: bool = False) -> Values:
     """Values of one sort at points, of shape (points,)."""
+    if exact:
+        return exact_column(values, sort)
     held = representation(sort)
     return np.array([held.encode(value) for value in values], held.number)
+
+
+def is_partial(node: Term) -> bool:
+    """Whether the standard leaves open what a term's own head gives for some values of the arguments."""
+    function = node.head
+    if not isinstance(function, Function):
+        return False
+    divisors = (node.arguments[place].head for place in function.nonzero)
+    return function.partial or any(not isinstance(head, Literal) or head.value == 0 for head in divisors)
 
 
 class Program:
@@ -33,9 +51,13 @@ class Program:
 
     Args:
         root: any term; what is no function or literal is looked up in the environment, applications included.
+        exact: compute with Python's own numbers, which the environment holds too.
+
+    Attributes:
+        depends_on_way: whether values may differ between the ways in :mod:`sygus.language.theories.undefined`.
     """
 
-    def __init__(self, root: Term) -> None:
+    def __init__(self, root: Term, *, exact: bool = False) -> None:
         self.inputs: dict[int, Head | Term] = {}
         self.constants: dict[int, Values] = {}
         self.steps: list[tuple[int, Callable[..., Any], tuple[int, ...]]] = []
@@ -44,12 +66,15 @@ class Program:
             places[node] = place
             head = node.head
             if isinstance(head, Literal):
-                self.constants[place] = constant(head.value, head.sort)
+                held = exact_column([head.value], head.sort) if exact else constant(head.value, head.sort)
+                self.constants[place] = held
             elif isinstance(head, Function):
-                self.steps.append((place, head.kernel, tuple(places[a] for a in node.arguments)))
+                kernel = _exactly(head.kernel, node.sort) if exact else head.kernel
+                self.steps.append((place, kernel, tuple(places[a] for a in node.arguments)))
             else:
                 self.inputs[place] = node if node.arguments else head
         self.count = len(places)
+        self.depends_on_way = any(is_partial(node) or isinstance(node.head, Recursive) for node in places)
 
     def __call__(self, environment: Mapping[Any, Values]) -> Values:
         """The value; the environment gives the heads of leaves, and other applications as whole terms."""
@@ -62,6 +87,11 @@ class Program:
             for place, kernel, arguments in self.steps:
                 slots[place] = kernel(*[slots[argument] for argument in arguments])
         return np.asarray(slots[-1])
+
+
+def _exactly(kernel: Callable[..., Any], sort: Sort) -> Callable[..., Values]:
+    """The kernel with results that are Python's own numbers."""
+    return lambda *arguments: own_numbers(kernel(*arguments), sort)
 
 
 def evaluate(root: Term, environment: Mapping[Any, Values]) -> Values:

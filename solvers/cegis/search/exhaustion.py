@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
-
-import numpy as np
 
 from solvers.cegis.limits import Limits
 from solvers.cegis.search.behaviour import sample_bank
+from solvers.cegis.search.exact_exhaustion import refute_exactly
+from solvers.cegis.search.initial import initial_samples
+from solvers.cegis.search.open_values import looked_at
 from solvers.cegis.search.samples import Samples
+from solvers.cegis.specification import Specification
 from solvers.cegis.strategy import InfeasibleError
+from solvers.pausing import Pausing
 from sygus.language.problem import Grammar, Target
-from sygus.language.terms import INT, REAL, Literal, Term, expand, fold
-from sygus.language.theories import Function
+from sygus.language.terms import REAL, Term, expand, subterms
 from sygus.language.theories.quantifiers import Quantifier
-
-SAFE = 1 << 20
-"""The magnitude of the integers that terms are built of."""
-
-EXACT = 1 << 63
-"""Integers of smaller magnitude are exact."""
-
-MEASURES = {"str.len": 1 << 32, "str.indexof": 1 << 32, "str.to_code": 1 << 32}
-"""The largest integers that functions of other sorts give."""
+from sygus.language.theories.recursion import Recursive
+from sygus.language.theories.structured import holds_reals
 
 
-def refute(grammar: Grammar, target: Target, samples: Samples, limits: Limits, formulas: Sequence[Term] = ()) -> None:
-    """Enumerate without hashing and without leaving anything out.
+def refute(
+    grammar: Grammar, target: Target, samples: Samples, limits: Limits, formulas: Sequence[Term] = ()
+) -> Pausing[None]:
+    """Enumerate without hashing and without leaving anything out, with pauses.
 
-    Values must be exact, in terms and in constraints: no reals, no functions that are undefined somewhere, no
-    quantifiers, and integers below 64 bits. A grammar that was cut, to some of its constants or to a depth, proves
-    nothing.
+    Values must be exact, in terms and in constraints: no quantifiers, no recursion; of reals a few points are looked at
+    in exact numbers. What the standard leaves open, such as quotients by zero, is looked at in some ways: an answer is
+    right in all. A grammar that was cut, to some of its constants or to a depth, proves nothing.
 
     Args:
         grammar: of the terms.
@@ -44,58 +40,58 @@ def refute(grammar: Grammar, target: Target, samples: Samples, limits: Limits, f
         InfeasibleError: all behaviours on the samples are enumerated, and none satisfies all of them.
         OutOfTimeError: from the limits.
     """
-    if (
-        not all(_is_exact(p.template, SAFE) for productions in grammar.productions.values() for p in productions)
-        or not all(_is_exact(formula, max(SAFE, samples.magnitude)) for formula in formulas)
-        or samples.magnitude >= EXACT
-        or not _is_whole(grammar, target)
-        or limits.largest is not None
-        or limits.depth is not None
-    ):
+    templates = [p.template for productions in grammar.productions.values() for p in productions]
+    whole = _is_whole(grammar, target) and limits.largest is None and limits.depth is None
+    if not whole or not all(map(_is_evaluated, (*templates, *formulas))):
         return
+    if any(map(_is_rounded, (*templates, *formulas))):
+        yield from refute_exactly(grammar, samples, limits)
+        return
+    points = samples.points
+    samples = looked_at(samples, grammar, formulas)
     bank = sample_bank(grammar, samples, limits, exact=True)
     count = 0
     while not bank.exhausted:
-        if not bank.grow():
+        if not (yield from bank.growing()):
             return
-        for nonterminal in grammar.productions:
-            level = bank.level(nonterminal, bank.size)
-            count += len(level)
-            if nonterminal.sort == INT and len(level) and np.abs(level.values).max() >= SAFE:
-                return
+        count += sum(len(bank.level(nonterminal, bank.size)) for nonterminal in grammar.productions)
         level = bank.level(grammar.start, bank.size)
         if len(level) and samples.judge(level.values).all(1).any():
             return
     raise InfeasibleError(
-        f"the terms of the grammar behave in {count} ways on {samples.points} points, each of which fails a constraint"
+        f"the terms of the grammar behave in {count} ways on {points} points, each of which fails a constraint"
     )
 
 
-def _is_exact(root: Term, magnitude: int) -> bool:
-    """Whether a term is evaluated exactly for integers up to a magnitude, every part of it."""
-    bounds: dict[Term, int] = {}
-    fold(expand(root), lambda node, parts: _bound(node, parts, magnitude), bounds)
-    return all(bound < EXACT for bound in bounds.values())
+def refute_by_few(specification: Specification, limits: Limits) -> Pausing[None]:
+    """The same before any search, of the grammar of one function on a few points.
+
+    Raises:
+        InfeasibleError: all behaviours there are enumerated, and none satisfies the constraints.
+        OutOfTimeError: from the limits.
+    """
+    if len(specification.functions) != 1 or any(conjunct.nested for conjunct in specification.conjuncts):
+        return
+    (target,) = specification.targets
+    grammar = target.written
+    templates = [p.template for productions in grammar.productions.values() for p in productions]
+    formulas = [conjunct.formula for conjunct in specification.conjuncts if not conjunct.quantified]
+    cut = target.free or grammar.has_constants or limits.depth is not None or specification.calls
+    if not cut and all(map(_is_evaluated, (*templates, *formulas))):
+        yield from refute_exactly(grammar, initial_samples(specification), limits)
 
 
-def _bound(node: Term, parts: list[int], magnitude: int) -> int:
-    """The largest magnitude of a value, that of the parts being known; 0 of what is no number."""
-    head = node.head
-    if node.sort == REAL or (isinstance(head, Function) and (head.nonzero or isinstance(head, Quantifier))):
-        return EXACT
-    if node.sort != INT:
-        return 0
-    if isinstance(head, Literal):
-        return abs(int(head.value))
-    if not isinstance(head, Function):
-        return magnitude
-    if head.name in ("+", "-"):
-        return sum(parts)
-    if head.name == "*":
-        return prod(parts)
-    if head.name in ("ite", "abs"):
-        return max(parts)
-    return MEASURES.get(head.name, EXACT)
+def _is_evaluated(root: Term) -> bool:
+    """Whether kernels evaluate a term as the standard says, in exact numbers where there are Reals."""
+    nodes = list(subterms(expand(root)))
+    if any(isinstance(node.head, Quantifier | Recursive) for node in nodes):
+        return False
+    return not any(map(holds_reals, {node.sort for node in nodes}))
+
+
+def _is_rounded(root: Term) -> bool:
+    """Whether there are reals in a term."""
+    return any(node.sort == REAL for node in subterms(expand(root)))
 
 
 def _is_whole(grammar: Grammar, target: Target) -> bool:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from solvers.cegis.specification import Specification, literal_value
 from sygus.errors import Position
 from sygus.language.elaborate.defaults import constants_of
 from sygus.language.problem import Grammar, Production, Target, productive
-from sygus.language.terms import INT, Hole, Nonterminal, Sort, Term, fold, hole, term
+from sygus.language.terms import (
+    INT,
+    REAL,
+    Hole,
+    Literal,
+    Nonterminal,
+    Sort,
+    Term,
+    expand,
+    fold,
+    hole,
+    subterms,
+    term,
+)
+from sygus.language.theories.structured import holds_reals
 from sygus.language.theories.values import value_term
 
 MOST_CONSTANTS = 16
@@ -42,6 +57,32 @@ def enumerable(specification: Specification, target: Target, depth: int | None =
     return grammar if depth is None or depth > DEEPEST else bounded(grammar, depth)
 
 
+FINEST, COARSEST = Fraction(1, 10**6), 10**6
+"""Of the constants with which reals may be rounded while candidates are judged; others are lost beside numbers as 1."""
+
+
+def has_reals(grammar: Grammar) -> bool:
+    """Whether a grammar makes reals, none of which are parts of other values."""
+    sorts = {node.sort for node in _nodes(grammar)}
+    return REAL in sorts and not any(map(holds_reals, sorts))
+
+
+def needs_exact(specification: Specification, grammar: Grammar) -> bool:
+    """Whether reals are so small or so large that rounded ones would be taken for one another."""
+    if not has_reals(grammar):
+        return False
+    literals = [node.head for node in _nodes(grammar) if isinstance(node.head, Literal)]
+    literals += [node.head for roots in specification.literals.values() for root in roots for node in subterms(root)]
+    numbers = [abs(Fraction(one.value)) for one in literals if isinstance(one, Literal) and one.sort in (INT, REAL)]
+    return any(number and not FINEST <= number <= COARSEST for number in numbers)
+
+
+def _nodes(grammar: Grammar) -> Iterator[Term]:
+    for productions in grammar.productions.values():
+        for production in productions:
+            yield from subterms(expand(production.template))
+
+
 def bounded(grammar: Grammar, depth: int) -> Grammar:
     """The grammar of the terms that are at most so deep: a copy of each nonterminal for each depth."""
     copies = {(n, d): Nonterminal(f"{n.name} {d}", n.sort) for n in grammar.productions for d in range(depth + 1)}
@@ -51,7 +92,7 @@ def bounded(grammar: Grammar, depth: int) -> Grammar:
         if _height(production.template) > limit:
             return None
         holes = tuple(copies[n, limit - levels[i]] for i, n in enumerate(production.holes))
-        return replace(production, template=_with_holes(production.template, holes), holes=holes)
+        return replace(production, template=with_holes(production.template, holes), holes=holes)
 
     productions = {}
     for d in range(depth, -1, -1):
@@ -79,7 +120,9 @@ def _hole_depths(root: Term) -> dict[int, int]:
     return found
 
 
-def _with_holes(root: Term, holes: tuple[Nonterminal, ...]) -> Term:
+def with_holes(root: Term, holes: tuple[Nonterminal, ...]) -> Term:
+    """The term with other nonterminals in its holes."""
+
     def visit(node: Term, arguments: list[Term]) -> Term:
         if isinstance(node.head, Hole):
             return hole(node.head.index, holes[node.head.index])

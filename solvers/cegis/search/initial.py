@@ -14,15 +14,15 @@ def initial_points(specification: Specification) -> list[Point]:
     return first_points(specification.variables, POINTS, SEED)
 
 
-def initial_instances(specification: Specification) -> InstanceSamples:
+def initial_instances(specification: Specification, *, exact: bool = False) -> InstanceSamples:
     """The constraints at those points, ready for counterexamples."""
-    samples = InstanceSamples(specification)
+    samples = InstanceSamples(specification, exact=exact)
     samples.add_all(initial_points(specification))
     return samples
 
 
-def initial_samples(specification: Specification) -> Samples:
+def initial_samples(specification: Specification, *, exact: bool = False) -> Samples:
     """The examples, of a problem that consists of them; else the constraints at points."""
     if specification.examples is not None:
-        return ExampleSamples(specification.functions[0], specification.examples)
-    return initial_instances(specification)
+        return ExampleSamples(specification.functions[0], specification.examples, exact=exact)
+    return initial_instances(specification, exact=exact)

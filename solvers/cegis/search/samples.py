@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import field
 from functools import reduce
 from itertools import product
 from typing import Any
@@ -13,13 +13,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from solvers.cegis.limits import Limits
 from solvers.cegis.search.evaluation import Program, Values, column
 from solvers.cegis.specification import Conjunct, Example, Point, Specification
+from solvers.pausing import Pausing
 from sygus.language.terms import BOOL, Sort, SynthFunction, Term, Variable, fold, leaf, term
-from sygus.language.theories.arrays import is_array
 from sygus.language.theories.libraries import same
 from sygus.language.theories.sorts import representation
-from sygus.language.theories.structured import ArrayValue, Constructed, constructors_of, elements, smallest_value
+from sygus.language.theories.structured import (
+    ArrayValue,
+    Constructed,
+    constructors_of,
+    curried,
+    elements,
+    is_array,
+    smallest_value,
+)
+from sygus.records import record
+
+AT_A_TIME = 1 << 22
+"""Values that are judged between two pauses."""
 
 
 class Samples(ABC):
@@ -28,12 +41,12 @@ class Samples(ABC):
     Attributes:
         inputs: the arguments that the function is applied to in the instances, by parameter, each of shape (points,).
         separate: whether instance i looks at point i alone, so that different terms may serve different instances.
-        magnitude: of the largest integer in the instances.
+        exact: whether numbers are Python's own, of which none is rounded.
     """
 
     inputs: Mapping[Variable, Values]
     separate: bool
-    magnitude: int = 0
+    exact: bool = False
 
     @property
     def points(self) -> int:
@@ -48,20 +61,35 @@ class Samples(ABC):
     def judge(self, values: Values) -> NDArray[np.bool_]:
         """Which instances hold, of shape (n, instances), of terms whose values are given, of shape (n, points)."""
 
+    def judging(self, values: Values, limits: Limits) -> Pausing[NDArray[np.bool_]]:
+        """The same of many terms, with pauses.
+
+        Raises:
+            OutOfTimeError: from the limits.
+        """
+        step = max(1, AT_A_TIME // self.points)
+        parts = []
+        for place in range(0, max(len(values), 1), step):
+            yield
+            limits.check()
+            parts.append(self.judge(values[place : place + step]))
+        return np.concatenate(parts)
+
 
 class ExampleSamples(Samples):
     """Inputs with outputs."""
 
     separate = True
 
-    def __init__(self, function: SynthFunction, examples: Sequence[Example]) -> None:
+    def __init__(self, function: SynthFunction, examples: Sequence[Example], *, exact: bool = False) -> None:
         self.sort = function.sort
-        self.outputs = column([example.output for example in examples], function.sort)
+        self.examples = examples
+        self.exact = exact
+        self.outputs = column([example.output for example in examples], function.sort, exact=exact)
         self.inputs = {
-            parameter: column([example.arguments[i] for example in examples], parameter.sort)
+            parameter: column([example.arguments[i] for example in examples], parameter.sort, exact=exact)
             for i, parameter in enumerate(function.parameters)
         }
-        self.magnitude = _magnitude(argument for example in examples for argument in example.arguments)
 
     @property
     def points(self) -> int:
@@ -87,7 +115,7 @@ class ArgumentSamples(Samples):
         return np.ones((len(values), 0), bool)
 
 
-@dataclass(eq=False)
+@record(eq=False)
 class _Group:
     """Conjuncts with the same applications, and the points at which they are looked at."""
 
@@ -106,10 +134,13 @@ class InstanceSamples(Samples):
     Args:
         specification: of one function, whose applications are not nested; what is quantified only Z3 decides, so it
             counts as holding here.
+        exact: whether numbers are Python's own.
     """
 
-    def __init__(self, specification: Specification) -> None:
+    def __init__(self, specification: Specification, *, exact: bool = False) -> None:
         (self.function,) = specification.functions
+        self.exact = exact
+        self._specification = specification
         groups: dict[tuple[Term, ...], _Group] = {}
         for conjunct in specification.conjuncts:
             if conjunct.applications:
@@ -118,11 +149,19 @@ class InstanceSamples(Samples):
         self._groups = list(groups.values())
         self.separate = specification.pointwise and bool(groups)
         self._programs = {
-            group: reduce_and([Program(opaque(c.formula)) for c in group.conjuncts if not c.quantified])
+            group: reduce_and([Program(opaque(c.formula), exact=exact) for c in group.conjuncts if not c.quantified])
             for group in self._groups
         }
         self.inputs = {}
         self.add({}, None)
+
+    def exactly(self) -> InstanceSamples:
+        """The same in exact numbers."""
+        found = InstanceSamples(self._specification, exact=True)
+        for group, own in zip(found._groups, self._groups, strict=True):
+            group.points = list(own.points)
+        found._prepare()
+        return found
 
     def add(self, point: Point, conjunct: Conjunct | None) -> bool:
         """Look at a point in the group of a conjunct, or in all of them; whether it was new."""
@@ -148,21 +187,31 @@ class InstanceSamples(Samples):
                 group.points += [dict(zip(variables, values, strict=True)) for values in fresh if values not in known]
         self._prepare()
 
+    @property
+    def instances(self) -> Iterator[tuple[Conjunct, Point]]:
+        """What is looked at where, the last that was added first."""
+        for place in range(1, 1 + max((len(group.points) for group in self._groups), default=0)):
+            for group in self._groups:
+                if place <= len(group.points):
+                    yield from ((conjunct, group.points[-place]) for conjunct in group.conjuncts)
+
     def _prepare(self) -> None:
         self._environments: list[dict[Any, Values]] = []
         columns: dict[Variable, list[Values]] = {parameter: [] for parameter in self.function.parameters}
         for group in self._groups:
             count = len(group.points)
-            environment = {v: column([point[v] for point in group.points], v.sort) for v in group.variables}
+            environment = {
+                v: column([point[v] for point in group.points], v.sort, exact=self.exact) for v in group.variables
+            }
             self._environments.append(environment)
             for application in group.applications:
                 for parameter, argument in zip(self.function.parameters, application.arguments, strict=True):
-                    columns[parameter].append(np.broadcast_to(Program(argument)(environment), (count,)))
-        self.magnitude = _magnitude(v for group in self._groups for point in group.points for v in point.values())
+                    values = Program(argument, exact=self.exact)(environment)
+                    columns[parameter].append(np.broadcast_to(values, (count,)))
         self._total = sum(len(group.points) * len(group.applications) for group in self._groups)
         if not self._groups:  # nothing is asked of the function: one point, so that there are values at all
             self._total = 1
-            columns = {p: [column([any_value(p.sort)], p.sort)] for p in columns}
+            columns = {p: [column([any_value(p.sort)], p.sort, exact=self.exact)] for p in columns}
         self.inputs = {parameter: np.concatenate(parts) for parameter, parts in columns.items()}
 
     @property
@@ -182,10 +231,6 @@ class InstanceSamples(Samples):
             holds = self._programs[group](known)
             verdicts.append(np.broadcast_to(holds, (len(values), count)))
         return np.concatenate(verdicts, axis=1)
-
-
-def _magnitude(values: Iterable[Any]) -> int:
-    return max((abs(value) for value in values if isinstance(value, int)), default=0)
 
 
 def any_value(sort: Sort) -> Any:
@@ -238,7 +283,7 @@ def random_points(variables: Sequence[Variable], count: int, seed: int) -> list[
     generator = np.random.default_rng(seed)
 
     def value(variable: Variable) -> Any:
-        sort = variable.sort
+        sort = curried(variable.sort)
         if is_array(sort) or constructors_of(sort):
             return _structured(sort, generator)
         if sort.name == "Bool":
@@ -250,7 +295,7 @@ def random_points(variables: Sequence[Variable], count: int, seed: int) -> list[
                 return int(generator.integers(4)) % (1 << width)
             if kind == 1:
                 return -int(generator.integers(1, 4)) % (1 << width)
-            return int.from_bytes(generator.bytes(8), "little") % (1 << width)
+            return int.from_bytes(generator.bytes(max(8, (width + 7) // 8)), "little") % (1 << width)
         if sort.name == "String":
             letters = generator.integers(97, 100, int(generator.integers(4)))
             return "".join(chr(letter) for letter in letters)
@@ -264,6 +309,7 @@ def _structured(sort: Sort, generator: np.random.Generator, depth: int = 3) -> A
     """A value of an array with a few entries, or of a datatype a few constructors deep."""
 
     def part(inner: Sort) -> Any:
+        inner = curried(inner)
         if is_array(inner) or constructors_of(inner):
             held = representation(inner)
             return smallest_value(inner) if depth == 0 else held.encode(_structured(inner, generator, depth - 1))

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from solvers.cegis.limits import Limits
 from solvers.cegis.search.behaviour import Relevance, sample_bank
-from solvers.cegis.search.evaluation import Program, Values
+from solvers.cegis.search.evaluation import Program
 from solvers.cegis.search.samples import Samples
 from solvers.cegis.search.unification import Conditional, Tree, condition_values, conditionals, learn_tree
-from solvers.levels import Level
+from solvers.pausing import Pausing
 from sygus.language.problem import Grammar
 from sygus.language.terms import Nonterminal, Term
+from sygus.records import record
 
 LARGEST_STEP = 40_000
 """Trees are chosen from at most so many terms."""
 
 
-@dataclass(eq=False)
+@record(eq=False)
 class _Pool:
     """The terms of one nonterminal so far, with what is known of them on the samples."""
 
@@ -74,27 +74,31 @@ class SmallestTerms:
         self.predicates = _Pool.empty()
         self.instances = 0
         self._uncovered: NDArray[np.bool_] | None = None
-        self._program = Program(self.conditional.condition) if self.conditional else None
+        self._program = Program(self.conditional.condition, exact=samples.exact) if self.conditional else None
 
     @property
     def root(self) -> Nonterminal:
         """What the terms proposed are derived from; the start symbol renames it."""
         return self.conditional.nonterminal if self.conditional else self.grammar.start
 
-    def propose(self) -> Iterator[tuple[Term, int]]:
+    def propose(self) -> Iterator[tuple[Term, int] | None]:
         """Terms with the size that enumeration had reached; a later conditional comes only where it is smaller.
+
+        None is a pause.
 
         Raises:
             OutOfTimeError: from the limits.
         """
         best: int | None = None
         while self.limits.largest is None or self.bank.size < self.limits.largest:
-            if not self.bank.grow():
+            if not (yield from self.bank.growing()):
                 return
             size = self.bank.size
-            yield from ((term, size) for term in self._whole(size))
+            level = self.bank.level(self.root, size)
+            verdict = yield from self.samples.judging(level.values, self.limits)
+            yield from ((term, size) for term in self._whole(size, verdict))
             if self.conditional is not None:
-                found = self._conditional(best)
+                found = yield from self._conditional(best)
                 if found is not None:
                     best = found.size
                     yield found, size
@@ -103,9 +107,8 @@ class SmallestTerms:
             if self.bank.exhausted:
                 return
 
-    def _whole(self, size: int) -> Iterator[Term]:
-        level = self.bank.level(self.root, size)
-        verdict = self._judge(level)
+    def _whole(self, size: int, verdict: NDArray[np.bool_]) -> Iterator[Term]:
+        """The terms of a size that are right at all instances; the others are kept for conditionals."""
         self.instances = verdict.shape[1]
         for row in np.flatnonzero(verdict.all(1)):
             yield self.bank.term(self.root, size, int(row))
@@ -119,11 +122,6 @@ class SmallestTerms:
         self._uncovered = missed if self._uncovered is None else np.logical_and(self._uncovered, missed)
         self._add_predicates(size)
 
-    def _judge(self, level: Level[Values]) -> NDArray[np.bool_]:
-        step = max(1, (1 << 22) // self.samples.points)
-        parts = [self.samples.judge(level.values[at : at + step]) for at in range(0, max(len(level), 1), step)]
-        return np.concatenate(parts)
-
     def _add_predicates(self, size: int) -> None:
         """Conditions of one argument; those of two are left to smaller grammars' Bool nonterminals."""
         assert self.conditional is not None
@@ -136,14 +134,13 @@ class SmallestTerms:
             holds = condition_values(self.conditional, self._program, self.samples, [level.values])
             self.predicates.add(hole, size, len(level), holds)
 
-    def _conditional(self, best: int | None) -> Term | None:
+    def _conditional(self, best: int | None) -> Pausing[Term | None]:
         """A conditional smaller than the best so far."""
         assert self.conditional is not None
         if self._uncovered is None or self._uncovered.any() or not self.predicates.keys:
             return None
-        self.limits.check()
         cover, tests = self.terms.matrix(self.instances), self.predicates.matrix(self.instances)
-        tree = learn_tree(
+        tree = yield from learn_tree(
             cover,
             np.array(self.terms.sizes),
             tests,

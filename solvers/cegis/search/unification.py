@@ -5,17 +5,17 @@ Alur, Radhakrishna, Udupa: Scaling Enumerative Program Synthesis via Divide and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from solvers.cegis.limits import Limits
 from solvers.cegis.search.evaluation import Program, Values
 from solvers.cegis.search.samples import Samples
+from solvers.pausing import Pausing
 from sygus.language.problem import Grammar, Production
 from sygus.language.terms import Hole, Nonterminal, Term, expand, subterms
 from sygus.language.theories import Function
+from sygus.records import record
 
 Booleans = NDArray[np.bool_]
 
@@ -24,7 +24,7 @@ MOST_PREDICATES = 6000
 """How many terms and predicates one tree is chosen from."""
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Conditional:
     """A production that means ``(ite condition then else)`` with both branches free.
 
@@ -54,16 +54,21 @@ class Conditional:
         return self.production.size
 
 
-def conditionals(grammar: Grammar) -> list[Conditional]:
-    """The conditional productions from which the start symbol is reached by renaming alone."""
+def renamed(grammar: Grammar) -> list[Nonterminal]:
+    """The start symbol, and what it is renamed to."""
     reached = [grammar.start]
     for nonterminal in reached:
         for production in grammar.productions[nonterminal]:
             if production.is_chain and production.holes[0] not in reached:
                 reached.append(production.holes[0])
+    return reached
+
+
+def conditionals(grammar: Grammar) -> list[Conditional]:
+    """The conditional productions to which the start symbol is renamed."""
     found = (
         _conditional(production, nonterminal)
-        for nonterminal in reached
+        for nonterminal in renamed(grammar)
         for production in grammar.productions[nonterminal]
     )
     return [conditional for conditional in found if conditional is not None]
@@ -85,7 +90,7 @@ def _conditional(production: Production, nonterminal: Nonterminal) -> Conditiona
     return Conditional(production, nonterminal, condition, inputs, (first, second))
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Tree:
     """A decision tree: a leaf holds a term's number, a node a predicate's and the trees where it holds and fails."""
 
@@ -101,7 +106,7 @@ def learn_tree(
     predicate_sizes: NDArray[np.int64],
     node_size: int,
     limits: Limits,
-) -> Tree | None:
+) -> Pausing[Tree | None]:
     """A small tree that is right everywhere, None where greedy choice finds none.
 
     Args:
@@ -112,6 +117,9 @@ def learn_tree(
         node_size: the nodes that a conditional adds.
         limits: of time.
 
+    Returns:
+        The tree, with a pause before each of its nodes.
+
     Raises:
         OutOfTimeError: from the limits.
     """
@@ -119,11 +127,11 @@ def learn_tree(
         return None
     leaves = _useful(cover, sizes, MOST_LEAVES)
     alone = ~cover[leaves].any(0)
-    leaves = np.union1d(leaves, cover[:, alone].argmax(0))
+    leaves = _marked(len(cover), leaves, cover[:, alone].argmax(0))
     tests = _useful(predicates, predicate_sizes, MOST_PREDICATES)
     everywhere = np.arange(cover.shape[1])
     grower = _Grower(cover[leaves], sizes[leaves], predicates[tests], predicate_sizes[tests], node_size, limits)
-    tree = grower.grow(everywhere, 0)
+    tree = yield from grower.grow(everywhere, 0)
     return None if tree is None else _renumber(tree, leaves, tests)
 
 
@@ -138,12 +146,19 @@ def _useful(rows: Booleans, sizes: NDArray[np.int64], most: int) -> NDArray[np.i
     if len(chosen) > most:
         count = rows[chosen].sum(1)
         best = np.argsort(-count, kind="stable")[: most // 2]
-        smallest = np.arange(most // 2)
-        chosen = chosen[np.unique(np.concatenate([best, smallest]))]
+        chosen = chosen[_marked(len(chosen), best, np.arange(most // 2))]
     return chosen
 
 
-@dataclass(eq=False)
+def _marked(count: int, *indices: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The union of indices below ``count``, sorted; that of NumPy imports its masked arrays, which takes long."""
+    marks = np.zeros(count, bool)
+    for some in indices:
+        marks[some] = True
+    return np.flatnonzero(marks)
+
+
+@record(eq=False)
 class _Grower:
     cover: Booleans
     sizes: NDArray[np.int64]
@@ -153,7 +168,8 @@ class _Grower:
     limits: Limits
     deepest: int = 200
 
-    def grow(self, places: NDArray[np.intp], depth: int) -> Tree | None:
+    def grow(self, places: NDArray[np.intp], depth: int) -> Pausing[Tree | None]:
+        yield
         self.limits.check()
         right = self.cover[:, places]
         complete = np.flatnonzero(right.all(1))
@@ -166,11 +182,11 @@ class _Grower:
         if test is None:
             return None
         holds = self.predicates[test, places]
-        branches = (self.grow(places[holds], depth + 1), self.grow(places[~holds], depth + 1))
-        if branches[0] is None or branches[1] is None:
+        then = yield from self.grow(places[holds], depth + 1)
+        other = None if then is None else (yield from self.grow(places[~holds], depth + 1))
+        if then is None or other is None:
             return None
-        size = self.node_size + int(self.predicate_sizes[test]) + branches[0].size + branches[1].size
-        return Tree(test, (branches[0], branches[1]), size)
+        return Tree(test, (then, other), self.node_size + int(self.predicate_sizes[test]) + then.size + other.size)
 
     def _split(self, places: NDArray[np.intp], right: Booleans) -> int | None:
         """The predicate after which two single terms serve the most instances; then the smaller entropy."""

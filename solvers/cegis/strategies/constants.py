@@ -5,26 +5,20 @@ Abate, David, Kesseli, Kroening, Polgreen: Counterexample Guided Inductive Synth
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import field
 
-import z3
-
-from solvers.cegis.answer import Verdict
 from solvers.cegis.limits import Limits
-from solvers.cegis.logic.from_z3 import read_point
-from solvers.cegis.logic.to_z3 import Encoder
+from solvers.cegis.logic.solving import Solving
 from solvers.cegis.search.behaviour import sample_bank
 from solvers.cegis.search.evaluation import column
 from solvers.cegis.search.grammars import bounded
 from solvers.cegis.search.samples import ArgumentSamples, random_points
-from solvers.cegis.specification import Conjunct, Point, Specification
-from solvers.cegis.strategy import Candidate, Proposals, Strategy
+from solvers.cegis.specification import Specification
+from solvers.cegis.strategy import Proposals, Strategy
 from sygus.errors import Position
 from sygus.language.elaborate.defaults import has_constants
-from sygus.language.terms import Sort, Term, Variable, leaf, substitute, subterms
-from sygus.language.theories.sorts import representation, z3_constant
-from sygus.language.theories.values import value_term
+from sygus.language.terms import Sort, Term, Variable, leaf, subterms
+from sygus.records import record
 
 MOST = 2
 """Different constants of a sort in one term."""
@@ -32,18 +26,12 @@ MOST = 2
 POINTS, SEED = 24, 5
 """Random arguments and values of the symbols, which tell terms apart."""
 
-SECONDS, ROUNDS = 0.3, 12
-"""For the values of one term, and how often they are refuted before the next term is tried."""
 
-
-@dataclass(eq=False)
+@record(eq=False)
 class _Symbols:
-    """What stands for ``(Constant σ)``, and the points that its values must serve."""
+    """What stands for ``(Constant σ)``."""
 
-    specification: Specification
-    limits: Limits
     variables: dict[Sort, tuple[Variable, ...]] = field(default_factory=dict)
-    points: list[tuple[Conjunct, Point]] = field(default_factory=list)
 
     def of(self, sort: Sort, _: Position) -> list[Term]:
         """The symbols of a sort."""
@@ -57,43 +45,12 @@ class _Symbols:
         first = [list(variables[: len(part)]) for part, variables in zip(found, self.variables.values(), strict=True)]
         return [v for part in found for v in part] if found == first else []
 
-    def solved(self, term: Term, used: list[Variable]) -> Generator[Candidate, Verdict, bool]:
-        """Propose the term with values that serve all points; whether some are right, which is given up in time."""
-        (function,) = self.specification.functions
-        encode = Encoder({function: term})
-        solver = z3.Solver()
-        for conjunct, point in self.points:
-            solver.add(_at(encode, conjunct, point))
-        for _ in range(ROUNDS):
-            self.limits.check()
-            solver.set("timeout", min(int(1000 * SECONDS), self.limits.milliseconds))
-            if solver.check() != z3.sat:
-                return False
-            values = read_point(tuple(used), solver.model())
-            theory = self.specification.problem.theory
-            try:
-                chosen = {leaf(v): value_term(value, v.sort, theory) for v, value in values.items()}
-            except ValueError:  # it cannot be written
-                return False
-            verdict = yield Candidate({function: substitute(term, chosen)})
-            if verdict.conjunct is None or verdict.counterexample is None:
-                return verdict.right
-            self.points.append((verdict.conjunct, verdict.counterexample))
-            solver.add(_at(encode, *self.points[-1]))
-        return False
-
-
-def _at(encode: Encoder, conjunct: Conjunct, point: Point) -> z3.BoolRef:
-    places = [(z3_constant(v.name, v.sort), representation(v.sort).z3_value(value)) for v, value in point.items()]
-    return z3.substitute(encode(conjunct.formula), *places)
-
 
 class Constants(Strategy):
     """The smallest terms with constants for which Z3 finds values."""
 
     name = "constants"
     doc = "terms with symbols for (Constant σ), whose values Z3 finds (CEGIS modulo theories)"
-    share = 0.5
     turn = 40
 
     def applies(self, specification: Specification) -> bool:
@@ -107,7 +64,7 @@ class Constants(Strategy):
     def propose(self, specification: Specification, limits: Limits) -> Proposals:
         """Terms with symbols, smallest first, until one has values that are right."""
         (target,) = specification.targets
-        symbols = _Symbols(specification, limits)
+        symbols, solving = _Symbols(), Solving(specification, limits)
         grammar = target.written.closed(symbols.of)
         if limits.depth is not None:
             grammar = bounded(grammar, limits.depth)
@@ -115,13 +72,14 @@ class Constants(Strategy):
         points = random_points(variables, POINTS, SEED)
         samples = ArgumentSamples({v: column([point[v] for point in points], v.sort) for v in variables})
         bank = sample_bank(grammar, samples, limits)
-        while (limits.largest is None or bank.size < limits.largest) and bank.grow():
+        while (limits.largest is None or bank.size < limits.largest) and (yield from bank.growing()):
             size = bank.size
             for row in range(len(bank.level(grammar.start, size))):
+                yield None
                 limits.check()
                 term = bank.term(grammar.start, size, row)
                 used = symbols.used(term)
-                if used and (yield from symbols.solved(term, used)):
+                if used and (yield from solving.solved({target.function: term}, used)):
                     return
             if bank.exhausted:
                 return

@@ -5,19 +5,19 @@ Komuravelli, Gurfinkel, Chaki: SMT-Based Model Checking for Recursive Programs (
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import suppress
 
 import z3
 
-from solvers.cegis.answer import Judgement
-from solvers.cegis.limits import Limits
+from solvers.cegis.limits import Limits, OutOfTimeError
 from solvers.cegis.logic.construction import Construction
 from solvers.cegis.logic.fitting import proposed
 from solvers.cegis.logic.from_z3 import UnreadableError, read
+from solvers.cegis.logic.predicates import are_predicates, smaller
 from solvers.cegis.logic.to_z3 import Encoder, uninterpreted
 from solvers.cegis.specification import Bodies, Specification
-from solvers.cegis.strategy import Candidate, InfeasibleError, Proposals, Strategy
-from sygus.language.terms import BOOL, SynthFunction, Term, leaf
+from solvers.cegis.strategy import InfeasibleError, Proposals, Strategy
+from sygus.language.terms import SynthFunction, Term, leaf
 from sygus.language.theories.sorts import z3_constant
 
 CONFIGURATIONS: tuple[dict[str, object], ...] = (
@@ -30,8 +30,8 @@ CONFIGURATIONS: tuple[dict[str, object], ...] = (
 
 FIRST_SECONDS = 0.8
 
-DECISION_SECONDS = 0.5
-"""For a candidate with less in it; the next is tried where Z3 takes longer."""
+SMALLER_SHARE = 0.3
+"""Of the time left, for leaving out what is not needed; other strategies may find something smaller."""
 
 
 class Invariants(Strategy):
@@ -39,13 +39,11 @@ class Invariants(Strategy):
 
     name = "invariants"
     doc = "predicates under Horn constraints by Z3's Horn engine, fitted to the grammar"
-    share = 6.0
     turn = 30
 
     def applies(self, specification: Specification) -> bool:
         """To predicates of which one implies another, or itself elsewhere."""
-        predicates = all(function.sort == BOOL and function.parameters for function in specification.functions)
-        return predicates and any(len(conjunct.applications) > 1 for conjunct in specification.conjuncts)
+        return are_predicates(specification)
 
     def propose(self, specification: Specification, limits: Limits) -> Proposals:
         """The engine is asked in several configurations for growing times.
@@ -57,10 +55,12 @@ class Invariants(Strategy):
         seconds, seed = FIRST_SECONDS, 0
         while True:
             for options in ({**configuration, "fp.spacer.random_seed": seed} for configuration in CONFIGURATIONS):
+                yield None
                 limits.check()
                 bodies = _solve(specification, make, options, limits.part(seconds))
                 if bodies is not None and (yield from proposed(specification, bodies, limits)):
-                    yield from _smaller(specification, bodies, make, limits)
+                    with suppress(OutOfTimeError):
+                        yield from smaller(specification, bodies, make, limits.part(SMALLER_SHARE * limits.left))
                     return
             seconds, seed = 2 * seconds, seed + 1
 
@@ -96,51 +96,3 @@ def _body(function: SynthFunction, model: z3.ModelRef, make: Construction) -> Te
     value = z3.BoolVal(True) if found is None else z3.substitute_vars(found.else_value(), *parameters)
     names = {f"{p.name}|parameter": leaf(p) for p in function.parameters}
     return make.simplified(read(z3.simplify(value), names, make))
-
-
-def _smaller(specification: Specification, bodies: Bodies, make: Construction, limits: Limits) -> Proposals:
-    """Without conjuncts, and without disjuncts, that the constraints do not need; largest first."""
-    best = bodies
-    improved = True
-    while improved:
-        improved = False
-        for function in specification.functions:
-            for body in sorted(_without_part(best[function], make), key=lambda term: term.size):
-                if body.size >= best[function].size:
-                    continue
-                limits.check()
-                attempt = {**best, function: body}
-                verdict = yield Candidate(attempt, DECISION_SECONDS)
-                if verdict.judgement is Judgement.NOT_DERIVED:
-                    improved = yield from proposed(specification, attempt, limits)
-                else:
-                    improved = verdict.right
-                if improved:
-                    best = attempt
-                    break
-
-
-def _without_part(body: Term, make: Construction) -> Iterator[Term]:
-    """The body with one conjunct or disjunct of its two outermost layers left out."""
-    join = {"and": make.conjunction, "or": make.disjunction}
-    if body.head.name not in join:
-        return
-    parts = _flat(body, body.head.name)
-    for i, part in enumerate(parts):
-        yield join[body.head.name]([*parts[:i], *parts[i + 1 :]])
-        if part.head.name in join:
-            inner = _flat(part, part.head.name)
-            for j in range(len(inner)):
-                less = join[part.head.name]([*inner[:j], *inner[j + 1 :]])
-                yield join[body.head.name]([*parts[:i], less, *parts[i + 1 :]])
-
-
-def _flat(root: Term, name: str) -> list[Term]:
-    found, stack = [], [root]
-    while stack:
-        node = stack.pop()
-        if node.head.name == name:
-            stack.extend(reversed(node.arguments))
-        else:
-            found.append(node)
-    return found

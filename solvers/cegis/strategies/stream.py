@@ -6,9 +6,10 @@ import numpy as np
 
 from solvers.cegis.limits import Limits
 from solvers.cegis.search.behaviour import sample_bank
-from solvers.cegis.search.grammars import enumerable
+from solvers.cegis.search.grammars import enumerable, needs_exact
 from solvers.cegis.search.initial import initial_samples
 from solvers.cegis.search.samples import InstanceSamples
+from solvers.cegis.search.unification import renamed
 from solvers.cegis.specification import Specification
 from solvers.cegis.strategy import Candidate, Proposals, Strategy
 from sygus.language.problem import Grammar
@@ -36,15 +37,15 @@ class Stream(Strategy):
         """
         (target,) = specification.targets
         grammar = rooted(enumerable(specification, target, limits.depth))
-        samples = initial_samples(specification)
+        samples = initial_samples(specification, exact=needs_exact(specification, grammar))
         while True:
             refuted = False
             bank = sample_bank(grammar, samples, limits, all_of=grammar.start)
-            while not refuted and bank.grow():
+            while not refuted and (yield from bank.growing()):
                 if (limits.largest is not None and bank.size > limits.largest) or bank.exhausted:
                     return
                 level = bank.level(grammar.start, bank.size)
-                holds = samples.judge(level.values).all(1) if len(level) else np.zeros(0, bool)
+                holds = (yield from samples.judging(level.values, limits)).all(1)
                 for row in np.flatnonzero(holds):
                     term = bank.term(grammar.start, bank.size, int(row))
                     verdict = yield Candidate({target.function: term})
@@ -59,11 +60,7 @@ class Stream(Strategy):
 
 def rooted(grammar: Grammar) -> Grammar:
     """The grammar with a start symbol that stands in no production, and renames nothing."""
-    reached = [grammar.start]
-    for nonterminal in reached:
-        for production in grammar.productions[nonterminal]:
-            if production.is_chain and production.holes[0] not in reached:
-                reached.append(production.holes[0])
+    reached = renamed(grammar)
     start = Nonterminal(f"{grammar.start.name} of answers", grammar.start.sort)
     own = tuple(p for nonterminal in reached for p in grammar.productions[nonterminal] if not p.is_chain)
     return Grammar({start: own, **grammar.productions})

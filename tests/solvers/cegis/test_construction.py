@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from ordinary import equal_by_z3, specification
 from solvers.cegis.limits import Limits
-from solvers.cegis.logic.conditions import Branches, decision_list, decision_trees
+from solvers.cegis.logic.conditions import Branches, decision_list, decision_tree
 from solvers.cegis.logic.construction import Construction, linear
 from solvers.cegis.logic.fitting import Fitter, rewritings
 from solvers.cegis.logic.from_z3 import read
 from solvers.cegis.logic.to_z3 import Encoder
 from solvers.cegis.search.evaluation import column, evaluate
+from solvers.pausing import finished
 from sygus.language.terms import BOOL, INT, REAL, Literal, Sort, Term, Variable, leaf, substitute
 from sygus.language.theories import find_logic
 
@@ -59,7 +60,7 @@ def booleans(depth: int) -> st.SearchStrategy[Term]:
 either = st.one_of(integers(3), booleans(3))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(either)
 def test_simplification_keeps_the_meaning(root: Term) -> None:
     found = MAKE.simplified(root)
@@ -67,26 +68,26 @@ def test_simplification_keeps_the_meaning(root: Term) -> None:
     assert equal_by_z3(root, found)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(either)
 def test_every_rewriting_keeps_the_meaning(root: Term) -> None:
     for other in rewritings(root, MAKE):
         assert equal_by_z3(root, other), other
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(booleans(3))
 def test_negation(root: Term) -> None:
     assert equal_by_z3(MAKE.negation(root), MAKE.apply("not", root))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(integers(3))
 def test_linear_sums(root: Term) -> None:
     assert equal_by_z3(MAKE.sum_of(linear(root)), root)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(either)
 def test_formulas_are_read_back(root: Term) -> None:
     names = {str(variable.head.name): variable for variable in (*NUMBERS, *FLAGS)}
@@ -94,7 +95,7 @@ def test_formulas_are_read_back(root: Term) -> None:
         assert equal_by_z3(read(formula, names, MAKE), root)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(either, st.lists(st.integers(-9, 9), min_size=3, max_size=3), st.lists(st.booleans(), min_size=2, max_size=2))
 def test_evaluation_agrees_with_z3(root: Term, numbers: list[int], flags: list[bool]) -> None:
     def literal(value: object, sort: Sort) -> Term:
@@ -171,8 +172,10 @@ def test_conditions_choose_what_serves() -> None:
     choices = [({unknown: a}, largest(a)) for a in NUMBERS]
     branches = Branches(choices, tuple(n.head for n in NUMBERS), complete=True)  # type: ignore[misc]
     right = MAKE.apply("ite", largest(x), x, MAKE.apply("ite", MAKE.apply(">=", y, z), y, z))
-    in_a_list = decision_list(branches, MAKE, Limits(10))[unknown]
-    (in_a_tree,) = (choice[unknown] for choice in decision_trees(branches, MAKE, Limits(10), None))
+    in_a_list = finished(decision_list(branches, MAKE, Limits(10)))[unknown]
+    tree = finished(decision_tree(branches, MAKE, Limits(10), None))
+    assert tree is not None
+    in_a_tree = tree[unknown]
     assert equal_by_z3(in_a_list, right)
     assert equal_by_z3(in_a_tree, right)
     assert in_a_list.size <= right.size

@@ -191,8 +191,12 @@ def test_nothing_is_started_unless_it_is_allowed(program: Program, tmp_path: Pat
     assert not trace.exists()
 
 
-def test_recursive_grammars_are_refused(tmp_path: Path) -> None:
-    text = "(set-feature :recursion true)(synth-fun f ((x Int)) Int ((I Int)) ((I Int (x (f I)))))"
-    result = solve(tmp_path, text)
-    assert result.exit_code == 2
-    assert "problem.sl:1:120: a grammar that calls a function to synthesise, 'f', is not searched" in result.stderr
+def test_grammars_that_call_functions_are_searched(tmp_path: Path, program: Program) -> None:
+    """g(x) = 2x + 3, of which an oracle gives values, is f(x) + 3."""
+    path = program(LINE)
+    two = "(synth-fun f ((x Int)) Int ((I Int)) ((I Int (x (+ I I)))))"
+    three = "(synth-fun g ((x Int)) Int ((I Int)) ((I Int (x 3 (+ I (f I))))))"
+    text = f"(set-feature :fwd-decls true){two}{three}(constraint (= (f 3) 6))(oracle-constraint-io g {path})"
+    result = solve(tmp_path, text, "--allow-external-oracles")
+    assert result.exit_code == 0, result.output
+    assert "(define-fun g ((x Int)) Int (+ 3 (f x)))" in result.stdout

@@ -14,9 +14,11 @@ from ordinary import answer_of, specification
 from solvers.cegis import portfolio as module
 from solvers.cegis.answer import Judgement, Verdict
 from solvers.cegis.limits import Limits
+from solvers.cegis.logic.verifier import judged
 from solvers.cegis.portfolio import Portfolio, best_answer, find_strategy, known_strategies, usable_strategies
 from solvers.cegis.specification import Bodies, Specification
 from solvers.cegis.strategy import Candidate, Proposals, Strategy
+from solvers.pausing import Pausing
 from strategy_conformance import EXAMPLES
 from sygus.errors import OptionError
 from sygus.language.elaborate import load_answer
@@ -56,13 +58,13 @@ class Given(Strategy):
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """The candidates that Z3 is asked about, in order."""
     found: list[tuple[str, ...]] = []
-    judged = module.judged
+    judging = module.judging
 
-    def counted(specification: Specification, bodies: Bodies, limits: Limits) -> Verdict:
+    def counted(specification: Specification, bodies: Bodies, limits: Limits) -> Pausing[Verdict]:
         found.append(tuple(map(repr, bodies.values())))
-        return judged(specification, bodies, limits)
+        return judging(specification, bodies, limits)
 
-    monkeypatch.setattr(module, "judged", counted)
+    monkeypatch.setattr(module, "judging", counted)
     return found
 
 
@@ -113,7 +115,9 @@ def test_nothing_is_asked_twice(asked: list[tuple[str, ...]]) -> None:
     assert first.counterexample is second.counterexample is third.counterexample
 
 
-@pytest.mark.parametrize("name", ["instantiation", "invariants", "refinement", "stream", "joint", "constants"])
+@pytest.mark.parametrize(
+    "name", ["instantiation", "invariants", "conjunctions", "refinement", "stream", "joint", "constants"]
+)
 def test_strategies_ask_nothing_twice(name: str, asked: list[tuple[str, ...]]) -> None:
     """What they propose is looked at once, and what is an answer was looked at."""
     for example in EXAMPLES.values():
@@ -151,14 +155,15 @@ def test_a_generator_is_closed_when_no_more_is_wanted() -> None:
 def test_an_answer_is_given_once(monkeypatch: pytest.MonkeyPatch) -> None:
     strategies = [Given("(+ x (+ x x))"), Given("(+ x (+ x x))", "(+ x x)")]
     portfolio = Portfolio(specification(THRICE), Limits(5), strategies)
-    monkeypatch.setattr(module, "impossible", lambda *_: None)
+    monkeypatch.setattr(module, "PROOFS", ())
     assert len(list(portfolio.answers())) == 1
     assert strategies[1].told[0].judgement is Judgement.ACCEPTED
     assert portfolio.notes[1].startswith("given: 1 wrong; nothing more to propose")
 
 
 def test_strategies_are_tried_in_this_order() -> None:
-    own = ["examples", "instantiation", "invariants", "constants", "refinement", "joint", "stream"]
+    own = ["examples", "instantiation", "invariants", "conjunctions", "constants", "linear", "refinement"]
+    own += ["every", "joint", "stream"]
     assert [name for name in known_strategies() if name in own] == own
 
 
@@ -172,12 +177,12 @@ def test_parts_are_found_each_by_itself(asked: list[tuple[str, ...]]) -> None:
     assert [[function.name for function in part] for part in stated.parts] == [["f"], ["g", "h"]]
     portfolio = Portfolio.of(stated, Limits(20))
     found = next(portfolio.answers())
-    assert found.strategy == "examples, joint"
+    assert found.strategy == "examples, linear"
     assert list(found.answer.bodies) == list(stated.functions)
     assert set(found.answer.derivations) == set(stated.functions)
     assert all(len(bodies) < 3 for bodies in asked)  # what is right apart is right together
     assert [note for note in portfolio.notes if note.startswith("f: ")] == []
-    assert module.judged(stated, found.answer.bodies, Limits(20)).judgement is Judgement.ACCEPTED
+    assert judged(stated, found.answer.bodies, Limits(20)).judgement is Judgement.ACCEPTED
 
 
 def test_a_strategy_may_be_named_for_parts() -> None:
@@ -189,7 +194,7 @@ def test_a_strategy_may_be_named_for_parts() -> None:
     assert found.strategy == "refinement"
     assert any(note.startswith("parts: 1 accepted") for note in portfolio.notes)
     assert "refinement" in usable_strategies(specification(text))
-    with pytest.raises(OptionError, match="'instantiation' can do nothing for this problem; use auto, refinement"):
+    with pytest.raises(OptionError, match=r"'instantiation' can do nothing .* use auto, linear, refinement"):
         Portfolio.of(specification(text), Limits(1), "instantiation")
 
 
@@ -206,7 +211,7 @@ def test_a_part_that_has_no_answer() -> None:
     found, portfolio = answer_of(text)
     assert found is None
     assert portfolio.infeasible == "the examples ask for both 2 and 3 at (1,)"
-    assert any(note.startswith("f: examples: ") for note in portfolio.notes)
+    assert any(note.startswith("f: proved infeasible: the examples") for note in portfolio.notes)
     assert any(note.startswith("parts: no candidates; proved infeasible: the examples") for note in portfolio.notes)
 
 

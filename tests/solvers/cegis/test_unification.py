@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as arrays
 from ordinary import specification
 from solvers.cegis.limits import Limits
 from solvers.cegis.search.unification import Tree, conditionals, learn_tree
+from solvers.pausing import finished
 from sygus.language.terms import leaf
 
 
@@ -35,19 +36,19 @@ def test_a_tree_of_more_terms_than_are_kept() -> None:
     cover[:, :39] = generator.random((4000, 39)) < 0.9
     cover[3000] = np.arange(40) == 39
     predicates = np.arange(40)[:, None] > np.arange(40)
-    tree = learn_tree(cover, np.ones(4000, int), predicates, np.ones(40, int), 2, Limits(60))
+    tree = finished(learn_tree(cover, np.ones(4000, int), predicates, np.ones(40, int), 2, Limits(60)))
     assert tree is not None
     assert all(cover[leaf, place] for place, leaf in enumerate(leaves_at(tree, predicates)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_tree_is_right_everywhere(data: st.DataObject) -> None:
     terms, tests, places = (data.draw(st.integers(1, most)) for most in (5, 6, 12))
     cover = data.draw(arrays.arrays(bool, (terms, places)))
     predicates = data.draw(arrays.arrays(bool, (tests, places)))
     sizes, predicate_sizes = np.arange(1, terms + 1), np.arange(1, tests + 1)
-    tree = learn_tree(cover, sizes, predicates, predicate_sizes, 2, Limits(60))
+    tree = finished(learn_tree(cover, sizes, predicates, predicate_sizes, 2, Limits(60)))
     if tree is None:  # only where two places that no predicate tells apart need different terms
         codes = [tuple(column) for column in predicates.T]
         classes = [[p for p in range(places) if codes[p] == code] for code in set(codes)]
@@ -59,7 +60,7 @@ def test_a_tree_is_right_everywhere(data: st.DataObject) -> None:
 
 def test_one_term_is_preferred_to_a_tree() -> None:
     cover = np.array([[True, False], [True, True], [True, True]])
-    tree = learn_tree(cover, np.array([1, 9, 5]), np.array([[True, False]]), np.array([1]), 1, Limits(60))
+    tree = finished(learn_tree(cover, np.array([1, 9, 5]), np.array([[True, False]]), np.array([1]), 1, Limits(60)))
     assert tree is not None
     assert (tree.index, tree.branches, tree.size) == (2, None, 5)
 
