@@ -57,9 +57,9 @@ def baselines(names: str, target: Target, subjects: Subjects, metrics: Sequence[
     if names == AUTO:
         chosen = _affordable(purse, notes)
     else:
-        chosen = applicable_methods(names, subjects.held_out, notes.append, "--baselines")
+        chosen = applicable_methods(names, subjects.held_out, notes.append, "--baselines", also=[subjects.search])
     if names == QUICK:
-        others = [method.title for method in find_methods(ALL) if not method.quick]
+        others = [method.title for method in find_methods(ALL) if _competes(method)]
         notes.append(f"not in the table, which was to be quick: {', '.join(others)}; --baselines all brings them")
     found = Baselines(chosen, {one.name: frozenset(m.name for m in chosen if purse.skips(m, one)) for one in metrics})
     for metric in metrics:
@@ -71,11 +71,16 @@ def baselines(names: str, target: Target, subjects: Subjects, metrics: Sequence[
     return replace(found, notes=tuple(notes))
 
 
+def _competes(method: Method) -> bool:
+    """Whether a method beyond the quick ones explains what it is not told."""
+    return not method.quick and not method.informed
+
+
 def _affordable(purse: _Purse, notes: list[str]) -> list[Method]:
     """The quick methods, and of the others those that the search pays for; says which it leaves out."""
-    oracle, others = purse.subjects.held_out, [method for method in find_methods(ALL) if not method.quick]
+    oracle, others = purse.subjects.held_out, [method for method in find_methods(ALL) if _competes(method)]
     chosen = applicable_methods(QUICK, oracle, notes.append)
-    further = [method for method in applicable_methods(ALL, oracle, lambda _: None) if not method.quick]
+    further = [method for method in applicable_methods(ALL, oracle, lambda _: None) if _competes(method)]
     costs = {method.title: purse.cost(method) for method in further if not purse.pays(method)}
     if costs:
         listed = ", ".join(f"{title} ({cost})" for title, cost in costs.items())

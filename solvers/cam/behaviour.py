@@ -12,7 +12,7 @@ from torch import Tensor
 
 from solvers.bank import Allowance, Bank
 from solvers.behaviour import Behaviour, Combined, Parts
-from solvers.levels import Booleans, Ints
+from solvers.levels import Booleans, Ints, dealt
 from sygus.errors import SycamError
 from sygus.language.problem import Grammar, Production
 from sygus.language.terms import Hole, Sort, Term, fill, subterms
@@ -109,14 +109,8 @@ class OnProbes(Behaviour[Tensor]):
             whole = len(rows) == len(filled[0])
             return filled[0].contiguous() if whole else filled[0][torch.from_numpy(rows)]
         found = filled[0].new_empty(len(rows), *filled[0].shape[1:])
-        start, total = 0, 0
-        filled.reverse()
-        while filled:
-            batch = filled.pop()
-            end = int(np.searchsorted(rows, total + len(batch)))
-            whole = end - start == len(batch)
-            found[start:end] = batch if whole else batch[torch.from_numpy(rows[start:end] - total)]
-            start, total = end, total + len(batch)
+        for batch, place, own in dealt(filled, rows):
+            found[place] = batch if len(own) == len(batch) else batch[torch.from_numpy(own)]
         return found
 
     def _denominators_of(self, production: Production) -> Mapping[Term, list[int]]:

@@ -25,14 +25,32 @@ def recorded_finalists(solution: Solution, subjects: Subjects) -> tuple[Finalist
     if solution.choice is None:
         return ()
     oracle, judged = subjects.held_out, solution.choice.finalists
-    everything = torch.arange(len(oracle.subject.images))
-    heat = oracle.heat_maps([one.judged.term for one in judged])
-    metrics = solution.problem.metrics
+    terms, metrics = [one.judged.term for one in judged], solution.problem.metrics
+    parts: list[list[dict[OracleFunction, Scores] | None]] = []
+
+    def score(rows: range) -> None:
+        part = oracle.part(rows)
+        everything = torch.arange(len(rows))
+        heat = part.heat_maps(terms)
+        parts.append(
+            [
+                {symbol: part.score([maps], metric, everything)[0] for symbol, metric in metrics.items()}
+                if maps.finite
+                else None
+                for maps in track(heat, len(heat), "finalists scored on held-out pictures")
+            ]
+        )
+        if part is not oracle:
+            part.release()
+
+    for rows in track(oracle.spans, len(oracle.spans), "parts of the held-out pictures"):
+        score(rows)
     found = []
-    for one, maps in track(list(zip(judged, heat, strict=True)), len(heat), "finalists scored on held-out pictures"):
-        if maps.finite:
-            scores = {symbol: oracle.score([maps], metric, everything)[0] for symbol, metric in metrics.items()}
-            found.append(_finalist(one, scores, solution))
+    for one, scores in zip(judged, zip(*parts, strict=True), strict=True):
+        known = [each for each in scores if each is not None]
+        if len(known) == len(scores):
+            joined = {symbol: np.concatenate([each[symbol] for each in known]) for symbol in metrics}
+            found.append(_finalist(one, joined, solution))
     return tuple(found)
 
 

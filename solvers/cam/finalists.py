@@ -84,7 +84,7 @@ class Choice:
         front: the best of each size that no smaller one matches, or the Pareto set, over all pictures seen.
         finalists: best first; those that were dropped last.
         pictures: how many validation pictures there are.
-        broken: how many terms were no finalists, since their maps of these pictures are not finite.
+        broken: how many terms were no finalists, since their maps of these pictures are not finite or cannot be scored.
         passes: masked passes spent.
     """
 
@@ -201,24 +201,25 @@ class Finals:
         return [one for one in waiting if not fit or archive.rank(one) < min(fit)][:MORE]
 
     def _raced(self, finalists: Sequence[Judged]) -> list[_Entry]:
-        """Race some; those whose maps are not finite are left out."""
+        """Race some; those whose maps are not finite, or cannot be scored, are left out."""
         drawn = zip(finalists, self._drawn(finalists), strict=True)
         entries = [_Entry(judged, heat) for judged, heat in drawn if heat.finite]
         alive, looks = entries, self._looks()
         for seen, look in track(list(pairwise([0, *looks])), len(looks), "finalists judged"):
             self._score(alive, self.order[seen:look])
+            alive = [entry for entry in alive if not entry.unscored]
             if len(alive) > 1 and look < self.pictures:
                 alive = self._without_losers(alive, look, len(looks) - 1)
         # Who was dropped against one that breaks a constraint in the end has not lost.
-        while back := [one for one in entries if one.rival is not None and not self._fits(one.rival)]:
+        while back := [one for one in entries if one.rival is not None and self._is_no_rival(one.rival)]:
             for entry in back:
                 entry.rival = None
                 self._score([entry], self.order[entry.images :])
-        return entries
+        return [entry for entry in entries if not entry.unscored]
 
-    def _fits(self, entry: _Entry) -> bool:
-        """Whether the constraints hold over all pictures that it saw."""
-        return self._values(entry, entry.images)[1]
+    def _is_no_rival(self, entry: _Entry) -> bool:
+        """Whether it cannot be scored, or breaks a constraint over all pictures that it saw."""
+        return entry.unscored or not self._values(entry, entry.images)[1]
 
     def _drawn(self, finalists: Sequence[Judged]) -> list[HeatMaps]:
         drawn = self.oracle.heat_maps([judged.term for judged in finalists])
@@ -242,10 +243,14 @@ class Finals:
                     entry.scores[symbol] = np.full(self.pictures, np.nan, np.float32) if known is None else known
             lacking = [entry for entry in entries if np.isnan(entry.scores[symbol][block]).any()]
             if lacking:
-                found = self.oracle.score([entry.heat for entry in lacking], metric, torch.from_numpy(block))
+                maps, index = [entry.heat for entry in lacking], torch.from_numpy(block)
+                found = self.oracle.attempt(maps, metric, index)
                 for entry, values in zip(lacking, found, strict=True):
                     entry.scores[symbol][block] = values
                 self.journal.keep([], [(entry.heat.key, identity, entry.scores[symbol]) for entry in lacking])
+            for entry in entries:
+                entry.unscored |= bool(np.isnan(entry.scores[symbol][block]).any())
+            entries = [entry for entry in entries if not entry.unscored]
         for entry in entries:
             entry.images += len(block)
 
@@ -352,3 +357,4 @@ class _Entry:
     scores: dict[OracleFunction, Scores] = field(default_factory=dict)
     images: int = 0
     rival: _Entry | None = None
+    unscored: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,14 @@ from solvers.cam.search import search
 from solvers.cam.settings import LARGEST_SIZE, Settings, resolve
 from solvers.cam.solution import Solution
 from solvers.cam.starts import starts_of
-from solvers.cam.subjects import Subjects, check_measurable, load_subjects, subject_notes
+from solvers.cam.subjects import (
+    Holding,
+    Subjects,
+    check_measurable,
+    load_subjects,
+    started_workers,
+    subject_notes,
+)
 from sygus.errors import OptionError, SycamError
 from sygus.export.figures import FIGURE_METHODS, FIGURE_PICTURES, heat_map_figure, write_figure
 from sygus.export.gallery import Gallery
@@ -54,7 +61,9 @@ class JobOptions:
         certify: ask Z3 about what was pruned as equal to the answer.
         start: a file of formulas that are proposed first, beside those that the problem's file defines.
         prior: a file of weights of productions, for learners that use them.
+        workers: how many processes score; None for this one alone.
         allow_file_options: the file's own options may name modules, folders and hubs.
+        at_once: how many held-out pictures are in memory at a time; None for as many as there is room for.
     """
 
     out: str | None = None
@@ -64,7 +73,9 @@ class JobOptions:
     certify: bool = False
     start: str | None = None
     prior: str | None = None
+    workers: int | None = None
     allow_file_options: bool = False
+    at_once: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +126,19 @@ def execute(
         BrokenOffError: the run fails after it has begun.
         SycamError: bad input; it says which.
     """
+    with ExitStack() as stack:
+        return _executed(stated, given, options, note, display, stack)
+
+
+def _executed(
+    stated: Problem,
+    given: Mapping[str, Any],
+    options: JobOptions,
+    note: Callable[[str], None],
+    display: Display,
+    stack: ExitStack,
+) -> Finished:
+    """See :func:`execute`; what is to be ended afterwards is on the stack."""
     settings, notes = resolve(stated, given, allowed=options.allow_file_options)
     problem = CamProblem(stated, settings.metric, settings.modules)
     for line in notes:
@@ -125,13 +149,16 @@ def execute(
     learner = chosen_learner(settings.strategy)  # a class of the user's that is none is said before anything is loaded
     prior = _prior(options.prior, problem.problem, settings.strategy, learner, note)
     folder = _folder(problem, settings, options.out, options.resume)
-    subjects = load_subjects(settings, problem.references, choosing=bool(problem.goals))
+    serve = started_workers(options.workers, settings, stack)
+    holding = Holding(("held out",), options.at_once)  # what the search and the choice look at again and again stays
+    subjects = load_subjects(settings, problem.references, choosing=bool(problem.goals), holding=holding)
     settings = subjects.counted(settings)
     if options.resume:
         _check_told(subjects.search.subject.network)
     check_measurable(problem, subjects.parts)
     for line in (*subject_notes(subjects), *starts.notes):
         note(line)
+    serve(subjects)
     make_folder(folder, "--out")
     goals = tuple(goal.label for goal in problem.goals)
     solution = None

@@ -26,7 +26,7 @@ class Fate(StrEnum):
     UNSAFE = "unsafe"
     """A denominator is not proved nonzero."""
     FAILED = "failed"
-    """Its heat maps are not finite."""
+    """Its heat maps are not finite, or it ends the processes that score it."""
     PRUNED = "pruned"
     """Lost a race: its mean is over the images seen and must not be compared with a full one."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sygus.language.terms import OracleFunction, Term
-from sygus.language.text import number_text, term_text
+from sygus.language.text import measured, number_text, term_text
 from sygus.oracles.cam import Scores
 from sygus.oracles.objective import Objectives
 
@@ -95,7 +95,7 @@ class Misses:
         near = self._nearest.get(constraint)
         if near is None:
             return line
-        left, right = (number_text(float(f"{side:.6g}")) for side in near.sides)
+        left, right = (number_text(measured(side)) for side in near.sides)
         seen = f" on {near.pictures} of {pictures} pictures" if near.pictures else ""
         value = f"{left} {constraint.head.name} {right}"
         return f"{line}; nearest of the others{seen}, by {near.by:.4g}: {term_text(near.term)}, where {value} is wanted"

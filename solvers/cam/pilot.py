@@ -310,7 +310,7 @@ class _Paid(CamOracle):
     def __init__(self, scores: Scores) -> None:
         self.known = scores
 
-    def score(self, heat: Sequence[HeatMaps], metric: Metric, index: torch.Tensor) -> Scores:  # noqa: ARG002 - one
+    def attempt(self, heat: Sequence[HeatMaps], metric: Metric, index: torch.Tensor) -> Scores:  # noqa: ARG002 - there is one
         """Those of the rows."""
         rows: NDArray[np.int64] = np.array([int(one.key) for one in heat])
         found: Scores = self.known[np.ix_(rows, index.numpy())]

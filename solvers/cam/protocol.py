@@ -46,6 +46,7 @@ def describe(problem: CamProblem, settings: Settings, subjects: Subjects) -> dic
         "machine": {
             "device": str(subject.network.device),
             "threads": torch.get_num_threads(),
+            **subjects.search.executor.stated,
             "platform": platform.platform(terse=True),
         },
     }

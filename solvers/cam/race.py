@@ -130,7 +130,7 @@ class Racer:
                 they are by a metric that does not race.
 
         Returns:
-            (candidates, N), NaN on the pictures that a candidate did not see before it lost.
+            (candidates, N), NaN on the pictures that a candidate did not see before it lost, or could not be scored.
         """
         scores = known.copy()
         alive = np.arange(len(heat))
@@ -139,8 +139,9 @@ class Racer:
         while seen < len(order) and len(alive):
             block = order[seen : self._look(seen, len(alive)) if rival is not None else len(order)]
             self._score(oracle, heat, metric, scores, alive, block)
+            alive = alive[~np.isnan(scores[alive][:, block]).any(1)]  # without those that cannot be scored
             seen += len(block)
-            if rival is not None and seen < len(order):
+            if rival is not None and len(alive) and seen < len(order):
                 lost = self._lost(scores[alive][:, order[:seen]], rival[order], metric)
                 # What is known beyond, of another race or run, must not show: a result depends on its own race alone.
                 scores[np.ix_(alive[lost], order[seen:])] = np.nan
@@ -164,7 +165,8 @@ class Racer:
         """Fill in the block of pictures for those alive that lack it."""
         lacking = [i for i in alive if np.isnan(scores[i, block]).any()]
         if lacking:
-            scores[np.ix_(lacking, block)] = oracle.score([heat[i] for i in lacking], metric, torch.from_numpy(block))
+            maps, index = [heat[i] for i in lacking], torch.from_numpy(block)
+            scores[np.ix_(lacking, block)] = oracle.attempt(maps, metric, index)
 
     def _lost(self, scores: Scores, leader: Scores, metric: Metric) -> NDArray[np.bool_]:
         """Which candidates are out, by their scores (candidates, n) on the first n pictures and the leader's on all."""

@@ -13,12 +13,12 @@ import numpy as np
 
 from solvers.cam.archive import Archive, Judged
 from solvers.cam.budget import Spending
-from solvers.cam.interrupts import heeded
 from solvers.cam.journal import Journal
 from solvers.cam.learner import Fate, Learner, Outcome, Proposal, Space
 from solvers.cam.misses import Misses
 from solvers.cam.race import Racer, mean
 from solvers.cam.tuning import Bar, Tuner
+from solvers.interrupts import heeded
 from sygus.language.terms import OracleFunction, Term
 from sygus.language.text import term_text
 from sygus.oracles.cam import CamOracle, HeatMaps, Scores
@@ -241,6 +241,9 @@ class Run:
         return stored if stored is not None else np.full(pictures, np.nan, np.float32)
 
     def _scored(self, entry: _Entry) -> Judged:
+        if entry.heat is not None and entry.heat.key in self.oracle.failed:
+            entry.scores = {}
+            return Judged(entry.number, entry.term, Outcome(Fate.FAILED))
         scores = entry.scores
         seen = [mean(values)[1] for values in scores.values()]
         complete = len(scores) == len(self.problem.metrics) and all(n == len(self.racer.order) for n in seen)

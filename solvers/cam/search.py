@@ -21,12 +21,14 @@ from solvers.cam.settings import Settings
 from solvers.cam.solution import Solution
 from solvers.cam.starts import Start
 from solvers.cam.subjects import Subjects
+from sygus.errors import WARNING, listed
 from sygus.language.terms import Term
 from sygus.language.text import term_text
-from sygus.oracles.cam import CamOracle, domains, probes
+from sygus.oracles.cam import UNSCORED, CamOracle, probes
 from sygus.oracles.certificate import Certificate, certify
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.objective import CamProblem
+from sygus.oracles.parameters import domains
 from sygus.oracles.safety import SafetyOracle
 
 _CHOSEN_AFTER = (Ending.CONCLUDED, Ending.BUDGET)
@@ -159,7 +161,21 @@ def search(
         choice,
         cut,
         missed,
+        _unscored([part for part in (oracle, validation) if part is not None]),
     )
+
+
+def _unscored(oracles: Sequence[CamOracle]) -> tuple[str, ...]:
+    """A warning that names what could not be scored."""
+    terms = dict.fromkeys(repr(term) for oracle in oracles for term in oracle.failed.values())
+    if not terms:
+        return ()
+    what = "1 expression" if len(terms) == 1 else f"{len(terms)} expressions"
+    return (f"{WARNING}{what} could not be scored and counts as failed: {UNSCORED}: {listed(list(terms), _NAMED)}",)
+
+
+_NAMED = 3
+"""Expressions that a warning names."""
 
 
 def _objectives(problem: CamProblem) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import find_methods
 from sygus.saliency.images import GivenImages, check_counts
 from sygus.saliency.metrics import Metric
-from sygus.saliency.networks import GivenNetwork, Target, read_layers, read_target
+from sygus.saliency.networks import GivenNetwork, Target, read_target
+from sygus.saliency.options import read_layers
 
 AUTO = "auto"
 """As baselines: the quick methods, those whose costly features the grammar reads, and all that cost no more passes than

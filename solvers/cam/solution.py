@@ -11,7 +11,7 @@ from solvers.cam.finalists import Choice
 from solvers.cam.run import Ending
 from solvers.cam.settings import Settings
 from sygus.language.terms import Term
-from sygus.language.text import answer_text
+from sygus.language.text import answer_text, measured
 from sygus.oracles.certificate import Certificate
 from sygus.oracles.objective import CamProblem
 
@@ -37,6 +37,7 @@ class Solution:
         choice: what the validation pictures decided; None where there was nothing to choose, or nothing to choose with.
         cut: what broke the search off that another machine, or another day, would have it survive: the time limit, or
             an interrupt; "" where the answer follows from the options alone.
+        unscored: the terms that could not be scored, and why, in words.
         missed: where nothing satisfied the constraints, of each that was broken how often and how nearly, in words.
     """
 
@@ -54,6 +55,7 @@ class Solution:
     choice: Choice | None = None
     cut: str = ""
     missed: tuple[str, ...] = ()
+    unscored: tuple[str, ...] = ()
 
     @property
     def answer(self) -> str:
@@ -76,7 +78,7 @@ class Solution:
 
     @property
     def typed_values(self) -> list[int | float]:
-        """The objectives of the answer, integers where the objective is one."""
+        """The objectives of the answer as they are printed, integers where the objective is one."""
         assert self.best is not None
         pairs = zip(self.problem.goals, self.best.outcome.objectives, strict=True)
-        return [int(value) if goal.term.sort.name == "Int" else value for goal, value in pairs]
+        return [int(value) if goal.term.sort.name == "Int" else measured(value) for goal, value in pairs]

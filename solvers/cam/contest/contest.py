@@ -25,6 +25,7 @@ from sygus.export.contest.trials import MOST_SEEDS, MOST_STRATEGIES, MOST_TASKS,
 from sygus.language.problem import Problem
 from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.objective import CamProblem
+from sygus.oracles.workers import Workers
 
 Cache = Literal["none", "run", "shared"]
 CACHES: Mapping[Cache, str] = {
@@ -48,6 +49,7 @@ class ContestOptions:
         cache: what is remembered of scores.
         exhaustive: up to which size every expression is scored; 0 for no such table.
         allow_file_options: the files' own options may name modules, folders and hubs.
+        workers: processes that score; None for this one alone. They are entered, and no result depends on them.
     """
 
     strategies: tuple[str, ...]
@@ -56,6 +58,7 @@ class ContestOptions:
     cache: Cache = "shared"
     exhaustive: int = 0
     allow_file_options: bool = False
+    workers: Workers | None = None
 
     def __post_init__(self) -> None:
         for option, values in (("--strategies", self.strategies), ("--network", self.networks)):
@@ -184,6 +187,8 @@ class Comparison:
             arena = self.arenas[number]
             with self._table(folder, number, shard) as table:
                 stage = arena.opened(table)
+                if self.options.workers is not None:
+                    self.options.workers.serve([stage.search, stage.held_out])
                 for unit in units:
                     known = folder.exhaustive(number) if unit is None else folder.trial(number, *unit)
                     result = known or self._result(stage, number, unit)

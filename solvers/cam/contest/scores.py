@@ -98,30 +98,30 @@ class SharedOracle(CamOracle):
     """
 
     def __init__(self, oracle: CamOracle, references: Mapping[str, Saliency], table: ScoreTable | None) -> None:
-        super().__init__(oracle.subject, references, layers=oracle.layers)
+        super().__init__(oracle.subject, references, layers=oracle.layers, executor=oracle.executor)
         self.table = table
         self.paid = 0
         self.scoring = 0.0
 
-    def score(self, heat: Sequence[HeatMaps], metric: Metric, index: torch.Tensor) -> Scores:
+    def attempt(self, heat: Sequence[HeatMaps], metric: Metric, index: torch.Tensor) -> Scores:
         """As any oracle's."""
         before, begun = self.forwards, time.monotonic()
-        found = self._score(heat, metric, index)
+        found = self._attempt(heat, metric, index)
         self.paid += self.forwards - before
         self.forwards = before + metric.passes(self.subject.network.size) * found.size
         self.scoring += time.monotonic() - begun
         return found
 
-    def _score(self, heat: Sequence[HeatMaps], metric: Metric, index: torch.Tensor) -> Scores:
+    def _attempt(self, heat: Sequence[HeatMaps], metric: Metric, index: torch.Tensor) -> Scores:
         table = self.table
         if table is None:
-            return super().score(heat, metric, index)
+            return super().attempt(heat, metric, index)
         identity, pictures, places = self.identity(metric), len(self.subject.images), index.cpu().numpy()
         keys = [_exactly(one) for one in heat]
         rows = [table.row(key, identity, metric, pictures) for key in keys]
         lacking = [place for place, row in enumerate(rows) if np.isnan(row[places]).any()]
         if lacking:
-            scored = super().score([heat[place] for place in lacking], metric, index)
+            scored = super().attempt([heat[place] for place in lacking], metric, index)
             for place, values in zip(lacking, scored, strict=True):
                 rows[place][places] = values
                 table.learn(keys[place], identity)

@@ -1,8 +1,14 @@
-"""The journal's file: its tables, how it is made, what is asked of one that is there, and how it is opened."""
+"""The journal's file: its tables, how it is made, what is asked of one that is there, and how it is opened.
+
+SQLite writes ahead into a file beside it, whose index is memory that processes share; so others look on while a run
+writes. Where the file system shares no memory, or hosts would share it that cannot, a run keeps the journal to itself:
+the index is its own, nothing else changes.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import struct
 import sys
@@ -76,6 +82,18 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 2,
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
+
+
+VFS: str | None = None
+"""SQLite's way to the file system; None is its own choice. Others stand for file systems that lack something."""
+
+NETWORK = frozenset(
+    (
+        *("afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.sshfs", "gfs2", "gpfs", "lustre"),
+        *("ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "smb3", "smbfs", "wekafs"),
+    )
+)
+"""Kinds of file systems that several hosts may have; memory is shared by the processes of one."""
 
 
 FAILURES = (sqlite3.Error, UnicodeError)
@@ -158,11 +176,11 @@ def _looking(path: Path, waiting: bool) -> sqlite3.Connection:
 
     What waits beside it has an index, which is made where it is lost, and read where it is there.
     """
-    mode = "mode=ro" if waiting else "mode=ro&immutable=1"
-    if waiting and os.path.lexists(f"{path}{_BESIDE[1]}"):
-        mode += "&readonly_shm=1"
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True, timeout=2)
-    return _guarded(connection)
+    if not waiting:
+        return _guarded(_connected(path, "mode=ro&immutable=1"))
+    if os.path.lexists(f"{path}{_BESIDE[1]}"):
+        return _guarded(_connected(path, "mode=ro&readonly_shm=1"))
+    return _opened(path, "mode=ro")
 
 
 def onlooking(path: Path) -> sqlite3.Connection:
@@ -187,7 +205,8 @@ def traceless(path: Path) -> None:
     """
     if _check_files(path) and not os.path.lexists(f"{path}-shm"):
         raise UnfitJournalError(
-            f"a '{path.name}-wal' lies beside it without its '{path.name}-shm'; resume the run once"
+            f"a '{path.name}-wal' lies beside it without its '{path.name}-shm': its run goes where no memory is "
+            "shared, and can be looked at when it is over, or was killed; then resume the run once"
         )
 
 
@@ -234,8 +253,9 @@ def make(path: Path) -> None:
     begun = path.with_name(f"{path.name}.begun")
     for beside in ("", "-journal", *_BESIDE):
         Path(f"{begun}{beside}").unlink(missing_ok=True)
-    connection = sqlite3.connect(begun, isolation_level=None)
+    connection = _connected(begun, "mode=rwc")
     try:
+        _keep(connection)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute(f"PRAGMA application_id={_APPLICATION}")
         connection.execute(f"PRAGMA user_version={_VERSION}")
@@ -247,15 +267,67 @@ def make(path: Path) -> None:
 
 def writing(path: Path) -> sqlite3.Connection:
     """A connection to a journal that was checked."""
-    connection = _guarded(sqlite3.connect(path, isolation_level=None, timeout=2))
-    connection.execute("PRAGMA journal_mode=WAL")
+    connection = _opened(path, "mode=rw")
     connection.execute("PRAGMA synchronous=NORMAL")
     return connection
 
 
 def reading(path: Path) -> sqlite3.Connection:
     """A connection to a journal that was checked, and to which its own run may write meanwhile."""
-    return _guarded(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=2))
+    return _opened(path, "mode=ro")
+
+
+_NO_MEMORY_SHARED = (
+    *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE),
+    *(sqlite3.SQLITE_IOERR_SHMMAP, sqlite3.SQLITE_IOERR_SHMLOCK),
+)
+"""How SQLite fails where it cannot have memory shared."""
+
+
+def kind_of_file_system(folder: Path) -> str | None:
+    """Its name, as Linux lists what is mounted; None on other systems."""
+    try:
+        lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return None
+    mounted = [line.split()[1:3] for line in lines]
+    places = {re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), place): kind for place, kind in mounted}
+    whole = folder.resolve()
+    return next((places[str(one)] for one in (whole, *whole.parents) if str(one) in places), None)
+
+
+def _opened(path: Path, mode: str) -> sqlite3.Connection:
+    """A guarded connection that shares the index of what waits with other processes, or has its own where none can.
+
+    A run that writes has its own on file systems of several hosts too; who only reads cannot lock it out.
+    """
+    if mode == "mode=ro" or kind_of_file_system(path.parent) not in NETWORK:
+        connection = _guarded(_connected(path, mode))
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+            return connection
+        except sqlite3.OperationalError as error:
+            connection.close()
+            if error.sqlite_errorcode not in _NO_MEMORY_SHARED:
+                raise
+    connection = _guarded(_connected(path, mode))
+    _keep(connection)
+    return connection
+
+
+def _keep(connection: sqlite3.Connection) -> None:
+    """Let no other process read or write until the connection is closed, and share no memory."""
+    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+
+
+def is_kept(connection: sqlite3.Connection) -> bool:
+    """Whether no other process may read before the connection is closed, as no memory can be shared with one."""
+    return bool(connection.execute("PRAGMA locking_mode").fetchone() == ("exclusive",))
+
+
+def _connected(path: Path, mode: str) -> sqlite3.Connection:
+    how = mode if VFS is None else f"{mode}&vfs={VFS}"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, timeout=2)
 
 
 def _guarded(connection: sqlite3.Connection) -> sqlite3.Connection:

@@ -18,6 +18,7 @@ from solvers.cam.journal.file import (
     UnwrittenError,
     check,
     exclusive,
+    is_kept,
     make,
     reading,
     writing,
@@ -30,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class Journal:
-    """One run's journal. One writer; readers may look on while the run goes.
+    """One run's journal. One writer; readers may look on while the run goes, where the file system lets them.
 
     Scores are kept by the key of the heat maps, which holds the fingerprints of network, layer, pictures and targets
     and the kind of device, and by the identity of the metric, which holds its code and what it compares with, so a
@@ -70,7 +71,14 @@ class Journal:
                 check(self.path)
             else:
                 make(self.path)
-            return writing(self.path)
+            connection = writing(self.path)
+            if is_kept(connection):
+                _log.warning(
+                    "note: the file system of the journal %r shares no memory between processes, or is one of several "
+                    "hosts: nobody can look on before the run is over",
+                    str(self.path),
+                )
+            return connection
         except (*FAILURES, OSError, UnfitJournalError) as error:
             raise self._error("open", error) from None
 

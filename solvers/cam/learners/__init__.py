@@ -6,12 +6,15 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from solvers.cam.learner import LEARNERS, Learner, summary
+from sygus.discovery import entry_points
 from sygus.errors import OptionError, known
 from sygus.foreign import failure, named_class
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "sycam_sygus.learners"
 """The entry point group in which packages offer learners: under each name, a class."""
@@ -87,4 +90,4 @@ def is_own(made: type[Learner]) -> bool:
 
 
 def _offered() -> Mapping[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP)}
+    return {point.name: point for point in entry_points(GROUP)}

@@ -51,6 +51,7 @@ def test_methods_made_of_what_the_grammar_reads_are_compared_with(tmp_path: Path
     assert "--baselines all brings them" in left_out(said)
 
 
+@pytest.mark.slow
 def test_by_default_others_that_cost_more_than_the_search_are_left_out_and_named(tmp_path: Path) -> None:
     line = left_out(solved(tmp_path, **GRADIENT))
     assert "Score-CAM" not in rows(tmp_path)
@@ -61,7 +62,7 @@ def test_by_default_others_that_cost_more_than_the_search_are_left_out_and_named
 
 def test_what_does_not_apply_is_named(tmp_path: Path) -> None:
     line = left_out(solved(tmp_path, **GRADIENT), "not in the table, since they do not apply")
-    assert "CAM, LeGrad, Attention rollout" in line
+    assert "CAM, LFI-CAM, LeGrad, Attention rollout" in line
     assert "--baselines all says why" in line
 
 

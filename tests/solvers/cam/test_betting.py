@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from solvers.cam.betting import SHARES, evidence
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=60)
+PROPERTY = settings(max_examples=60)
 Costs = np.ndarray[Any, np.dtype[np.float64]]
 
 

@@ -15,7 +15,7 @@ from sygus.errors import OptionError
 from sygus.language.elaborate import load_problem
 from sygus.resources import grammar_names, read_problem
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=200)
+PROPERTY = settings(max_examples=200)
 COUNTS = st.none() | st.integers(1, 10**9)
 BUDGETS = st.builds(
     Budget, size=COUNTS, forwards=COUNTS, terms=COUNTS, time=st.none() | st.integers(1, 10**8).map(lambda n: n / 100)

@@ -64,7 +64,7 @@ def is_derivation(name: str, derivation: Productions) -> bool:
 
 
 @given(st.sampled_from(FEW), st.integers(3, ROOM), st.integers(0, 1 << 30))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_whatever_is_edited_the_grammar_derives_within_the_size(name: str, size: int, seed: int) -> None:
     grammar, chance = grammar_of(name), seeded(seed)
     size = max(size, grammar.smallest()[grammar.start])

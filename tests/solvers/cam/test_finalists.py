@@ -52,7 +52,7 @@ class Given(CamOracle):
     def identity(self, metric: Metric) -> str:
         return metric.name
 
-    def score(self, heat: Sequence[HeatMaps], metric: Metric, index: torch.Tensor) -> Scores:  # noqa: ARG002
+    def attempt(self, heat: Sequence[HeatMaps], metric: Metric, index: torch.Tensor) -> Scores:  # noqa: ARG002
         self.forwards += len(heat) * len(index)
         return self.scores[np.ix_([int(one.key) for one in heat], index.numpy())]
 
@@ -284,6 +284,7 @@ def test_the_terminal_says_how_the_answer_was_chosen(run: tuple[Path, Result]) -
     assert float(optimism[1]) == pytest.approx(held_out - search, abs=6e-4)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_chooses_the_same(run: tuple[Path, Result], tmp_path: Path) -> None:
     folder, result = run
     before = record_in(folder)

@@ -9,7 +9,7 @@ from solvers.cam.hazards import hazards, smallest_terms
 from sygus.language.elaborate import load_problem
 from sygus.language.problem import Grammar
 from sygus.language.text import term_text
-from sygus.oracles.cam import domains
+from sygus.oracles.parameters import domains
 from sygus.oracles.safety import SafetyOracle
 
 CAM = """(set-logic CAM)

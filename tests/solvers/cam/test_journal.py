@@ -1,13 +1,16 @@
 """The journal: what is written stays, and what goes wrong is said and destroys nothing."""
 
 import re
+import shutil
 import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from solvers.cam.journal import Journal, JournalError
+from solvers.cam.journal import Journal, JournalError, Onlooker, file
+from sygus.app.cli import main
 
 ROW = (0, "(gap gradient)", 2, "scored", None, "key", 4, "[1.5]", 1)
 SCORES = np.array([1, np.nan, 3, 4], np.float32)
@@ -168,3 +171,82 @@ def test_a_damaged_journal_is_said_and_kept(tmp_path: Path, damage: bytes) -> No
     with pytest.raises(JournalError, match="nothing in it was changed"), Journal(path, 4) as journal:
         journal.proposals(1)
     assert path.read_bytes() == bytes(content)
+
+
+# File systems that share no memory
+
+WITHOUT_MEMORY = ("unix-none", "unix-dotfile")
+"""SQLite's own ways to files that have no memory to share."""
+
+
+@pytest.fixture(params=[*WITHOUT_MEMORY, "nfs4"])
+def alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a file system on which nobody looks on: one that shares no memory, or one of several hosts."""
+    kind = str(request.param)
+    if kind in WITHOUT_MEMORY:
+        monkeypatch.setattr(file, "VFS", kind)
+    else:
+        monkeypatch.setattr(file, "kind_of_file_system", lambda _: kind)
+
+
+@pytest.mark.usefixtures("alone")
+def test_without_shared_memory_a_journal_holds_the_same_and_says_who_may_look_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "journal.sqlite"
+    with Journal(path, 4) as journal:
+        assert "shares no memory between processes" in caplog.text
+        journal.begin({"seed": 0})
+        journal.keep([ROW], [("key", "average-drop", SCORES)])
+        assert not (tmp_path / "journal.sqlite-shm").exists()
+        assert not (tmp_path / "journal.sqlite-journal").exists()
+        with pytest.raises(JournalError, match="its run goes where no memory is shared"):
+            Onlooker(path).read(-1, 1)
+    with Journal(tmp_path / "other.sqlite", 4, [path]) as other:
+        assert other.scores("key", "average-drop", 4, 0, 100) is not None
+    assert len(Onlooker(path).read(-1, 1).rows) == 1
+    with Journal(path, 4) as journal:
+        journal.begin({"seed": 0})
+        assert len(journal.proposals(1)) == 1
+
+
+@pytest.mark.parametrize("vfs", [None, "unix-none"])
+def test_what_a_kill_leaves_without_shared_memory_is_taken_in(
+    vfs: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file, "VFS", "unix-none")
+    (tmp_path / "killed").mkdir()
+    with Journal(tmp_path / "journal.sqlite", 4) as journal:
+        journal.keep([ROW], [("key", "average-drop", SCORES)])
+        for name in ("journal.sqlite", "journal.sqlite-wal"):
+            shutil.copy(tmp_path / name, tmp_path / "killed" / name)
+    monkeypatch.setattr(file, "VFS", vfs)  # it may have been carried to another file system
+    with Journal(tmp_path / "killed" / "journal.sqlite", 4) as journal:
+        assert len(journal.proposals(1)) == 1
+        stored = journal.scores("key", "average-drop", 4, 0, 100)
+        assert stored is not None
+        np.testing.assert_array_equal(stored, SCORES)
+
+
+def test_the_file_system_of_a_folder_is_the_one_mounted_nearest() -> None:
+    if not Path("/proc/self/mounts").exists():
+        pytest.skip("only Linux lists what is mounted")
+    assert file.kind_of_file_system(Path("/proc/self")) == "proc"
+    assert file.kind_of_file_system(Path("/proc/nowhere/at/all")) == "proc"
+    assert file.kind_of_file_system(Path("/")) not in (None, "proc")
+
+
+def test_a_search_without_shared_memory_gives_the_answer_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    few = ("--search-images", "8", "--held-out-images", "4", "--validation-images", "0", "--baselines", "gradcam")
+    usual = ["gradcam", "--device", "cpu", *few]
+    expected = CliRunner().invoke(main, [*usual, "--budget", "terms=20", "--out", str(tmp_path / "usual")])
+    monkeypatch.setattr(file, "VFS", "unix-none")
+    run = ["--out", str(tmp_path / "run")]
+    first = CliRunner().invoke(main, [*usual, "--budget", "terms=8", *run])
+    assert first.exit_code == 0, first.output
+    assert "nobody can look on before the run is over" in caplog.text
+    again = CliRunner().invoke(main, [*usual, "--budget", "terms=20", *run, "--resume"])
+    assert again.exit_code == 0, again.output
+    assert again.stdout == expected.stdout

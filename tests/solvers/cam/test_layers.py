@@ -26,11 +26,12 @@ from sygus.export.torch_module import torch_source
 from sygus.language.elaborate import load_problem
 from sygus.language.terms import Definition
 from sygus.maps import unit_range, upsample
-from sygus.oracles.cam import CamOracle, body_of, domains, feature_variables, saliency_of
+from sygus.oracles.cam import CamOracle, saliency_of
 from sygus.oracles.certificate import certify
 from sygus.oracles.expressions import parse_expression
 from sygus.oracles.methods import find_methods
 from sygus.oracles.objective import CamProblem
+from sygus.oracles.parameters import body_of, domains, feature_variables
 from sygus.resources import read_problem
 from sygus.saliency.metrics import chosen_metric
 from sygus.saliency.networks import embedded

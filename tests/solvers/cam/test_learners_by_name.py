@@ -247,6 +247,7 @@ def test_a_learner_of_the_current_folder_is_obeyed(equivalence: str) -> None:
     assert rows == [(start, None), (told[0][0], None), (told[1][0], 1), (start, 0)]
 
 
+@pytest.mark.slow
 def test_a_run_of_it_is_resumed_by_name() -> None:
     first = run("gradcam", "--strategy", "own:Backwards", "--out", "run")
     again = run("gradcam", "--strategy", "own:Backwards", "--out", "run", "--resume")

@@ -68,6 +68,7 @@ def smooth(space: Space, every: list[Term], target: Term) -> Callable[[Term], fl
     return lambda term: known[space.probes.signature(term)]
 
 
+@pytest.mark.slow
 def test_of_smooth_scores_the_best_is_found_in_a_fifth_of_the_proposals_of_random(
     space: Space, every: list[Term]
 ) -> None:
@@ -163,6 +164,7 @@ def run(out: Path, *more: str) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_where_nothing_is_an_objective_it_goes_on_by_the_constraints(tmp_path: Path) -> None:
     text = """(set-logic CAM) (set-feature :oracles true)
     (declare-oracle-fun average-drop ((-> Map Map Weight)) Real average-drop)
@@ -187,6 +189,7 @@ def test_where_nothing_is_an_objective_it_goes_on_by_the_constraints(tmp_path: P
     assert "is met by 0 of the" in result.stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_is_resumed_is_the_run_in_one_piece(tmp_path: Path) -> None:
     whole = run(tmp_path / "whole", "--budget", "terms=24,size=7")
     run(tmp_path / "parts", "--budget", "terms=9,size=7")

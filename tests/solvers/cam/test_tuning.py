@@ -108,6 +108,7 @@ def test_a_search_finds_a_better_constant_and_says_which_was_scored(tmp_path: Pa
     assert float(value) == pytest.approx(sum(search + validation) / 30, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_tuning_is_the_same_each_time_and_after_a_resumption(tmp_path: Path) -> None:
     first = run(tmp_path, "energy-pointing-game", "--budget", "size=6,terms=5")
     resumed = run(tmp_path, "energy-pointing-game", "--resume", "--budget", "size=6")

@@ -33,6 +33,7 @@ def record(sort: str, start: str, folder: Path) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_the_sum_of_weighted_maps_scores_as_its_weights(tmp_path: Path) -> None:
     weights, whole = record("Weight", "W", tmp_path), record("Heatmap", "(cam W)", tmp_path)
     (by_weight,) = (row for row in weights["table"] if row["method"] == "found expression")
@@ -51,6 +52,7 @@ def test_shaping_a_map_changes_its_score_and_exports(tmp_path: Path) -> None:
         assert shown in result.stdout
 
 
+@pytest.mark.slow
 def test_a_map_on_the_grid_of_the_picture_scores_as_it_does_before(tmp_path: Path) -> None:
     whole = record("Heatmap", "(cam W)", tmp_path)
     fine = record("Saliency", "(up (relu (cam W)))", tmp_path)
@@ -60,6 +62,7 @@ def test_a_map_on_the_grid_of_the_picture_scores_as_it_does_before(tmp_path: Pat
         assert after[part]["iou"]["scores"] == pytest.approx(before[part]["iou"]["scores"], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_joining_maps_is_not_the_same_before_and_after_up_sampling(tmp_path: Path) -> None:
     found = record("Saliency", "(up (unit (cam W))) (unit (up (cam W))) (square S)", tmp_path)
     scores = {one["term"]: one["objectives"] for one in found["candidates"]}
