@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from numbers import Integral
 from pathlib import Path
@@ -58,7 +59,8 @@ def solve(
 
     Returns:
         In the logic CAM the run, which is also in its folder; in every other logic what was found. An interrupt ends
-        the search, and the result holds the best so far.
+        the search, and the result holds the best so far. Of a file that asks several times it is the last result, and
+        ``earlier`` holds those before it.
 
     Raises:
         SycamError: bad input; it says which.
@@ -81,23 +83,26 @@ def solve(
 
 def evaluate(
     methods: str | Sequence[str] = "quick",
-    metrics: str | Sequence[str | Callable[..., Any]] = "average-drop",
+    metrics: str | Sequence[str | Callable[..., Any]] | None = None,
     *,
     expression: str | Path | Result | None = None,
+    study: str | None = None,
     progress: bool = False,
     **options: Any,
 ) -> ScoreTable:
     """Score methods, and an expression, by metrics, as ``sycam-sygus evaluate`` does.
 
     Args:
-        methods: their names, as a list or separated by commas; or ``quick``, or ``all``.
+        methods: their names, as a list or separated by commas; or ``quick``, ``flavours`` or ``all``.
         metrics: their names, with options as ``deletion(top=30)``, or functions that
-            :func:`sygus.saliency.metrics.metric` decorates; or ``all``.
+            :func:`sygus.saliency.metrics.metric` decorates; or ``all``. By default ``average-drop``; of a study and of
+            the flavours their own.
         expression: to be scored too, last: a term over features, a define-fun or an answer as text; a path of a run or
             of a file that holds one; or a result.
+        study: ``boxes``, the metrics of each map whole, inside and outside the boxes of the ground truth.
         progress: whether to show the progress on stderr; notes go to the logger ``sygus`` in any case.
-        options: network, layer, layers, images, search_images, held_out_images, strict, target, seed and device, as
-            :func:`solve` takes them.
+        options: network, layer, layers, images, search_images, held_out_images, strict, target, seed, device and
+            at_once and workers, as :func:`solve` takes them.
 
     Returns:
         The table: a row for each method, with its means, intervals and scores of pictures.
@@ -106,16 +111,19 @@ def evaluate(
         SycamError: bad input; it says which.
     """
     _check_gradients("evaluate")
-    given = _fitted(read_keywords(options, "evaluate", [one for one in SUBJECTS if one.name != "validation_images"]))
+    taken = [one for one in SUBJECTS if one.name != "validation_images"] + [BY_NAME["at_once"], BY_NAME["workers"]]
+    given = _fitted(read_keywords(options, "evaluate", taken))
+    at_once, workers = given.pop("at_once", None), given.pop("workers", None)
     from solvers.cam.settings import Settings
     from sygus.app.evaluating import evaluated
     from sygus.app.explaining import joined
 
     names = list(metrics) if isinstance(metrics, list | tuple) else [metrics]
-    asked_of = ",".join(_metric_name(one) for one in names)
-    term = _expression("evaluate", expression)
+    asked_of = None if metrics is None else ",".join(_metric_name(one) for one in names)
+    rows, term = joined(methods, "evaluate: methods"), _expression("evaluate", expression)
+    settings, display = Settings(**given), _display(progress)
     return evaluated(
-        Settings(**given), joined(methods, "evaluate: methods"), asked_of, term, _said, _display(progress)
+        settings, rows, asked_of, term, _said, display, study=study, at_once=at_once, workers=workers
     ).table
 
 
@@ -308,11 +316,18 @@ def _said(note: str) -> None:
 
 
 def _solve_ordinary(chosen: Asked) -> OrdinaryResult:
-    from sygus.app.ordinary import OrdinaryOptions, solve_ordinary
+    from sygus.app.ordinary import OrdinaryOptions, questions, solve_ordinary
+    from sygus.app.statuses import Status
 
-    result = solve_ordinary(chosen.problem, OrdinaryOptions(**chosen.given))
-    for note in result.notes:
-        _LOG.info(note)
-    for warning in result.warnings:
-        _LOG.warning(warning)
-    return result
+    results: list[OrdinaryResult] = []
+    for question, options in questions(chosen.problem, OrdinaryOptions(**chosen.given)):
+        result = solve_ordinary(question, options)
+        for note in result.notes:
+            _LOG.info(note)
+        for warning in result.warnings:
+            _LOG.warning(warning)
+        results.append(result)
+        if result.status is Status.INTERRUPTED:
+            break
+    *earlier, last = results
+    return replace(last, earlier=tuple(earlier))

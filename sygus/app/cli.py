@@ -20,9 +20,6 @@ from sygus.bounds import out_of_memory
 from sygus.errors import SycamError, guess
 from sygus.export.forms import FORMS
 
-KINDS = ("networks", "images", "metrics", "methods", "features", "functions", "strategies", "grammars", "exports")
-"""What ``list`` lists."""
-
 
 def _examples(*lines: str) -> str:
     """The end of a command's help."""
@@ -58,6 +55,8 @@ def _complete_network(_: click.Context, __: click.Parameter, incomplete: str) ->
 
 
 def _complete_kind(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from sygus.app.commands.listing import KINDS
+
     return [CompletionItem(kind) for kind in KINDS if kind.startswith(incomplete)]
 
 
@@ -251,16 +250,26 @@ def check(file: str) -> None:
     epilog=_examples(
         "sycam-sygus evaluate --methods gradcam,layercam --metrics average-drop,insertion,pointing-game",
         "sycam-sygus evaluate --methods gradcam --expression '(gap (* alpha (relu gradient)))'",
+        "sycam-sygus evaluate --methods flavours",
+        "sycam-sygus evaluate --study boxes --methods gradcam,scorecam,fakecam",
         "sycam-sygus evaluate --metrics all --images ~/pictures --network torchvision:resnet50 --format csv",
+        "sycam-sygus evaluate --images ~/imagenet --network torchvision:resnet50 --held-out-images 49000 --format csv",
     )
 )
 @_subject_options
-@click.option("--methods", default="quick", show_default=True, help="Names separated by commas, quick, or all.")
+@_decorated([BY_NAME["at_once"]])
+@click.option(
+    "--methods", default="quick", show_default=True, help="Names separated by commas; or quick, flavours, all."
+)
 @click.option(
     "--metrics",
-    default="average-drop",
-    show_default=True,
+    show_default="average-drop; of flavours win, iou(on=boxes) and energy-pointing-game",
     help="Names separated by commas, with options as deletion(top=30), or package.module:function; or all.",
+)
+@click.option(
+    "--study",
+    metavar="S",
+    help="boxes: the metrics of maps whole, inside and outside the boxes, with the box itself and all but it as rows.",
 )
 @click.option(
     "--expression",
@@ -270,11 +279,14 @@ def check(file: str) -> None:
 @click.option(
     "--format", "form", type=click.Choice(["table", "csv", "latex", "json"]), default="table", show_default=True
 )
-def evaluate(methods: str, metrics: str, expression: str | None, form: str, **given: Any) -> None:
+@_decorated([BY_NAME["workers"]])
+def evaluate(
+    methods: str, metrics: str | None, study: str | None, expression: str | None, form: str, **given: Any
+) -> None:
     """Score methods, and an expression, by metrics."""
     from sygus.app.commands.evaluate import run_evaluate
 
-    sys.exit(run_evaluate(methods, metrics, expression, form, given))
+    sys.exit(run_evaluate(methods, metrics, expression, study, form, given))
 
 
 @main.command(
@@ -286,7 +298,7 @@ def evaluate(methods: str, metrics: str, expression: str | None, form: str, **gi
 )
 @click.argument("images", nargs=-1, required=True, shell_complete=_complete_path)
 @_decorated(BY_NAME[name] for name in ("network", "layer", "layers"))
-@click.option("--methods", default="gradcam,gradcam++,layercam", show_default=True, help="Names separated by commas.")
+@click.option("--methods", default="gradcam,gradcam++,layercam", show_default=True, help="As evaluate takes them.")
 @click.option("--expression", metavar="E", help="An expression to draw too, as evaluate takes it.")
 @click.option(
     "--target",
@@ -454,7 +466,7 @@ def oracle(metric: str, question: tuple[str, ...], **given: Any) -> None:
 @click.argument("kind", shell_complete=_complete_kind)
 def list_(kind: str) -> None:
     """List the known networks, images, metrics, methods, features, functions, strategies, grammars or exports."""
-    from sygus.app.commands.inspect import run_list
+    from sygus.app.commands.listing import run_list
 
     run_list(kind)
 

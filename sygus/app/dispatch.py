@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sygus.app.options import Side, check_side
 from sygus.language.elaborate import load_problem
 from sygus.language.problem import Problem
+from sygus.records import record
 from sygus.resources import read_problem
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Asked:
     """A problem that was read, and how it is to be solved.
 
@@ -112,4 +112,8 @@ def file_notes(problem: Problem) -> list[str]:
         notes.append(f"{problem.file} sets no logic and is read in {problem.logic}, the first that fits it")
     if problem.legacy:
         notes.append(f"{problem.file} uses syntax older than 2.1: {'; '.join(problem.legacy)}")
+    for target in problem.targets:
+        if target.barren:
+            names = ", ".join(f"'{name}'" for name in target.barren)
+            notes.append(f"in the grammar of '{target.function.name}' nothing is derived from {names}: left out")
     return notes

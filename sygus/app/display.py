@@ -214,6 +214,7 @@ Tests = Mapping[str, Sequence[Compared]]
 """By the name of a metric the found expression against the other rows."""
 
 NO_TESTS: Tests = MappingProxyType({})
+NO_HEADINGS: Mapping[str, str] = MappingProxyType({})
 
 NARROW = 2
 """So many metrics are shown with their intervals; of more, the means alone."""
@@ -299,7 +300,13 @@ def _heading(metric: Scale) -> str:
     return " ".join(filter(None, [metric.name, metric.unit, arrow(metric)]))
 
 
-def wide_table(rows: Sequence[Row], metrics: Sequence[Scale], width: int, tests: Tests = NO_TESTS) -> list[Table]:
+def wide_table(
+    rows: Sequence[Row],
+    metrics: Sequence[Scale],
+    width: int,
+    tests: Tests = NO_TESTS,
+    headings: Mapping[str, str] = NO_HEADINGS,
+) -> list[Table]:
     """The methods by many metrics, in blocks that fit; a cell holds the means on both sets of pictures.
 
     Args:
@@ -307,12 +314,16 @@ def wide_table(rows: Sequence[Row], metrics: Sequence[Scale], width: int, tests:
         metrics: the columns.
         width: of the terminal, in characters.
         tests: a row's scores get a mark where it is tested.
+        headings: by the name of a metric what stands over its column in place of it, unit and direction.
 
     Returns:
         The blocks, one below the other.
     """
     frame = 3
-    columns = [_wide_column(rows, metric, tests) for metric in metrics]
+    columns = [
+        (headings.get(metric.name) or _heading(metric).replace("-", "-\n"), _wide_cells(rows, metric, tests))
+        for metric in metrics
+    ]
     room = width - max(len("method"), *(len(_title(row)) for row in rows)) - frame - 1
     blocks: list[list[int]] = [[]]
     left = room
@@ -326,11 +337,9 @@ def wide_table(rows: Sequence[Row], metrics: Sequence[Scale], width: int, tests:
     return [_block(rows, metrics, columns, block) for block in blocks]
 
 
-def _wide_column(rows: Sequence[Row], metric: Scale, tests: Tests) -> tuple[str, list[str]]:
-    """The heading, a line for each word, and the cells."""
+def _wide_cells(rows: Sequence[Row], metric: Scale, tests: Tests) -> list[str]:
     values = (" / ".join(value_text(row.mean(part, metric), metric) for part in PARTS) for row in rows)
-    cells = [value + _mark(row, metric, tests) for value, row in zip(values, rows, strict=True)]
-    return _heading(metric).replace("-", "-\n"), cells
+    return [value + _mark(row, metric, tests) for value, row in zip(values, rows, strict=True)]
 
 
 def _block(

@@ -64,7 +64,7 @@ def warn_of_long_work(
     costs = costs_of(methods, oracles)
     if sum(costs) <= UNTIMED:
         return
-    each = seconds(oracles[0].subject)
+    each = seconds(oracles[0].sample.subject)
     if sum(costs) * each <= LONG:
         return
     pictures = sum(len(one.subject.images) for one in oracles)

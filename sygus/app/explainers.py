@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,8 @@ from sygus.language.text import term_text
 from sygus.language.theories.cam import activation_at
 from sygus.language.theories.evaluate import evaluate
 from sygus.language.theories.ranks import is_whole, layer_of, named_at, parted
-from sygus.oracles.cam import features_of, is_placed, variables_of
 from sygus.oracles.expressions import parse_expression
+from sygus.oracles.parameters import features_of, is_placed, variables_of
 from sygus.resources import read_text
 from sygus.saliency.features import FEATURES, Measurements
 from sygus.saliency.networks import Network, Target, make_network, read_target, split_at
@@ -97,14 +98,14 @@ class _Synthesized(Expression):
     further: str
     kept: KeptNetworks
 
-    def _take(self, expression: Term, model: nn.Module, multi_label: bool) -> None:
+    def _take(self, expression: Term, model: nn.Module, multi_label: bool, importance: str | None) -> None:
         self.expression = expression
         self.names = features_of(expression)
         self.is_whole = is_whole(expression.sort)
         self.layer = layer_of(expression.sort)
         self.further = ", ".join(name for name in self.names if parted(name)[0] not in MEASURED)
         self.placed = is_placed(expression)
-        self.kept = KeptNetworks(model, multi_label=multi_label)
+        self.kept = KeptNetworks(model, multi_label=multi_label, importance=importance)
 
     def __repr__(self) -> str:
         return f"{super().__repr__()[:-1]}, {term_text(self.expression)})"
@@ -147,7 +148,8 @@ class _Synthesized(Expression):
             network, layers = self.kept.at(paths[reached.layer], named, len(pictures))
         else:
             target, rows = _explained(reached)
-            classifier = undescribed(self.model, shape, paths[reached.layer])
+            taken = undescribed(self.model, shape, paths[reached.layer])
+            classifier = replace(taken, importance=self.kept.importance)
             chunk, name = chunk_for_few(shape[1:], len(pictures)), type(self.model).__name__
             network = make_network(classifier, name, device, chunk=chunk, target=target)
             layers = split_at(network, named)
@@ -214,6 +216,8 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
         reshape_transform: see there.
         layers: see there.
         multi_label: see there.
+        importance: the module of the model whose branch weighs the channels of the first layer explained, see
+            :attr:`sygus.saliency.networks.Classifier.importance`; for expressions that read it.
     """
 
     def __init__(
@@ -225,8 +229,9 @@ class SynthesizedCAM(_Synthesized, ExpressionCAM):
         layers: Mapping[str, nn.Module | str] | None = None,
         *,
         multi_label: bool = False,
+        importance: str | None = None,
     ) -> None:
-        self._take(expression, model, multi_label)
+        self._take(expression, model, multi_label, importance)
         super().__init__(model, target_layers, reshape_transform, layers, multi_label=multi_label)
 
     def explained(
@@ -318,6 +323,8 @@ class SynthesizedExtractor(_Synthesized, ExpressionExtractor):
         target_layer: see there.
         layers: see there.
         multi_label: see there.
+        importance: the module of the model whose branch weighs the channels of the first layer explained, see
+            :attr:`sygus.saliency.networks.Classifier.importance`; for expressions that read it.
     """
 
     def __init__(
@@ -328,8 +335,9 @@ class SynthesizedExtractor(_Synthesized, ExpressionExtractor):
         layers: Mapping[str, nn.Module | str] | None = None,
         *,
         multi_label: bool = False,
+        importance: str | None = None,
     ) -> None:
-        self._take(expression, model, multi_label)
+        self._take(expression, model, multi_label, importance)
         super().__init__(model, target_layer, layers, multi_label=multi_label)
 
     @classmethod

@@ -78,7 +78,7 @@ class Explanations:
         """
         return rows_of_heat_maps(
             self.pictures,
-            [method.title for method in self.methods],
+            [method.title.replace("(", "\n(") for method in self.methods],
             [evaluation.saliency for evaluation in self.evaluations],
             self._captions(),
             Style(colours, alpha),

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
-from math import isfinite
-from numbers import Integral, Rational, Real
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from sygus.app.kinds import shown
-from sygus.errors import OptionError
+from sygus.app.values import given_back, holds_float, taken, wanted
+from sygus.errors import OptionError, known
+from sygus.language.linked import unfolded
 from sygus.language.problem import Derivation
-from sygus.language.terms import BOOL, INT, REAL, STRING, Sort, SynthFunction, Term
+from sygus.language.smtlib import declarations, definition_of, recursions
+from sygus.language.terms import INT, Sort, SynthFunction, Term, Variable, expand, subterms
 from sygus.language.text import definition_text, term_text
 from sygus.language.theories import Theory
-from sygus.language.theories.bitvectors import width_of
 from sygus.language.theories.exact import value_of
-from sygus.language.theories.regex import LAST_CHARACTER
-from sygus.language.theories.values import value_term
+from sygus.records import record
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@record(frozen=True, eq=False, repr=False)
 class SynthesizedFunction:
     """A function that was found. It can be called, and prints as its definition.
 
@@ -32,12 +27,20 @@ class SynthesizedFunction:
         term: its body, over the parameters.
         derivation: how the grammar makes the body.
         theory: of the problem's logic.
+        linked: the body with the functions found beside it that it calls, and itself, written out; None where it calls
+            none.
     """
 
     symbol: SynthFunction
     term: Term
     derivation: Derivation
     theory: Theory
+    linked: Term | None = None
+
+    @property
+    def meaning(self) -> Term:
+        """The body without calls of functions that were found; of one that calls itself a recursive application."""
+        return self.linked or self.term
 
     @property
     def name(self) -> str:
@@ -51,7 +54,7 @@ class SynthesizedFunction:
 
     @property
     def text(self) -> str:
-        """The definition in SyGuS-IF: ``(define-fun …)``."""
+        """The definition in SyGuS-IF: ``(define-fun …)``, or ``(define-fun-rec …)`` where it calls itself."""
         return definition_text(self.symbol, self.term, self.theory.numerals)
 
     @property
@@ -59,34 +62,61 @@ class SynthesizedFunction:
         """The productions that make the body, one a line, as ``sycam-sygus verify`` prints them."""
         return "\n".join(derivation_lines(self.derivation, self.theory.numerals))
 
-    def __call__(self, *arguments: Any) -> Any:
+    @property
+    def smtlib(self) -> str:
+        """The definition in SMT-LIB as it stands alone: macros written out, after what it needs."""
+        body = expand(self.meaning)
+        recursive = recursions(body)
+        parameters = [*self.symbol.parameters, *(p for function in recursive for p in function.parameters)]
+        bodies = [body, *(function.body for function in recursive)]
+        sorts = [*(p.sort for p in parameters), *(node.sort for one in bodies for node in subterms(one))]
+        called = [definition_of(recursive)] if recursive else []
+        own = [definition_text(self.symbol, body, INT)] if unfolded(body) is body else []
+        return "\n".join([*declarations(sorts), *called, *own])
+
+    @property
+    def latex(self) -> str:
+        """The equation in LaTeX, macros written out: ``f(x, y) = …``."""
+        from sygus.export.formula import equation
+
+        return equation(self.symbol, unfolded(self.meaning))
+
+    @property
+    def sympy(self) -> Any:
+        """The body as an expression of SymPy, which is imported now, over symbols named like the parameters.
+
+        Nothing is simplified. What SymPy has nothing for, as most of bit-vectors and strings, is an undefined function.
+        """
+        from sygus.export.symbolic import symbolic
+
+        return symbolic(unfolded(self.meaning))
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
         """The value at some arguments, computed exactly by the kernels of the theory.
 
         Args:
             arguments: an Int as int, a Bool as bool, a Real as int, Fraction, Decimal or float, a String as str, a
-                bit-vector as the int from 0 that its bits write; of every other sort a constant term. A float stands
-                for its shortest decimal.
+                bit-vector as the int from 0 that its bits write, an array as :class:`Cells`, dict or list; of every
+                sort, and of those of datatypes alone, a constant term. A float stands for its shortest decimal. The
+                cells that a dict or list leaves out are 0, False or empty; a Real in an array is the nearest float.
+            named: likewise, by the names of parameters.
 
         Returns:
-            The value likewise; a Real as float where a float was given, else as Fraction.
+            The value likewise, an array as :class:`Cells`; a Real as float where a float was given, else as Fraction.
 
         Raises:
-            OptionError: another number of arguments, or one that is no value of its sort.
+            OptionError: missing or unknown arguments, or one that is no value of its sort.
             NotEvaluatedError: there is a quantifier in the body.
         """
-        parameters = self.symbol.parameters
-        if len(arguments) != len(parameters):
-            sorts = " ".join(f"{parameter.name}:{parameter.sort}" for parameter in parameters) or "nothing"
-            raise OptionError(f"{self.name} is given {len(arguments)} arguments", f"it takes {sorts}")
-        values = {
-            parameter: self._taken(parameter.name, parameter.sort, argument)
-            for parameter, argument in zip(parameters, arguments, strict=True)
-        }
-        found = value_of(self.term, values)
-        if self.symbol.sort == REAL:
-            floats = any(isinstance(argument, float | np.floating) for argument in arguments)
-            return float(found) if floats else found
-        return found if _reader(self.symbol.sort) else value_term(found, self.symbol.sort, self.theory)
+        given = self._by_parameter(arguments, named)
+        values = {}
+        for parameter, argument in given.items():
+            value = values[parameter] = taken(argument, parameter.sort)
+            if value is None:
+                message = f"{self.name}: {parameter.name} is {shown(argument)}, no {parameter.sort}"
+                raise OptionError(message, f"give {wanted(parameter.sort)}")
+        floats = any(map(holds_float, given.values()))
+        return given_back(value_of(self.meaning, values), self.symbol.sort, self.theory, floats=floats)
 
     def __str__(self) -> str:
         return self.text
@@ -94,17 +124,22 @@ class SynthesizedFunction:
     def __repr__(self) -> str:
         return f"SynthesizedFunction({self.text})"
 
-    def _taken(self, name: str, sort: Sort, argument: object) -> Any:
-        """An argument as kernels hold values in Python."""
-        reader = _reader(sort)
-        if reader is None:
-            if isinstance(argument, Term) and argument.sort == sort:
-                return value_of(argument, {})
-            raise OptionError(f"{self.name}: {name} is {shown(argument)}", f"give a constant term of the sort {sort}")
-        value = reader[1](argument)
-        if value is None:
-            raise OptionError(f"{self.name}: {name} is {shown(argument)}, no {sort}", f"give {reader[0]}")
-        return value
+    def _by_parameter(self, arguments: Sequence[Any], named: Mapping[str, Any]) -> dict[Variable, Any]:
+        """What is given for each parameter."""
+        parameters = self.symbol.parameters
+        places = {parameter.name: parameter for parameter in parameters}
+        stray = next((name for name in named if name not in places), None)
+        if stray is not None:
+            raise OptionError(f"{self.name} has no parameter '{stray}'", known(places, stray, "it takes"))
+        given = dict(zip(parameters, arguments, strict=False))
+        twice = next((one.name for one in given if one.name in named), None)
+        if twice is not None:
+            raise OptionError(f"{self.name} is given '{twice}' by its place and by its name", "give it once")
+        given |= {places[name]: named[name] for name in named}
+        if len(arguments) + len(named) != len(parameters):
+            sorts = " ".join(f"{parameter.name}:{parameter.sort}" for parameter in parameters) or "nothing"
+            raise OptionError(f"{self.name} is given {len(arguments) + len(named)} arguments", f"it takes {sorts}")
+        return {parameter: given[parameter] for parameter in parameters}
 
 
 def derivation_lines(derivation: Derivation, numerals: Sort | None) -> list[str]:
@@ -123,46 +158,3 @@ def derivation_lines(derivation: Derivation, numerals: Sort | None) -> list[str]
         lines.append(f"{'  ' * depth}{term_text(node.production.template, numerals)}")
         stack.extend((child, depth + 1) for child in reversed(node.children))
     return lines
-
-
-def _reader(sort: Sort) -> tuple[str, Any] | None:
-    """What a sort takes in words, and what reads it, giving None of everything else; None where terms are taken."""
-    width = width_of(sort)
-    if width:
-        return f"an int from 0 to {(1 << width) - 1}", lambda value: _bits(value, width)
-    return _READERS.get(sort)
-
-
-def _truth(value: object) -> bool | None:
-    return bool(value) if isinstance(value, bool | np.bool_) else None
-
-
-def _whole(value: object) -> int | None:
-    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else None
-
-
-def _bits(value: object, width: int) -> int | None:
-    number = _whole(value)
-    return number if number is not None and 0 <= number < 1 << width else None
-
-
-def _real(value: object) -> Fraction | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, Rational):
-        return Fraction(int(value.numerator), int(value.denominator))
-    if isinstance(value, Decimal):
-        return Fraction(value) if value.is_finite() else None
-    return Fraction(repr(float(value))) if isinstance(value, Real) and isfinite(value) else None
-
-
-def _string(value: object) -> str | None:
-    return value if isinstance(value, str) and all(character <= LAST_CHARACTER for character in value) else None
-
-
-_READERS = {
-    BOOL: ("True or False", _truth),
-    INT: ("an int", _whole),
-    REAL: ("a finite number", _real),
-    STRING: ("a str of characters up to U+2FFFF", _string),
-}

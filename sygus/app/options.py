@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -23,6 +22,7 @@ from sygus.app.kinds import (
     shown,
 )
 from sygus.errors import OptionError, known
+from sygus.records import record
 
 
 class Side(Enum):
@@ -33,7 +33,7 @@ class Side(Enum):
     ORDINARY = "Options for the other logics"
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(frozen=True, kw_only=True)
 class Option:
     """An option of ``solve``.
 
@@ -155,6 +155,13 @@ SUBJECTS = (
 OPTIONS = (
     *SUBJECTS,
     Option(
+        name="at_once",
+        kind=COUNT,
+        side=Side.CAM,
+        metavar="N",
+        help="Pictures of a table in memory at a time; by default about as many as take 2 GB. Scores stay the same.",
+    ),
+    Option(
         name="strategy",
         kind=TEXT,
         side=Side.BOTH,
@@ -196,7 +203,7 @@ OPTIONS = (
         kind=TEXT,
         side=Side.CAM,
         metavar="M",
-        help="Methods in the table: auto, quick, all, or names separated by commas.",
+        help="Methods in the table: auto, quick, flavours, all, or names separated by commas.",
         wanted="a text, as 'all' or 'gradcam,scorecam'",
     ),
     Option(
@@ -223,6 +230,13 @@ OPTIONS = (
         help="Folder of the run; by default a new one under runs/.",
         wanted="a folder",
     ),
+    Option(
+        name="workers",
+        kind=COUNT,
+        side=Side.CAM,
+        metavar="N",
+        help="Score in N processes of one thread each; by default in this one. The answer does not depend on N.",
+    ),
     Option(name="resume", kind=SWITCH, side=Side.CAM, help="Continue the run in --out."),
     Option(
         name="reuse",
@@ -236,7 +250,7 @@ OPTIONS = (
         kind=SWITCH,
         side=Side.BOTH,
         help="In CAM, ask Z3 to prove that what was pruned as equal to the answer is. In other logics, read the "
-        "answer's text back, and derive and prove it anew.",
+        "answer's text back, and derive and prove it anew, by cvc5 too where that is installed.",
     ),
     Option(
         name="listing",

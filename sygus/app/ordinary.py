@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from ctypes import ArgumentError
-from dataclasses import dataclass, field
+from dataclasses import field, replace
+from fractions import Fraction
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import z3
 
@@ -15,26 +17,36 @@ from solvers.cegis.answer import Answer, Judgement
 from solvers.cegis.limits import Limits, OutOfTimeError
 from solvers.cegis.logic.behaviours import Behaviours, Novelty, is_determined
 from solvers.cegis.logic.verifier import check, interrupted
-from solvers.cegis.modulo import Modulo
 from solvers.cegis.portfolio import AUTO, Found, Portfolio, best_answer
 from solvers.cegis.specification import Specification
 from sygus.app.functions import SynthesizedFunction
 from sygus.app.statuses import Status
-from sygus.bounds import DIGITS, alarm, bounded_memory, long_numbers, out_of_memory
+from sygus.bounds import DIGITS, LAST_SHARE, alarm, bounded_memory, long_numbers, out_of_memory
 from sygus.errors import OptionError
 from sygus.language.elaborate import load_answer
-from sygus.language.problem import Problem
-from sygus.oracles.external import OracleTimeError
+from sygus.language.linked import linked
+from sygus.language.problem import Problem, mentions_weights
+from sygus.language.terms import Term
+from sygus.language.theories.recursion import endless
+from sygus.records import record
+
+if TYPE_CHECKING:
+    from solvers.cegis.modulo import Modulo
+    from solvers.cegis.optimum import Optimum
 
 LEAST_MEGABYTES = 64
 """Of a limit on memory."""
 
 DEFAULT_SECONDS = 60.0
+LEAST_SECONDS = 0.001
+SECOND_LOOK = 10.0
+"""Seconds at most, of what is left of the time, in which cvc5 may say what it finds of an answer."""
+
 PATIENCE = 0.5
 """After the first answer a shorter one is looked for half as long again as the first one took."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class OrdinaryOptions:
     """How to look for an answer.
 
@@ -43,7 +55,8 @@ class OrdinaryOptions:
         size: the nodes of the largest answer; None where there is no limit.
         depth: the depth of the deepest answer, a constant being 1 deep; None where there is no limit.
         strategy: the one to use, or ``auto``.
-        certify: read the answer's text back, derive and prove it anew; what fails is no answer.
+        certify: read the answer's text back, derive and prove it anew, where cvc5 is installed also by that; what fails
+            is no answer.
         allow_external_oracles: executables that the file names as oracles may be started.
         memory: megabytes that this process may take beyond what it has; None where there is no limit.
     """
@@ -66,7 +79,27 @@ class OrdinaryOptions:
         return Limits(self.time, self.size, self.depth)
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True)
+class Certificate:
+    """Who stands for an answer. It prints as a sentence.
+
+    Attributes:
+        verifiers: that proved every constraint, Z3 first.
+        read_back: whether, as ``certify`` asks, its text was read back, derived anew and proved anew.
+        remark: why another verifier that is installed does not stand for it, in words; "" where there is none.
+    """
+
+    verifiers: tuple[str, ...] = ("Z3",)
+    read_back: bool = False
+    remark: str = ""
+
+    def __str__(self) -> str:
+        looked = "read back, " if self.read_back else ""
+        remark = f"; {self.remark}" if self.remark else ""
+        return f"{looked}derived from the grammar, and proved by {' and '.join(self.verifiers)}{remark}"
+
+
+@record(frozen=True, eq=False, repr=False)
 class OrdinaryAnswer:
     """An answer: every function is derived from its grammar, and Z3 has proved every constraint.
 
@@ -76,7 +109,8 @@ class OrdinaryAnswer:
         size: the nodes of all bodies together.
         strategy: that found it.
         seconds: from the beginning of the search until it was found.
-        certified: whether, as asked, its text was read back, derived anew and proved anew.
+        certificate: who stands for it.
+        values: of the objectives, where the problem has any.
     """
 
     answer: str
@@ -84,7 +118,13 @@ class OrdinaryAnswer:
     size: int
     strategy: str
     seconds: float
-    certified: bool
+    certificate: Certificate
+    values: tuple[int | Fraction, ...] = ()
+
+    @property
+    def certified(self) -> bool:
+        """Whether, as asked, its text was read back, derived anew and proved anew."""
+        return self.certificate.read_back
 
     @property
     def function(self) -> SynthesizedFunction:
@@ -94,8 +134,17 @@ class OrdinaryAnswer:
     def __str__(self) -> str:
         return self.answer
 
+    @property
+    def summary(self) -> str:
+        """Who found what, and when, in one line."""
+        found = " ".join(function.text for function in self.functions.values())
+        return f"{found} by {self.strategy}, {self.size} nodes after {self.seconds:.2f} s"
 
-@dataclass(frozen=True, eq=False, repr=False)
+    def __repr__(self) -> str:
+        return f"OrdinaryAnswer({self.summary})"
+
+
+@record(frozen=True, eq=False, repr=False)
 class OrdinaryResult:
     """What became of an ordinary problem. It prints as the answer.
 
@@ -108,6 +157,11 @@ class OrdinaryResult:
         reason: the proof that there is none, in words; None where there is no such proof.
         notes: what each strategy did.
         warnings: what stood in the way.
+        earlier: what became of the questions that the file asks before this one, its last.
+        optimal: whether it is proved that no answer is better; None where the problem has no objectives.
+        others: where the objectives are equals, further answers of the Pareto set, none better than another.
+        complete: whether it is proved that the set holds no more.
+        cut: where it is not proved that no answer is better, that it is not, and what may help.
     """
 
     problem: Problem
@@ -118,6 +172,11 @@ class OrdinaryResult:
     reason: str | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    earlier: tuple[OrdinaryResult, ...] = ()
+    optimal: bool | None = None
+    others: tuple[OrdinaryAnswer, ...] = ()
+    complete: bool = False
+    cut: str = ""
 
     @property
     def found(self) -> bool:
@@ -130,6 +189,17 @@ class OrdinaryResult:
         if self.best is not None:
             return self.best.answer
         return "infeasible" if self.status is Status.INFEASIBLE else "fail"
+
+    @property
+    def printed(self) -> str:
+        """The answer as it is printed, below comments of SyGuS-IF that say how good it is."""
+        lines = []
+        if self.best is not None and self.optimal is False:
+            lines.append(f"; cut: {self.cut}")
+        if self.others:
+            lines.append(f"; of the Pareto set, {'complete' if self.complete else 'as far as it is known'}, also")
+            lines += [f"; {other.answer.replace(chr(10), ' ')}" for other in self.others]
+        return "\n".join([*lines, self.answer])
 
     @property
     def functions(self) -> Mapping[str, SynthesizedFunction]:
@@ -162,6 +232,11 @@ class OrdinaryResult:
         """Whether, as ``certify`` asks, the answer's text was read back, derived anew and proved anew."""
         return self.best is not None and self.best.certified
 
+    @property
+    def certificate(self) -> Certificate | None:
+        """Who stands for the answer; None where nothing was found."""
+        return None if self.best is None else self.best.certificate
+
     def answers(self) -> FurtherAnswers:
         """Answers, smallest first, any two of them different functions; this one may be among them.
 
@@ -178,10 +253,11 @@ class OrdinaryResult:
         return self.answer
 
     def __repr__(self) -> str:
-        return f"OrdinaryResult({self.status}: {self.answer})"
+        said = self.reason if self.best is None else self.best.summary
+        return f"OrdinaryResult({self.status}{': ' if said else ''}{said or ''})"
 
 
-@dataclass(eq=False)
+@record(eq=False)
 class FurtherAnswers(Iterator[OrdinaryAnswer]):
     """Answers as they are found, any two of them proved to differ at a point.
 
@@ -260,13 +336,52 @@ class FurtherAnswers(Iterator[OrdinaryAnswer]):
             if found is None:
                 raise StopIteration
             with long_numbers():
-                answer = _checked(found, self.portfolio.specification.problem, self.options, self.warnings.append)
+                answer = _checked(
+                    found,
+                    self.portfolio.specification.problem,
+                    self.options,
+                    self.portfolio.limits.spent,
+                    self.warnings.append,
+                )
             if answer is not None:
                 self.count += 1
+                self.warnings += [line for line in _open_ended(answer) if line not in self.warnings]
                 return answer
 
 
-def solve_ordinary(problem: Problem, options: OrdinaryOptions) -> OrdinaryResult:
+def questions(problem: Problem, options: OrdinaryOptions) -> Iterator[tuple[Problem, OrdinaryOptions]]:
+    """All that a file asks, in order, each with the options to answer it with.
+
+    Args:
+        problem: its last question.
+        options: for all of them; the time begins to run now.
+
+    Yields:
+        A question, and the options with an equal share of the time that the earlier ones have left.
+    """
+    limits = options.limits()
+    for waiting, question in zip(range(len(problem.questions), 0, -1), problem.questions, strict=True):
+        yield question, replace(options, time=max(LEAST_SECONDS, limits.left / waiting))
+
+
+@record(eq=False)
+class SoFar:
+    """What a search has come to, for whoever cannot wait for its end.
+
+    Attributes:
+        search: that looks for the answer, once there is one.
+    """
+
+    search: Portfolio | Optimum | None = None
+
+    @property
+    def answer(self) -> str | None:
+        """The best so far, in SyGuS-IF."""
+        best = _best(self.search)
+        return None if best is None else best.answer
+
+
+def solve_ordinary(problem: Problem, options: OrdinaryOptions, so_far: SoFar | None = None) -> OrdinaryResult:
     """Look for an answer, and for half as long again for a smaller one.
 
     A KeyboardInterrupt ends the search; the result then holds the best so far.
@@ -274,6 +389,7 @@ def solve_ordinary(problem: Problem, options: OrdinaryOptions) -> OrdinaryResult
     Args:
         problem: of any logic but CAM.
         options: how.
+        so_far: is told of the search as it begins; not with ``certify``, where an answer needs a second look.
 
     Returns:
         What became of it.
@@ -284,10 +400,14 @@ def solve_ordinary(problem: Problem, options: OrdinaryOptions) -> OrdinaryResult
         OracleError: an external oracle does not answer as it should.
     """
     with long_numbers():
-        return _solve_modulo(problem, options) if _asks_oracles(problem, options) else _solve(problem, options)
+        if _asks_oracles(problem, options):
+            return _solve_modulo(problem, options)
+        if _weighs(problem):
+            return _solve_optimum(problem, options, so_far or SoFar())
+        return _solve(problem, options, so_far or SoFar())
 
 
-def _solve(problem: Problem, options: OrdinaryOptions) -> OrdinaryResult:
+def _solve(problem: Problem, options: OrdinaryOptions, so_far: SoFar) -> OrdinaryResult:
     limits = options.limits()
     portfolio: Portfolio | None = None
     found: Found | None = None
@@ -295,26 +415,72 @@ def _solve(problem: Problem, options: OrdinaryOptions) -> OrdinaryResult:
     try:
         with _bounds(options, limits):
             portfolio = _portfolio(problem, options, limits, further=False)
+            so_far.search = None if options.certify else portfolio
             found = best_answer(portfolio, PATIENCE)
     except KeyboardInterrupt:
-        best = _best(portfolio)
-        seconds = limits.spent if best is None else best.seconds
-        return OrdinaryResult(problem, options, Status.INTERRUPTED, best, seconds, warnings=("interrupted",))
+        return _result(problem, options, portfolio, limits, _best(portfolio), interrupted=True)
     except _SPENT as error:
         warnings += _over(error)
         if portfolio is not None:
             portfolio.out_of_time, found = True, portfolio.best
-    best = None if found is None else _checked(found, problem, options, warnings.append)
+    best = None if found is None else _checked(found, problem, options, limits.spent, warnings.append)
+    notes = () if portfolio is None else tuple(portfolio.notes)
+    return _result(problem, options, portfolio, limits, best, warnings, notes)
+
+
+def unproved(seconds: float) -> str:
+    """What to say of an answer that is not proved to be the best once the time is over."""
+    return f"not proved to be the best in {seconds:.0f} s; with more time there may be a better answer"
+
+
+def _unproved(optimum: Optimum, options: OrdinaryOptions, broken: Sequence[str], *, interrupted: bool) -> str:
+    """The same, be the search over by the clock, broken off, or because there was nothing left to try."""
+    if broken:
+        return f"not proved to be the best, for the search was broken off: {broken[0]}"
+    if interrupted or optimum.out_of_time:
+        return unproved(optimum.limits.spent if interrupted else options.time)
+    bounds = {"--size": options.size, "--depth": options.depth}
+    larger = " or ".join(f"a larger {option}" for option, bound in bounds.items() if bound is not None)
+    remedy = f"with {larger} there may be a better answer" if larger else "more time changes nothing"
+    return f"not proved to be the best, though nothing is left to try; {remedy}"
+
+
+def _result(
+    problem: Problem,
+    options: OrdinaryOptions,
+    search: Portfolio | Modulo | Optimum | None,
+    limits: Limits,
+    best: OrdinaryAnswer | None,
+    warnings: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    *,
+    interrupted: bool = False,
+) -> OrdinaryResult:
+    """What became of a problem, by the search, where one was begun before the time was over."""
+    status = Status.SPENT if search is None else _status(search, found=best is not None)
+    proof = None if search is None or best is not None or interrupted else search.infeasible
     return OrdinaryResult(
         problem,
         options,
-        Status.SPENT if portfolio is None else _status(portfolio, found=best is not None),
+        Status.INTERRUPTED if interrupted else status,
         best,
         limits.spent if best is None else best.seconds,
-        portfolio.infeasible if portfolio is not None and best is None else None,
-        () if portfolio is None else tuple(portfolio.notes),
-        tuple(warnings),
+        proof,
+        tuple(notes),
+        (*(["interrupted"] if interrupted else []), *warnings, *([] if best is None else _open_ended(best))),
     )
+
+
+def _open_ended(answer: OrdinaryAnswer) -> list[str]:
+    """What to say of the functions of an answer."""
+    return open_ended(function.meaning for function in answer.functions.values())
+
+
+def open_ended(bodies: Iterable[Term]) -> list[str]:
+    """What to say of functions that bodies call, with their own calls written out, and that are not proved to end."""
+    names = dict.fromkeys(name for body in bodies for name in endless(body))
+    said = "is not proved to end for every argument; nothing is proved where it does not"
+    return [f"'{name}' {said}" for name in names]
 
 
 @contextmanager
@@ -342,11 +508,13 @@ _SPENT = (OutOfTimeError, MemoryError, z3.Z3Exception, ValueError, RuntimeError,
 """What :func:`_over` looks at."""
 
 
-def _best(portfolio: Portfolio | None) -> OrdinaryAnswer | None:
+def _best(search: Portfolio | Optimum | None) -> OrdinaryAnswer | None:
     """The best so far."""
-    if portfolio is None or portfolio.best is None:
+    if search is None or search.best is None:
         return None
-    return _answer(portfolio.best, portfolio.specification.problem)
+    if isinstance(search, Portfolio):
+        return _answer(search.best, search.specification.problem)
+    return _answer(search.best.found, search.problem)
 
 
 def further_answers(problem: Problem, options: OrdinaryOptions) -> FurtherAnswers:
@@ -368,6 +536,9 @@ def further_answers(problem: Problem, options: OrdinaryOptions) -> FurtherAnswer
     """
     if _asks_oracles(problem, options):
         raise OptionError("--next, --all and answers(): not available with external oracles", "ask for one answer")
+    if _weighs(problem):
+        why = "--next, --all and answers(): not available with objectives and weights"
+        raise OptionError(why, "ask for one answer: those that are as good come with it")
     limits = options.limits()
     with _bounds(options, limits):
         return FurtherAnswers(_portfolio(problem, options, limits, further=True), options)
@@ -375,10 +546,46 @@ def further_answers(problem: Problem, options: OrdinaryOptions) -> FurtherAnswer
 
 def _asks_oracles(problem: Problem, options: OrdinaryOptions) -> bool:
     """Whether executables are to be asked; refuses what no ordinary solver answers."""
-    if problem.objectives:
-        message = f"optimize-synth is not available in the logic {problem.logic}"
-        raise problem.error(message, problem.asked, "end the file with (check-synth), or use the logic CAM")
     return options.allow_external_oracles and bool(problem.oracles or problem.calls)
+
+
+def _weighs(problem: Problem) -> bool:
+    """Whether some answers are better than others, or depend on weights."""
+    return bool(problem.objectives) or bool(problem.weights and mentions_weights(problem))
+
+
+def _solve_optimum(problem: Problem, options: OrdinaryOptions, so_far: SoFar) -> OrdinaryResult:
+    """Answer a problem with objectives or weights."""
+    from solvers.cegis.optimum import Optimum
+
+    optimum = Optimum(problem, options.limits(), options.strategy)
+    so_far.search = None if options.certify else optimum
+    warnings: list[str] = []
+    ended = False
+    try:
+        with _bounds(options, optimum.limits):
+            optimum.solve()
+    except KeyboardInterrupt:
+        ended = True
+    except _SPENT as error:
+        optimum.out_of_time = True
+        warnings += _over(error)
+        optimum.require_value()
+    broken = tuple(warnings)
+    answers = [optimum.best, *optimum.others] if optimum.best is not None else []
+    spent = optimum.limits.spent
+    checked = [_checked(one.found, problem, options, spent, warnings.append, optimum.concrete(one)) for one in answers]
+    best = checked[0] if checked else None
+    notes = [f"{optimum.searches} searches for answers, and for better ones"]
+    if optimum.left_out:
+        notes.append(f"left out, as an objective has no value there that Z3 computes: {optimum.left_out}")
+    return replace(
+        _result(problem, options, optimum, optimum.limits, best, warnings, notes, interrupted=ended),
+        optimal=optimum.proved if problem.objectives and best is not None else None,
+        others=tuple(one for one in checked[1:] if one is not None),
+        complete=optimum.complete,
+        cut="" if optimum.proved else _unproved(optimum, options, broken, interrupted=ended),
+    )
 
 
 def _portfolio(problem: Problem, options: OrdinaryOptions, limits: Limits, *, further: bool) -> Portfolio:
@@ -387,8 +594,14 @@ def _portfolio(problem: Problem, options: OrdinaryOptions, limits: Limits, *, fu
 
 def _solve_modulo(problem: Problem, options: OrdinaryOptions) -> OrdinaryResult:
     """Answer a problem whose oracles are executables."""
+    from solvers.cegis.modulo import Modulo
+    from sygus.oracles.external import OracleTimeError
+
     if options.certify:
         raise OptionError("--certify: not available with external oracles", "leave it out")
+    if _weighs(problem):
+        message = "objectives and weights are not searched for with external oracles"
+        raise problem.error(message, problem.asked, "leave out the ones or the others")
     modulo = Modulo(problem, options.limits(), options.strategy)
     found, spent, warnings = None, False, list[str]()
     try:
@@ -401,24 +614,14 @@ def _solve_modulo(problem: Problem, options: OrdinaryOptions) -> OrdinaryResult:
         spent = True
         warnings.append(f"out of time: {error}")
     except KeyboardInterrupt:
-        return OrdinaryResult(
-            problem, options, Status.INTERRUPTED, None, modulo.limits.spent, warnings=("interrupted",)
-        )
-    status = Status.SPENT if spent else _status(modulo, found=found is not None)
+        return _result(problem, options, modulo, modulo.limits, None, interrupted=True)
+    modulo.out_of_time |= spent
+    notes = [f"the oracles were asked {modulo.questions} times"]
     best = None if found is None else _answer(found, problem)
-    return OrdinaryResult(
-        problem,
-        options,
-        status,
-        best,
-        modulo.limits.spent if best is None else best.seconds,
-        modulo.infeasible if best is None else None,
-        (f"the oracles were asked {modulo.questions} times",),
-        tuple(warnings),
-    )
+    return _result(problem, options, modulo, modulo.limits, best, warnings, notes)
 
 
-def _status(search: Portfolio | Modulo, *, found: bool) -> Status:
+def _status(search: Portfolio | Modulo | Optimum, *, found: bool) -> Status:
     if found:
         return Status.SOLVED
     if search.infeasible is not None:
@@ -427,30 +630,52 @@ def _status(search: Portfolio | Modulo, *, found: bool) -> Status:
 
 
 def _checked(
-    found: Found, problem: Problem, options: OrdinaryOptions, warn: Callable[[str], None]
+    found: Found,
+    problem: Problem,
+    options: OrdinaryOptions,
+    spent: float,
+    warn: Callable[[str], None],
+    concrete: Problem | None = None,
 ) -> OrdinaryAnswer | None:
-    """The answer; with ``certify`` only where a second look at its text agrees."""
+    """The answer; with ``certify`` only where a second look at its text agrees, and cvc5 does not disagree.
+
+    They have the time that is left, or a little more; cvc5 not more than :data:`SECOND_LOOK`. ``concrete`` is the
+    problem with numbers for its weights.
+    """
     if not options.certify:
         return _answer(found, problem)
+    specification = Specification(concrete or problem)
     bodies = load_answer(problem, found.answer.text, "the answer")
-    again = check(Specification(problem), bodies, Limits(options.time))
+    seconds = max(options.time - spent, LAST_SHARE * options.time)
+    again = check(specification, bodies, Limits(seconds))
     if again.judgement is not Judgement.ACCEPTED:
         warn(f"an answer is left out, for on a second look it is {again.judgement}")
         return None
-    return _answer(found, problem, certified=True)
+    from solvers.cegis import peer
+
+    if not peer.is_installed():
+        return _answer(found, problem, Certificate(read_back=True))
+    second = peer.opinion(specification, bodies, Limits(min(seconds, SECOND_LOOK)))
+    if second.agrees is False:
+        warn("an answer is left out, for cvc5 finds it wrong, though Z3 finds it right: one of the two is mistaken")
+        return None
+    verifiers = ("Z3", "cvc5") if second.agrees else ("Z3",)
+    return _answer(found, problem, Certificate(verifiers, read_back=True, remark=second.reason))
 
 
-def _answer(found: Found, problem: Problem, *, certified: bool = False) -> OrdinaryAnswer:
-    answer = found.answer
+def _answer(found: Found, problem: Problem, certificate: Certificate | None = None) -> OrdinaryAnswer:
+    answer, certificate = found.answer, certificate or Certificate()
+    values = tuple(value.value for value in answer.values if not isinstance(value.value, str))
     return OrdinaryAnswer(
-        answer.text, _functions(answer, problem), answer.size, found.strategy, found.seconds, certified
+        answer.text, _functions(answer, problem), answer.size, found.strategy, found.seconds, certificate, values
     )
 
 
 def _functions(answer: Answer, problem: Problem) -> Mapping[str, SynthesizedFunction]:
+    meant = linked(answer.bodies)
     return MappingProxyType(
         {
-            symbol.name: SynthesizedFunction(symbol, body, answer.derivations[symbol], problem.theory)
+            symbol.name: SynthesizedFunction(symbol, body, answer.derivations[symbol], problem.theory, meant[symbol])
             for symbol, body in answer.bodies.items()
         }
     )

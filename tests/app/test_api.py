@@ -35,6 +35,7 @@ def test_every_name_is_there() -> None:
         sygus.sove  # noqa: B018 - a misspelling
 
 
+@pytest.mark.slow
 def test_solve_gives_what_the_command_line_gives(
     finished_run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -111,6 +112,7 @@ def test_the_text_of_a_problem_in_place_of_its_file(tmp_path: Path) -> None:
     assert result.record.problem["file"] == "text"
 
 
+@pytest.mark.slow
 def test_nothing_found_is_said(tmp_path: Path) -> None:
     text = read_problem("channel_weights")[1].replace(
         "(optimize-synth", "(constraint (< (average-drop w) 0))\n(optimize-synth"

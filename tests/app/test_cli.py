@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
-from sygus.app.cli import KINDS, main
+from sygus.app.cli import main
+from sygus.app.commands.listing import KINDS
 
 
 def completed(*words: str) -> list[tuple[str, str]]:
@@ -38,7 +40,8 @@ def test_options_and_their_values() -> None:
 
 @pytest.mark.parametrize("command", ["gradcam_plus", "solve", "evaluate", "explain", "plan", "compare"])
 def test_networks_and_folders(command: str) -> None:
-    assert completed(command, "--network", "sh") == [("shapes-resnet", "plain"), ("shapes-vgg", "plain")]
+    embedded = ["shapes-lfi", "shapes-resnet", "shapes-vgg"]
+    assert completed(command, "--network", "sh") == [(name, "plain") for name in embedded]
     assert completed(command, "--network", "torchv") == [("torchvision:", "plain")]
     if command != "explain":
         assert completed(command, "--images", "pic") == [("pic", "file")]
@@ -69,7 +72,44 @@ finally:
     result = subprocess.run(
         [sys.executable, "-c", run], env=os.environ | words, capture_output=True, text=True, check=False
     )
-    assert result.stdout.splitlines() == ["plain,shapes-resnet", "plain,shapes-vgg", "[]"], result.stderr
+    assert result.stdout.splitlines() == ["plain,shapes-lfi", "plain,shapes-resnet", "plain,shapes-vgg", "[]"], (
+        result.stderr
+    )
+
+
+HEAVY = ("lark", "numpy", "scipy", "sympy", "torch", "z3")
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """What the command of these arguments imports that takes long to import."""
+    run = """
+import sys
+from sygus.app.cli import main
+try:
+    main(prog_name="sycam-sygus")
+finally:
+    print("", *sys.modules, file=sys.stderr)
+"""
+    words = [sys.executable, "-c", run, *arguments]
+    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return {name for name in HEAVY if name in result.stderr.splitlines()[-1].split()}
+
+
+@pytest.mark.parametrize("arguments", ["--help", "solve --help", "list grammars", "list exports", "completion bash"])
+def test_what_says_what_there_is_imports_nothing_heavy(arguments: str) -> None:
+    assert loaded_by(*arguments.split()) == set()
+
+
+@pytest.mark.parametrize("kind", ["functions", "features"])
+def test_what_terms_are_made_of_is_listed_without_what_computes_it(kind: str) -> None:
+    assert loaded_by("list", kind) == {"lark", "z3"}
+
+
+def test_a_check_imports_what_the_strategies_need(tmp_path: Path) -> None:
+    problem = tmp_path / "problem.sl"
+    problem.write_text("(set-logic LIA) (synth-fun f () Int) (constraint (= f 3)) (check-synth)", encoding="utf-8")
+    assert loaded_by("check", str(problem)) <= {"lark", "numpy", "z3"}
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

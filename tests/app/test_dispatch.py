@@ -67,6 +67,7 @@ def test_a_run_of_the_command_line(readings: Counter[tuple[str, str]], tmp_path:
     assert once(readings, "gradcam")
 
 
+@pytest.mark.slow
 def test_a_run_of_python(readings: Counter[tuple[str, str]], tmp_path: Path) -> None:
     assert isinstance(sygus.solve("gradcam", out=tmp_path / "run", **SMALL), sygus.Result)
     assert once(readings, "gradcam")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections import defaultdict
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
+import sympy
+import z3
 
 from sygus.app.functions import SynthesizedFunction
+from sygus.app.values import Cells
 from sygus.errors import OptionError, SycamError
 from sygus.language.elaborate import load_answer, load_problem
 from sygus.language.terms import Term
@@ -51,23 +57,147 @@ def test_values(logic: str, parameters: str, sort: str, body: str, arguments: tu
     assert (found, type(found)) == (expected, type(expected))
 
 
-def test_values_of_datatypes_and_arrays_are_terms() -> None:
-    declared = "(declare-datatype Pair ((pair (first Int) (second Int))))"
+DECLARED = "(declare-sort U 0) (declare-datatype Pair ((pair (first Int) (second Int))))"
+
+
+def test_values_of_datatypes_are_terms() -> None:
+    declared = DECLARED
     swap = function_of("ALL", "(p Pair)", "Pair", "(pair (second p) (first p))", declared)
-    make = function_of("ALL", "(x Int)", "(Array Int Int)", "(store ((as const (Array Int Int)) 0) 3 x)")
-    made = make(5)
-    assert isinstance(made, Term)
-    assert repr(made) == "(store ((as const (Array Int Int)) 0) 3 5)"
-    with pytest.raises(OptionError, match="f: p is 3; give a constant term of the sort Pair"):
+    with pytest.raises(OptionError, match="f: p is 3, no Pair; give a constant term of the sort Pair"):
         swap(3)
     with pytest.raises(OptionError, match="give a constant term of the sort Pair"):
-        swap(made)
+        swap(swap.term)
     (pair,) = load_answer(
         load_problem(f"(set-logic ALL) {declared} (synth-fun f () Pair) (constraint true) (check-synth)", "test"),
         "((define-fun f () Pair (pair 1 2)))",
         "answer",
     ).values()
+    assert isinstance(swap(pair), Term)
     assert repr(swap(pair)) == "(pair 2 1)"
+
+
+@pytest.mark.parametrize(
+    ("sort", "given", "expected"),
+    [
+        ("(Array Int Int)", {3: 7}, Cells({3: 8}, default=0)),
+        ("(Array Int Int)", {3: 2**70, 2**80: -1}, Cells({3: 2**70 + 1, 2**80: -1})),
+        ("(Array Int Int)", {}, Cells({3: 1}, default=0)),
+        ("(Array Int Int)", [1, 2, 3, 4], Cells({0: 1, 1: 2, 2: 3, 3: 5})),
+        ("(Array Int Int)", (1,), {0: 1, 3: 1}),
+        ("(Array Int Int)", Cells({3: 1}, default=5), Cells({3: 2}, default=5)),
+        ("(Array Int Int)", defaultdict(lambda: 4, {0: 1}), Cells({0: 1, 3: 5}, default=4)),
+        ("(Array Int Real)", {3: Fraction(1, 2)}, Cells({3: Fraction(3, 2)})),
+        ("(Array Int Real)", [0.25], Cells({0: 0.25, 3: 1.0}, default=0.0)),
+    ],
+)
+def test_arrays_are_dicts_of_some_cells(sort: str, given: Any, expected: dict[Any, Any]) -> None:
+    one = "1" if sort.endswith("Int)") else "1.0"
+    found = function_of("ALL", f"(a {sort})", sort, f"(store a 3 (+ {one} (select a 3)))")(given)
+    assert isinstance(found, Cells)
+    assert found == expected
+    assert {type(cell) for cell in found.values()} == {type(cell) for cell in expected.values()}
+
+
+def test_arrays_of_other_sorts() -> None:
+    inner = function_of("ALL", "(a (Array Int (Array Int Bool)))", "Bool", "(select (select a 1) 2)")
+    assert [inner([[], [False, False, True]]), inner({1: {2: True}}), inner({})] == [True, True, False]
+    bits = function_of("ALL", "(a (Array (_ BitVec 4) String))", "String", "(select a #xf)")
+    assert [bits({15: "x"}), bits(["x"]), bits(Cells(default="d"))] == ["x", "", "d"]
+    keyed = function_of("ALL", "(x Int)", "(Array (Array Int Int) Int)", "((as const (Array (Array Int Int) Int)) x)")
+    assert repr(keyed(3)) == "((as const (Array (Array Int Int) Int)) 3)"
+    assert Cells({1: 2, 3: 0}) == Cells({1: 2})
+    assert Cells({1: 2}) != Cells({1: 2}, default=1)
+    assert repr(Cells({1: 2})) == "Cells({1: 2}, default=0)"
+
+
+@pytest.mark.parametrize("given", [3, "ab", {1: "a"}, {"a": 1}, {1: True}, Cells(default=0.5)])
+def test_what_is_no_array(given: object) -> None:
+    with pytest.raises(OptionError, match="give a dict from an int to an int, or a list of"):
+        function_of("ALL", "(a (Array Int Int))", "Int", "(select a 0)")(given)
+
+
+def test_arguments_by_name() -> None:
+    lower = function_of("LIA", "(x Int) (limit Int)", "Int", "(- x limit)")
+    assert [lower(7, limit=2), lower(limit=2, x=7)] == [5, 5]
+    for given, named, message in (
+        ((7,), {"limt": 2}, "f has no parameter 'limt'; did you mean 'limit'? it takes: x, limit"),
+        ((7,), {"x": 2}, "f is given 'x' by its place and by its name; give it once"),
+        ((), {"x": 2}, "f is given 1 arguments; it takes x:Int limit:Int"),
+    ):
+        with pytest.raises(OptionError) as error:
+            lower(*given, **named)
+        assert str(error.value) == message
+
+
+def test_smtlib_stands_alone() -> None:
+    """Z3 reads it where nothing else is declared."""
+    macro = f"{DECLARED} (define-fun |my swap| ((p Pair)) Pair (pair (second p) (first p)))"
+    swap = function_of("ALL", "(p Pair) (u U)", "Pair", "(|my swap| p)", macro)
+    assert "my swap" not in swap.smtlib
+    solver = z3.Solver()
+    solver.from_string(f"{swap.smtlib} (declare-const u U) (assert (distinct (f (pair 1 2) u) (pair 2 1)))")
+    assert solver.check() == z3.unsat
+    lists = "(declare-datatypes ((List 1)) ((par (T) ((nil) (cons (head T) (tail (List T)))))))"
+    first = function_of("ALL", "(l (List Real))", "Real", "(/ (head l) 3.0)", lists)
+    solver.from_string(f"{first.smtlib} (assert (distinct (f (cons 6.0 (as nil (List Real)))) 2.0))")
+    assert solver.check() == z3.unsat
+
+
+def test_recursive_definitions_are_computed_deep_and_written_with_the_function() -> None:
+    both = """(define-funs-rec ((even ((n Int)) Bool) (odd ((n Int)) Bool))
+        ((ite (<= n 0) true (odd (- n 1))) (ite (<= n 0) false (even (- n 1)))))"""
+    odd = function_of("ALL", "(x Int)", "Bool", "(not (even x))", both)
+    assert [odd(x) for x in (0, 7, 1001, 3000)] == [False, True, True, False]
+    solver = z3.Solver()
+    solver.from_string(f"{odd.smtlib} (assert (f 7)) (assert (not (f 6)))")
+    assert solver.check() == z3.sat
+
+
+@pytest.mark.parametrize(
+    ("logic", "parameters", "sort", "body", "latex", "symbolic"),
+    [
+        (
+            *("LIA", "(x Int) (limit Int)", "Int", "(ite (<= x limit) x (- limit))"),
+            r"f\left(x, \mathrm{limit}\right) = \begin{cases}x & \text{if } x \le \mathrm{limit}\\ "
+            r"-\mathrm{limit} & \text{otherwise}\end{cases}",
+            "Piecewise((x, limit >= x), (-limit, True))",
+        ),
+        ("LRA", "(x Real)", "Real", "(* 0.5 x)", r"f\left(x\right) = \tfrac{1}{2} \, x", "x/2"),
+        ("BV", "(x (_ BitVec 8))", "(_ BitVec 8)", "(bvneg x)", r"f\left(x\right) = -x", "bvneg(x)"),
+        (
+            "SLIA",
+            "(s String)",
+            "String",
+            '(str.++ s "a b")',
+            r"f\left(s\right) = s \cdot \text{'a b'}",
+            'str.++(s, "a b")',
+        ),
+        ("LIA", "(p Bool) (q Bool)", "Bool", "(and p (not q))", r"f\left(p, q\right) = p \land \lnot q", "p & ~q"),
+        ("LIA", "", "Int", "7", "f = 7", "7"),
+    ],
+)
+def test_formulas(logic: str, parameters: str, sort: str, body: str, latex: str, symbolic: str) -> None:
+    found = function_of(logic, parameters, sort, body)
+    assert found.latex == latex
+    assert str(found.sympy.doit()) == symbolic
+
+
+def test_algebra_knows_whole_numbers() -> None:
+    found = function_of("NIA", "(x Int)", "Int", "(* x (* x 2))").sympy.doit()
+    x = sympy.Symbol("x", integer=True)
+    assert found == 2 * x**2
+    assert found.is_even
+
+
+def test_only_what_is_asked_for_is_imported() -> None:
+    program = """import sys, sygus
+f = sygus.solve("(set-logic LIA) (synth-fun f ((x Int)) Int ((I Int)) ((I Int (x (+ I I))))) (declare-var x Int)"
+    "(constraint (= (f x) (* 2 x))) (check-synth)", time=60).function
+assert (f(x=2), f.latex, f.smtlib) == (4, r"f\\left(x\\right) = x + x", "(define-fun f ((x Int)) Int (+ x x))")
+assert not {"torch", "sympy"} & set(sys.modules)
+assert str(f.sympy.doit()) == "2*x"
+assert "torch" not in sys.modules"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 @pytest.mark.parametrize(

@@ -239,6 +239,7 @@ def test_bad_words_are_told(tmp_path: Path, finished_run: Path) -> None:
     assert invoke()[0] == 2
 
 
+@pytest.mark.slow
 def test_the_command_says_where_and_ends_by_an_interrupt(finished_run: Path) -> None:
     code = "import sys; from sygus.app.start import main; sys.exit(main())"
     command = [sys.executable, "-c", code, "watch", str(finished_run), "--port", "0"]

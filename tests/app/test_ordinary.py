@@ -17,9 +17,14 @@ import z3
 from click.testing import CliRunner
 
 import sygus
+from solvers.cegis import peer
+from solvers.cegis.answer import Verdict
+from solvers.cegis.limits import Limits
+from solvers.cegis.logic.verifier import check
 from solvers.cegis.portfolio import Portfolio
+from solvers.cegis.specification import Bodies, Specification
 from sygus.app.cli import main
-from sygus.app.ordinary import OrdinaryResult
+from sygus.app.ordinary import Certificate, OrdinaryResult
 from sygus.errors import OptionError, SourceError
 from sygus.language.terms import leaf
 
@@ -71,6 +76,17 @@ def test_the_answer_is_that_of_the_command_line(tmp_path: Path) -> None:
     assert any("accepted" in note for note in result.notes)
 
 
+def test_the_questions_before_the_last_are_kept() -> None:
+    text = """(set-logic LIA) (synth-fun f ((x Int)) Int) (declare-var x Int) (constraint (> (f x) x)) (check-synth)
+        (constraint (> (f x) 9)) (check-synth) (constraint (< (f x) 9)) (check-synth)"""
+    result = solved(text)
+    assert result.answer == "infeasible"
+    first, second = result.earlier
+    assert first.function(3) == 4
+    assert second.function(3) > 9
+    assert (first.earlier, len(second.problem.constraints)) == ((), 2)
+
+
 def test_functions_compute() -> None:
     result = solved(MAXIMUM)
     assert list(result.functions) == ["f"]
@@ -115,6 +131,7 @@ def test_problems_without_an_answer(
     assert (result.status, result.answer, result.found) == (status, answer, False)
     assert (result.best, result.size, result.strategy, dict(result.functions)) == (None, None, None, {})
     assert not result.certified
+    assert result.certificate is None
     assert result.reason is None if reason is None else reason in str(result.reason)
     assert result.seconds > 0
     with pytest.raises(OptionError, match=f"the search found no function: {reason or status}"):
@@ -128,9 +145,34 @@ def test_limits_are_kept() -> None:
     assert solved(MAXIMUM, strategy="refinement").strategy == "refinement"
 
 
-def test_a_second_look() -> None:
-    assert solved(MAXIMUM, certify=True).certified
-    assert not solved(MAXIMUM).certified
+def test_a_second_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer, "is_installed", lambda: False)
+    result, plain = solved(MAXIMUM, certify=True), solved(MAXIMUM)
+    assert (result.certified, plain.certified) == (True, False)
+    assert result.certificate == Certificate(("Z3",), read_back=True)
+    assert str(result.certificate) == "read back, derived from the grammar, and proved by Z3"
+    assert str(plain.certificate) == "derived from the grammar, and proved by Z3"
+    assert next(solved(MAXIMUM, certify=True).answers()).certificate == result.certificate
+
+
+def test_results_say_in_a_line_what_they_are() -> None:
+    result = solved(MAXIMUM)
+    line = f"{result.function.text} by {result.strategy}, 6 nodes after {result.seconds:.2f} s"
+    assert (repr(result), repr(result.best)) == (f"OrdinaryResult(solved: {line})", f"OrdinaryAnswer({line})")
+    assert repr(solved(CONTRADICTION)).startswith("OrdinaryResult(infeasible: the examples ask for both 2 and 8")
+    assert repr(solved(ONE_CONSTANT, strategy="refinement")) == "OrdinaryResult(fail)"
+
+
+def test_a_second_look_has_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[float] = []
+
+    def checked(stated: Specification, bodies: Bodies, limits: Limits) -> Verdict:
+        given.append(limits.seconds)
+        return check(stated, bodies, limits)
+
+    monkeypatch.setattr("sygus.app.ordinary.check", checked)
+    result = solved(MAXIMUM, certify=True, time=20)
+    assert [2.0 <= seconds <= 20 - result.seconds for seconds in given] == [True]
 
 
 def test_what_a_second_look_refuses_is_no_answer(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
@@ -254,9 +296,70 @@ def test_notes_go_to_the_logger(caplog: pytest.LogCaptureFixture) -> None:
     assert set(result.notes) <= set(caplog.messages)
 
 
+def test_objectives_have_values() -> None:
+    result = solved(
+        "(set-logic LIA) (synth-fun f () Int) (constraint (> (* 2 f) 7)) (optimize-synth (f))", certify=True
+    )
+    assert result.best is not None
+    assert (result.optimal, result.certified, result.best.values) == (True, True, (4,))
+    assert result.answer == result.printed == "(\n(4)\n(define-fun f () Int 4)\n)"
+    with pytest.raises(OptionError, match="not available with objectives and weights"):
+        result.answers()
+
+
+def test_the_pareto_set_comes_with_the_answer() -> None:
+    text = "(set-logic LIA) (synth-fun f () Int) (constraint (<= 0 f 1)) (optimize-synth (f (! f :max)))"
+    result = solved(text)
+    assert [other.values for other in result.others] == [(1, 1)]
+    assert result.complete
+    first, second, *rest = result.printed.splitlines()
+    assert (first, second) == (
+        "; of the Pareto set, complete, also",
+        "; ( (1 1) (define-fun f () Int 1) )",
+    )
+    assert "\n".join(rest) == result.answer
+
+
+def test_what_is_not_proved_to_be_the_best_is_said_to_be_cut() -> None:
+    result = solved("(set-logic LIA) (synth-fun f () Int) (optimize-synth ((! f :max)))", time=2)
+    assert result.optimal is False
+    assert result.printed.startswith("; cut: not proved to be the best in 2 s; with more time there may be a better")
+
+
+ENDING = """(set-logic LIA) (define-fun-rec s ((n Int)) Int (ite (<= n 0) 0 (+ n (s (- n 1)))))
+    (synth-fun f ((x Int)) Int ((I Int)) ((I Int (0 1 2 x)))) (constraint (>= (s (f 3)) 1)) (optimize-synth ((f 3)))"""
+GROWING = """(set-logic LIA) (synth-fun f ((x Int)) Int ((I Int)) ((I Int (1 x (+ I I)))))
+    (optimize-synth ((! (f 3) :max)))"""
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        (ENDING, {}, "though nothing is left to try; more time changes nothing"),
+        (GROWING, {"size": 5}, "though nothing is left to try; with a larger --size there may be a better answer"),
+        (GROWING, {"depth": 2, "size": 9}, "; with a larger --size or a larger --depth there may be a better answer"),
+        (GROWING, {"time": 2}, " in 2 s; with more time there may be a better answer"),
+    ],
+)
+def test_more_time_is_asked_for_only_where_it_may_help(text: str, options: dict[str, Any], said: str) -> None:
+    result = solved(text, **{"time": 60, **options})
+    assert result.optimal is False
+    assert result.printed.startswith("; cut: not proved to be the best")
+    assert result.printed.splitlines()[0].endswith(said)
+
+
+def test_an_optimum_that_is_proved_is_not_cut() -> None:
+    assert solved(ENDING.replace("(>= (s (f 3)) 1)", "(>= (f 3) 1)")).cut == ""
+
+
+def test_a_search_for_an_optimum_that_ends_without_an_answer_has_failed_and_is_not_out_of_time() -> None:
+    text = ENDING.replace("(s (f 3)) 1)", "(s (f 3)) 9)").replace("((f 3)))", "((_ weight f)))")
+    assert (
+        solved(text.replace("(set-logic LIA)", "(set-logic LIA) (set-feature :weights true)"), time=60).status == "fail"
+    )
+
+
 def test_what_is_not_answered_shows_its_place() -> None:
-    with pytest.raises(SourceError, match=r"text:3:1: optimize-synth is not available in the logic LIA"):
-        solved("(set-logic LIA)\n(synth-fun f () Int)\n(optimize-synth (f))")
     with pytest.raises(SourceError, match=r"text:2:34: unknown symbol 'y'"):
         solved("(set-logic LIA)\n(define-fun f ((x Int)) Int (+ x y)) (check-synth)")
     for empty in ("", "  "):
@@ -279,6 +382,18 @@ def test_external_oracles_are_asked_where_they_may(tmp_path: Path) -> None:
     assert result.notes == ("the oracles were asked 2 times",)
     with pytest.raises(OptionError, match="not available with external oracles"):
         result.answers()
+
+
+@pytest.mark.parametrize("asked", ["(>= (f x) x)", "(= (f 1) 2)"])
+def test_what_a_problem_does_not_need_is_not_imported(asked: str) -> None:
+    problem = f"(set-logic LIA) (synth-fun f ((x Int)) Int) (declare-var x Int) (constraint {asked}) (check-synth)"
+    program = f"import sys, sygus; assert sygus.solve({problem!r}).found; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(found.stdout.split())
+    assert "solvers.cegis.strategies.examples" in loaded
+    assert not {"numpy.ma", "subprocess", "difflib"} & loaded
+    assert not {f"solvers.cegis.{name}" for name in ("modulo", "optimum", "peer")} & loaded
+    assert not any(name.startswith("sygus.oracles") for name in loaded)
 
 
 def test_neither_torch_nor_sympy_is_imported() -> None:

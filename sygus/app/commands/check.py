@@ -12,7 +12,7 @@ from sygus.app.dispatch import file_notes, read, side_of
 from sygus.app.options import Side
 from sygus.app.terminal import echo
 from sygus.bounds import bounded_memory
-from sygus.language.problem import Problem
+from sygus.language.problem import Problem, mentions_weights
 
 
 def run_check(file: str) -> None:
@@ -35,13 +35,16 @@ def run_check(file: str) -> None:
             bounds.close()
             lines: Iterable[str] = cam_lines(problem, lambda note: echo(f"note: {note}", err=True))
         else:
-            lines = _ordinary_lines(problem)
+            lines = (line for question in problem.questions for line in _ordinary_lines(question, problem))
         echo(f"{problem.file}: well-formed, logic {problem.logic}")
         for line in lines:
             echo(line)
 
 
-def _ordinary_lines(problem: Problem) -> Iterator[str]:
+def _ordinary_lines(problem: Problem, last: Problem) -> Iterator[str]:
+    """What a question asks; where it is asked, if it is one of several."""
+    if last.earlier:
+        yield f"line {problem.asked.line} asks"
     for target in problem.targets:
         yield from target_lines(target, target.written)
     counts = {
@@ -52,7 +55,7 @@ def _ordinary_lines(problem: Problem) -> Iterator[str]:
         "oracles": [*problem.oracles, *problem.calls],
     }
     yield ", ".join(f"{len(found)} {what}" for what, found in counts.items())
-    if not (problem.objectives or counts["oracles"]):
+    if not (problem.objectives or counts["oracles"] or mentions_weights(problem)):
         specification = Specification(problem)
         parts = [specification.of(functions) for functions in specification.parts]
         for part in parts:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from contextlib import ExitStack
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from sygus.errors import OptionError
 from sygus.export.contest.report import PAGE, write_report
 from sygus.export.contest.trials import Contest, Trial
 from sygus.export.contest.words import paragraph, score
+from sygus.oracles.workers import Workers
 
 DEFAULT_BUDGET = "size=11,forwards=50000"
 DEFAULT_SEEDS = 20
@@ -85,10 +87,20 @@ _ABOUT_TRIALS = (
     "exhaustive",
     "shard",
     "time",
+    "workers",
 )
 
 
 def _run_cam(files: Sequence[str], given: Mapping[str, Any]) -> ExitStatus:
+    with ExitStack() as stack:
+        count, workers = given["workers"], None
+        if count is not None:
+            device = Settings(device=given["device"] or Settings.device).torch_device()
+            workers = stack.enter_context(Workers(count, device))
+        return _run_comparison(files, given, workers)
+
+
+def _run_comparison(files: Sequence[str], given: Mapping[str, Any], workers: Workers | None) -> ExitStatus:
     if given["time"] is not None:
         message = "--time: not available in the logic CAM, where seconds would compare machines"
         raise OptionError(message, "write --budget forwards=N, masked passes of single pictures, or --budget terms=N")
@@ -101,7 +113,7 @@ def _run_cam(files: Sequence[str], given: Mapping[str, Any]) -> ExitStatus:
     quiet = bool(given["quiet"])
     notes = [note for stated in problems for note in file_notes(stated)]
     shard = Shard.parse(given["shard"]) if given["shard"] is not None else Shard()
-    options = _options(given)
+    options = replace(_options(given), workers=workers)
     settings = {field.name: given[field.name] for field in fields(Settings) if given.get(field.name) is not None}
     settings["budget"] = given["budget"] or DEFAULT_BUDGET
     with Display(Console(stderr=True), quiet):

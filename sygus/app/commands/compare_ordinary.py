@@ -124,7 +124,7 @@ def _strategies(given: str | None) -> list[str]:
     """As they are named, or all; cvc5 comes last where it is installed."""
     if given is None:
         there = [PEER] if shutil.which(PEER) else []
-        return [AUTO, *known_strategies(), *there]
+        return [AUTO, *(name for name, one in known_strategies().items() if not one.on_request), *there]
     words = list(filter(None, (word.strip() for word in given.split(","))))
     for word in words:
         if words.count(word) > 1:
@@ -180,7 +180,8 @@ def _own_attempt(name: str, path: Path, strategy: str, seconds: float) -> Attemp
     elif outcome.ending is not Ending.ANSWERED or outcome.status != ExitStatus.DONE:
         status = "not applicable" if outcome.complaints.startswith(b"error: --strategy:") else "error"
     else:
-        status = printed if printed in ("infeasible", "fail") else "solved"
+        lines = set(printed.splitlines())
+        status = "fail" if "fail" in lines else "infeasible" if lines == {"infeasible"} else "solved"
     return Attempt(name, strategy, status, spent, symbols(printed) if status == "solved" else 0)
 
 

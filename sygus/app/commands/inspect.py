@@ -1,31 +1,19 @@
-"""``sycam-sygus list``, and what ``check`` says of the logic CAM: what there is, and what a file asks."""
+"""What ``sycam-sygus check`` says of a problem of the logic CAM."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from solvers.cam.hazards import hazards
-from solvers.cam.learners import known_learners
 from solvers.cam.settings import resolve
-from solvers.cegis.portfolio import known_strategies
 from sygus.app.commands.targets import target_lines
-from sygus.app.terminal import echo
-from sygus.errors import OptionError, known
-from sygus.export.forms import FORMS
-from sygus.export.tables import arrow
 from sygus.language.problem import Problem
 from sygus.language.text import term_text
-from sygus.language.theories.cam import CAM
-from sygus.oracles.cam import SORTS, domains, probes
+from sygus.oracles.cam import probes
 from sygus.oracles.equivalence import SMALLEST
-from sygus.oracles.methods import methods
 from sygus.oracles.objective import CamProblem
+from sygus.oracles.parameters import domains
 from sygus.oracles.safety import SafetyOracle
-from sygus.resources import grammar_names
-from sygus.saliency.features import FEATURES
-from sygus.saliency.images import IMAGE_SETS
-from sygus.saliency.metrics import Metric, aliases_of, known_metrics
-from sygus.saliency.networks import NETWORKS
 
 
 def cam_lines(stated: Problem, note: Callable[[str], None]) -> list[str]:
@@ -87,42 +75,3 @@ def hazard_lines(problem: CamProblem) -> list[str]:
 
 SHOWN = 3
 """Unsafe denominators that are shown of each production."""
-
-
-def strategies() -> Mapping[str, str]:
-    """What ``--strategy`` may name: the learners of the logic CAM, and the strategies of every other."""
-    learners = {name: f"in CAM: {doc}" for name, doc in known_learners().items()}
-    return learners | {name: f"in other logics: {strategy.doc}" for name, strategy in known_strategies().items()}
-
-
-def _metric_line(metric: Metric) -> str:
-    """Its direction, the first line of its definition, and its other names."""
-    other = " or ".join(aliases_of(metric.name))
-    return f"{arrow(metric)} {metric.doc.splitlines()[0]}" + (f" Also {other}." if other else "")
-
-
-def run_list(kind: str) -> None:
-    """Print the names of one kind and what they are.
-
-    Args:
-        kind: networks, images, metrics, methods, features, functions, strategies or grammars.
-
-    Raises:
-        OptionError: an unknown kind.
-    """
-    kinds: dict[str, Mapping[str, str]] = {
-        "networks": NETWORKS,
-        "images": IMAGE_SETS,
-        "metrics": {name: _metric_line(metric) for name, metric in known_metrics().items()},
-        "methods": {name: method.title for name, method in methods().items()},
-        "features": {name: f"{SORTS[f.rank]}: {f.doc}" for name, f in FEATURES.items()},
-        "functions": {f"{f.name}": f"{f.sorts}: {f.doc}" for f in CAM.symbols},
-        "strategies": strategies(),
-        "grammars": dict.fromkeys(grammar_names(), ""),
-        "exports": {name: form.doc for name, form in FORMS.items()},
-    }
-    if kind not in kinds:
-        raise OptionError(f"list: unknown kind '{kind}'", known(kinds, kind, "known kinds"))
-    width = max(len(name) for name in kinds[kind])
-    for name, doc in kinds[kind].items():
-        echo(f"{name:{width}}  {doc}".rstrip())

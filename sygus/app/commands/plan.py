@@ -69,7 +69,9 @@ def _options(given: Mapping[str, Any]) -> PilotOptions:
 
 
 def _pictures(oracle: CamOracle) -> list[str]:
-    return notes_of([oracle], remarks([oracle.subject], [oracle.measured["activation"]]))
+    return notes_of(
+        [oracle], remarks([oracle.subject], lambda: iter([(oracle.subject, oracle.measured["activation"])]))
+    )
 
 
 def _notes(problem: CamProblem, found: Plan, settings: Settings, given: Mapping[str, Any]) -> list[str]:

@@ -34,13 +34,16 @@ def run_solve(file: str, given: Mapping[str, Any]) -> ExitStatus:
     with ExitStack() as bounds:
         bounds.enter_context(bounded_memory(max(megabytes, LEAST_MEGABYTES) << 20 if megabytes else None))
         bounds.enter_context(long_numbers())
-        bounds.enter_context(last_resort(seconds, lambda: _spent("out of time: Z3 does not stop")))
+        still = f"out of time: '{file}' was still being read; give it more by --time, or write less"
+        resort = bounds.enter_context(last_resort(seconds, lambda: _spent(still)))
         try:
             with alarm(seconds, OutOfTimeError):
                 problem = read(file)
         except OutOfTimeError:
-            return _spent(f"out of time: '{file}' was still being read; give it more by --time, or write less")
+            resort.call_off()
+            return _spent(still)
         except MemoryError:
+            resort.call_off()
             return _spent(f"out of memory: '{file}' was still being read; give it more by --memory, or write less")
         chosen = asked(problem, given)
         if "quiet" not in chosen.given:
@@ -53,7 +56,7 @@ def run_solve(file: str, given: Mapping[str, Any]) -> ExitStatus:
             return run_cam(chosen)
         from sygus.app.commands.ordinary import run_ordinary
 
-        return run_ordinary(chosen, began)
+        return run_ordinary(chosen, began, resort)
 
 
 def _spent(why: str) -> ExitStatus:

@@ -7,21 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import z3
-
 from solvers.cegis.answer import Answer, Judgement, Verdict, derived
 from solvers.cegis.limits import Limits, OutOfTimeError
 from solvers.cegis.logic.to_z3 import Encoder
 from solvers.cegis.logic.verifier import check, interrupted
+from solvers.cegis.relaxation import computed, number
 from solvers.cegis.specification import Specification
+from solvers.cegis.weighted import Weighted
 from sygus.app.dispatch import read, side_of
 from sygus.app.functions import derivation_lines
 from sygus.app.options import Side
+from sygus.app.ordinary import open_ended
 from sygus.app.statuses import ExitStatus
 from sygus.app.terminal import echo
 from sygus.bounds import alarm, bounded_memory, long_numbers
 from sygus.errors import OptionError, SourceError
 from sygus.language.elaborate import ReadAnswer, read_answer
+from sygus.language.linked import linked
 from sygus.language.problem import Problem
 from sygus.language.syntax import script as ast
 from sygus.language.syntax.printer import print_symbol
@@ -43,8 +45,8 @@ from sygus.language.terms import (
     term,
 )
 from sygus.language.text import term_text
-from sygus.language.theories import Theory
-from sygus.language.theories.sorts import representation
+from sygus.language.theories import Theory, find_logic
+from sygus.language.theories.structured import curried
 from sygus.language.theories.values import value_term
 from sygus.oracles.external import read_value
 from sygus.resources import read_text
@@ -84,36 +86,40 @@ def _verified(file: str, answer_file: str, answer: str, seconds: float) -> ExitS
     if side_of(problem) is Side.CAM:
         hint = f"score it: sycam-sygus evaluate --expression @{answer_file} --metrics …"
         raise OptionError(f"FILE: '{file}' asks for heat maps, of which no answer is proved", hint)
-    specification = Specification(problem)
     given = read_answer(problem, answer, answer_file)
     try:
         limits = Limits(seconds)
         with interrupted(limits):
-            wrong = _wrong(specification, given, limits)
+            wrong = _wrong(problem, given, limits)
     except SourceError as error:
         raise error.located(answer_file, answer) from None
     if wrong is not None:
         echo(wrong)
         return ExitStatus.NOT_VERIFIED
     echo("correct: in the grammar, and every constraint is proved by Z3")
-    if specification.problem.objectives:
+    for line in open_ended(linked(given.bodies).values()):
+        echo(f"note: {line}")
+    if problem.objectives:
         about = "the values are right" if given.values else "the answer gives no values"
         echo(f"note: {about}; whether others are better is not checked")
     return ExitStatus.DONE
 
 
-def _wrong(specification: Specification, read: ReadAnswer, limits: Limits) -> str | None:
+def _wrong(problem: Problem, read: ReadAnswer, limits: Limits) -> str | None:
     """What is wrong with an answer, in words; of one in which nothing is, the derivation is printed."""
-    for target in specification.targets:
+    for target in problem.targets:
         if target.function in read.binding and not target.free:
             return f"wrong: {_underived(target.function)}, for grammars have no 'let'"
-    problem = specification.problem
-    underived = derived(specification, read.bodies)
+    numbers = Weighted.of(problem)
+    underived = derived(Specification(numbers.without_weights()), read.bodies)
     if isinstance(underived, SynthFunction):
         return f"wrong: {_underived(underived)}"
-    checked = check(specification, read.bodies, limits)
+    weights = numbers.weights_of(underived)
+    checked = check(Specification(numbers.numbered(weights, problem.targets, ())), read.bodies, limits)
     if checked.answer is None:
         found = "not decided" if checked.judgement is Judgement.UNDECIDED else "wrong"
+        if weights and check(Specification(numbers.without_weights()), read.bodies, limits).answer is not None:
+            return f"not decided: {_why(checked, problem.theory)}, by the weights of the derivation that was found"
         return f"{found}: {_why(checked, problem.theory)}"
     for function, derivation in checked.answer.derivations.items():
         echo(f"{function.name} is derived by")
@@ -156,12 +162,12 @@ def _wrong_value(problem: Problem, answer: Answer, values: Sequence[ast.TermExpr
         given = read_value(expression, objective.term.sort, problem.theory)
         assert isinstance(given, Term)
         shown, weighed = term_text(objective.term), any(node in weights for node in subterms(objective_term))
-        found = z3.simplify(Encoder(answer.bodies)(substitute(objective_term, weights)))
-        if z3.is_true(z3.simplify(found == Encoder()(given))):
-            continue
-        if not (z3.is_int_value(found) or z3.is_rational_value(found)):
+        found = computed(substitute(objective_term, weights), answer.bodies)
+        if found is None:
             return f"not decided: Z3 does not compute {shown}"
-        value = _value_shown(representation(given.sort).read_z3(found), given.sort, problem.theory)
+        if found == number(Encoder()(given)):
+            continue
+        value = _value_shown(found, given.sort, problem.theory)
         by = " by the derivation that was found" if weighed else ""
         given_text = term_text(given, problem.theory.numerals)
         return f"{'not decided' if weighed else 'wrong'}: {shown} is {value}{by}, the answer says {given_text}"
@@ -177,7 +183,9 @@ def _plain(formula: Term, point: Mapping[Variable, Any]) -> tuple[Term, Mapping[
 
 
 def _value_shown(value: Any, sort: Sort, theory: Theory) -> str:
-    """A value as the standard writes it, or as Python does where the logic has no term for it."""
+    """A value as the standard writes it, functions as arrays, or as Python does where the logic has no term for it."""
+    if sort.is_function:
+        sort, theory = curried(sort), find_logic("ALL") or theory
     try:
         return term_text(value_term(value, sort, theory), theory.numerals)
     except ValueError:

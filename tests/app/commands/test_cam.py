@@ -37,13 +37,16 @@ def solved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
 
 
 def test_the_answer_is_the_standards(solved: tuple[Path, str, str]) -> None:
-    _, answer, _ = solved
+    out, answer, _ = solved
     values, functions = parse_answer(answer)
     assert len(values) == 2
     assert functions[0].name == "w"
     term = read_expression(answer)
     body = term.head.body
     assert int(values[1].text) == body.size  # the objective `size` counts nodes
+    (exact, _) = json.loads((out / "solution.json").read_text())["found"]["objectives"]
+    assert float(values[0].text) == pytest.approx(exact, rel=5e-6)
+    assert len(values[0].text.replace(".", "").lstrip("0")) <= 6  # what threads add in another order shows no sooner
     assert load_problem(read_problem("channel_weights")[1], "f").target.grammar.derive(body) is not None
 
 
@@ -76,6 +79,7 @@ def test_racing_finds_what_full_scoring_finds(solved: tuple[Path, str, str], tmp
         assert solve(tmp_path / race, "--race", race)[0] == solved[1]
 
 
+@pytest.mark.slow
 def test_a_run_that_the_clock_cut_says_so_on_stdout(tmp_path: Path) -> None:
     """In a comment of the standard, --quiet or not; one that ended by itself prints the answer alone."""
     out, few = tmp_path / "run", ("--search-images", "4", "--held-out-images", "2", "--device", "cpu", "--quiet")
@@ -244,6 +248,7 @@ def test_check_synth_stops_at_the_first_that_satisfies(tmp_path: Path) -> None:
     assert len(functions) == 1
 
 
+@pytest.mark.slow
 def test_nothing_found_is_fail(tmp_path: Path) -> None:
     impossible = "(constraint (< (average-drop w) 0))\n(optimize-synth"
     text = read_problem("channel_weights")[1].replace("(optimize-synth", impossible)

@@ -55,3 +55,9 @@ def test_a_problem_of_another_logic(tmp_path: Path) -> None:
     assert "well-formed, logic SLIA\nsynthesise f : Int from y Int\n  I Int: 3 productions\n" in found
     assert "1 variables, 1 constraints, 0 assumptions, 0 objectives, 0 oracles" in found
     assert "uses syntax older than 2.1: str.to.int for str.to_int (line 4)" in notes
+
+
+def test_weights_are_no_hindrance(tmp_path: Path) -> None:
+    weighed = ORDINARY.replace("(check-synth)", "(constraint (< (_ weight f) 3))\n(check-synth)")
+    found, _ = check(weighed.replace("\n", "\n(set-feature :weights true)\n", 1), tmp_path)
+    assert "2 constraints" in found

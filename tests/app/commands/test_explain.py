@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from matplotlib.figure import Figure
 from PIL import Image
 
 from sygus.app.cli import main
-from sygus.export.figures import CAPTION, row_captions
+from sygus.export.figures import CAPTION, WIDEST, row_captions, rows_of_heat_maps
 from sygus.saliency.methods import masked
 
 
@@ -45,6 +46,29 @@ def test_single_overlays(tmp_path: Path) -> None:
         mixed = (opaque[name].astype(float) + picture) / 2
         assert np.abs(half[name] - mixed).max() <= 1.01
     assert not np.array_equal(drawn("--colours", "cividis")[names[0]], drawn("--colours", "viridis")[names[0]])
+
+
+@pytest.mark.slow
+def test_flavours_are_drawn_in_rows_that_fit(tmp_path: Path) -> None:
+    result = run(tmp_path, "shapes:0", "shapes:3", "--methods", "flavours", "--network", "shapes-resnet")
+    assert result.exit_code == 0, result.output
+    with Image.open(tmp_path / "out" / "heatmaps.png") as figure:
+        width, height = figure.size
+    assert width <= WIDEST * 1.6 * 150
+    assert height > 4 * 1.6 * 150  # two rows for each picture
+
+
+@pytest.mark.parametrize(("count", "shape"), [(3, (2, 4)), (WIDEST - 1, (2, WIDEST)), (WIDEST, (4, 5)), (13, (4, 7))])
+def test_many_maps_are_folded_into_rows_of_about_equal_length(count: int, shape: tuple[int, int]) -> None:
+    titles = [f"method {place}" for place in range(count)]
+    maps = [torch.full((2, 8, 8), place / count) for place in range(count)]
+    figure = rows_of_heat_maps(torch.rand(2, 3, 8, 8), titles, maps, [[f"p {place}" for place in range(count)]] * 2)
+    axes = np.array(figure.axes).reshape(2, -1)
+    assert axes.size == shape[0] * shape[1]
+    drawn = [axis.get_xlabel() for axis in axes[1][1 : count + 1]]
+    assert drawn == [f"p {place}" for place in range(count)]
+    assert [bool(axis.images) for axis in axes[1]] == [place <= count for place in range(axes.shape[1])]
+    assert [axis.get_title() for axis in axes[0]][: count + 1] == ["picture", *titles]
 
 
 def interrupted_at(monkeypatch: pytest.MonkeyPatch, call: int) -> None:

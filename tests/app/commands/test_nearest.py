@@ -32,6 +32,7 @@ def searched(term: str, folder: Path, *options: str) -> Result:
     return result
 
 
+@pytest.mark.slow
 def test_the_correlations_are_those_of_the_maps(tmp_path: Path) -> None:
     result = searched("(gmp (abs gradient))", tmp_path, "--baselines", "gradcam,gradcam++,uniform,hirescam")
     record, gallery = Record.read(str(tmp_path / "run")), Gallery.read(tmp_path / "run")
@@ -62,6 +63,7 @@ def test_a_known_method_in_other_words_is_called_so(tmp_path: Path) -> None:
     assert record.alike["Grad-CAM"] == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_without_an_answer_nothing_is_nearest(tmp_path: Path) -> None:
     (tmp_path / "none.sy").write_text(
         GRAMMAR.format(term="(gap gradient)", constraint="(constraint (<= (drop w) -1.0))")

@@ -36,7 +36,7 @@ PROBLEM = """
 """
 
 
-QUICK = ("average-drop", "average-gain", "coverage", "deletion", "energy-pointing-game", "win")
+QUICK = ("average-drop", "coverage", "deletion", "energy-pointing-game")
 """One of each kind; the others are slow."""
 
 
@@ -59,3 +59,18 @@ def test_a_synthesis_by(name: str, tmp_path: Path) -> None:
     assert scored["value"] == pytest.approx(value, abs=1e-9)
     (baseline,) = mine["Grad-CAM"].values()
     assert value <= baseline["value"] if metric.direction == "min" else value >= baseline["value"]
+
+
+@pytest.mark.slow
+def test_a_file_that_asks_for_the_worse_scores_gets_its_verdict_by_what_it_asks(tmp_path: Path) -> None:
+    file, run = tmp_path / "problem.sy", tmp_path / "run"
+    file.write_text(PROBLEM.format(metric="average-drop", options="", direction="max"))
+    result = CliRunner().invoke(main, [str(file), *FEW, "--race", "off", *SMALL, "--out", str(run)])
+    assert result.exit_code == 0, result.output
+    solution = json.loads((run / "solution.json").read_text(encoding="utf-8"))
+    assert [measure["direction"] for measure in solution["measures"]] == ["max"]
+    note = "the file asks for large average-drop, which is better when small"
+    assert any(note in line for line in solution["notes"])
+    assert note in result.stderr
+    assert "↑" in result.stderr
+    assert "↓" not in result.stderr

@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sygus.app.cli import main
+from sygus.app.commands.ordinary import left_behind
+from sygus.app.ordinary import unproved
 from sygus.language.syntax import parse_answer
 
 MAXIMUM = """(set-logic LIA)
@@ -238,17 +240,98 @@ def test_check_says_what_is_asked(tmp_path: Path) -> None:
     assert "strategies: instantiation, refinement, stream" in result.stdout
 
 
+SEVERAL = {
+    "constraints are added": (
+        """(set-logic LIA) (synth-fun f ((x Int)) Int) (declare-var x Int)
+        (constraint (> (f x) x)) (check-synth)
+        (constraint (> (f x) (+ x 1))) (check-synth)
+        (constraint (< (f x) x)) (check-synth)""",
+        ["(define-fun f ((x Int)) Int (+ x 1))", "(define-fun f ((x Int)) Int (+ x 2))", "infeasible"],
+    ),
+    "functions and variables are added": (
+        """(set-logic BV) (synth-fun f ((x (_ BitVec 8))) (_ BitVec 8)) (declare-var a (_ BitVec 8))
+        (constraint (= (bvadd (f a) a) #x00)) (check-synth)
+        (declare-var b (_ BitVec 8))
+        (synth-fun g ((y (_ BitVec 8))) Bool ((B Bool) (V (_ BitVec 8)))
+         ((B Bool ((= V V))) (V (_ BitVec 8) (y (bvneg V)))))
+        (constraint (= (g b) (= (f b) b))) (check-synth)""",
+        [
+            "(define-fun f ((x (_ BitVec 8))) (_ BitVec 8) (bvneg x))",
+            "(define-fun f ((x (_ BitVec 8))) (_ BitVec 8) (bvneg x)) "
+            "(define-fun g ((y (_ BitVec 8))) Bool (= y (bvneg y))",
+        ],
+    ),
+    "the same twice, then sorts and macros": (
+        """(set-logic SLIA) (synth-fun f () String ((S String)) ((S String ("a" "bc")))) (check-synth) (check-synth)
+        (define-sort Text () String) (define-fun is ((t Text)) Bool (= t "bc")) (constraint (is f)) (check-synth)""",
+        [
+            '(define-fun f () String "a")',
+            '(define-fun f () String "a")',
+            '(define-fun f () String "bc")',
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_every_question_of_a_file_is_answered(name: str, tmp_path: Path) -> None:
+    text, expected = SEVERAL[name]
+    path = written(tmp_path, text)
+    result = run(path, "--time", "20", "--quiet", "--certify")
+    assert (result.exit_code, result.stderr) == (0, "")
+    shown, place = " ".join(result.stdout.split()), 0
+    for answer in expected:
+        place = shown.index(answer, place) + len(answer)
+    assert result.stdout.count("\n)\n") + result.stdout.count("infeasible\n") == len(expected)
+    checked = run("check", path)
+    assert checked.stdout.count(" asks\n") == len(expected)
+
+
+def test_the_exit_status_of_several_questions(tmp_path: Path) -> None:
+    """It is that of the first search that is not done; those after it are made all the same."""
+    text = """(set-logic NIA) (declare-var a Int) (declare-var b Int)
+        (synth-fun f ((a Int) (b Int)) Int ((I Int)) ((I Int (a b (* I I) (+ I I)))))
+        (constraint (= (f a b) (+ (* a a a a b b b) (* b b a a) (* 3 b a a a) (* a b)))) (check-synth)
+        (constraint false) (check-synth)"""
+    result = run(written(tmp_path, text), "--time", "3", "--strategy", "refinement")
+    assert (result.exit_code, result.stdout) == (3, "fail\ninfeasible\n")
+    assert result.stderr.count("line ") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "fragment"),
+    [
+        ("(set-logic LIA) (check-synth) (synth-fun f () Int) (check-synth)", "the file has nothing to synthesise"),
+        ("(set-logic LIA) (synth-fun f () Int) (check-synth) (constraint (= f 1))", "a command after the last one"),
+    ],
+)
+def test_questions_that_are_none(text: str, fragment: str, tmp_path: Path) -> None:
+    result = run(written(tmp_path, text))
+    assert result.exit_code == 2
+    assert fragment in result.stderr
+
+
 def test_strategies_are_listed() -> None:
     result = run("list", "strategies")
-    for name in ("enumerate", "examples", "instantiation", "invariants", "refinement", "stream"):
+    for name in ("enumerate", "examples", "instantiation", "invariants", "linear", "refinement", "every", "stream"):
         assert f"\n{name} " in f"\n{result.stdout}"
 
 
-def test_objectives_are_refused(tmp_path: Path) -> None:
-    text = "(set-logic LIA) (synth-fun f () Int) (optimize-synth (f))"
-    result = run(written(tmp_path, text))
-    assert result.exit_code == 2
-    assert "optimize-synth is not available in the logic LIA" in result.stderr
+def test_objectives_and_weights(tmp_path: Path) -> None:
+    text = """(set-logic LIA) (set-feature :weights true)
+        (synth-fun f ((x Int)) Int ((I Int)) ((I Int (x (! 1 :weight 1) (! (+ I I) :weight 3)))))
+        (constraint (= (f 2) 4)) (constraint (< (_ weight f) 7)) (optimize-synth ((! (_ weight f) :min)))"""
+    path = written(tmp_path, text)
+    result = run(path, "--time", "20", "--certify")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "(\n(3)\n(define-fun f ((x Int)) Int (+ x x))\n)\n"
+    answer = tmp_path / "answer.sl"
+    answer.write_text(result.stdout, encoding="utf-8")
+    assert "correct" in run("verify", path, str(answer)).stdout
+    answer.write_text("((define-fun f ((x Int)) Int (+ 1 (+ 1 x))))", encoding="utf-8")
+    refuted = run("verify", path, str(answer))
+    assert refuted.exit_code == 1
+    assert "not decided: (< 8 7) fails, by the weights of the derivation that was found" in refuted.stdout
 
 
 def test_ordinary_problems_do_without_torch(tmp_path: Path) -> None:
@@ -264,3 +347,33 @@ def test_ordinary_problems_do_without_torch(tmp_path: Path) -> None:
     modules = set(result.stderr.splitlines()[-1].split())
     assert "z3" in modules
     assert not modules & {"torch", "sympy", "scipy", "matplotlib"}
+
+
+HALVED = """(set-logic NIA) (set-feature :recursion true)
+(synth-fun f ((x Int)) Int ((S Int) (B Bool)) ((S Int (1 (+ S S) (f (div x 2)) (ite B S S))) (B Bool ((= x 0)))))
+(constraint (= (f 0) 1)) (constraint (= (f 4) 4)) (check-synth)
+"""
+
+
+@pytest.mark.parametrize(("base", "ends"), [("(= x 0)", False), ("(<= x 0)", True)])
+def test_recursion_that_is_not_proved_to_end_is_told(base: str, ends: bool, tmp_path: Path) -> None:
+    """(div -1 2) is -1, so that below 0 the function has no value by (= x 0), and one by (<= x 0)."""
+    file, answer = tmp_path / "file.sl", tmp_path / "answer.sl"
+    file.write_text(HALVED.replace("(= x 0)", base))
+    said = "'f' is not proved to end for every argument; nothing is proved where it does not"
+    found = run(str(file), "--time", "20")
+    assert "(f (div x 2))" in found.stdout
+    assert (said in found.stderr) is not ends
+    answer.write_text(found.stdout)
+    verified = run("verify", str(file), str(answer))
+    assert verified.exit_code == 0
+    assert (f"note: {said}" in verified.stdout) is not ends
+
+
+def test_what_the_last_resort_prints_of_an_optimum_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    left_behind(["((0) (define-fun f () Int 0))", None], f"; cut: {unproved(4.0)}")
+    assert capsys.readouterr().out.splitlines() == [
+        "; cut: not proved to be the best in 4 s; with more time there may be a better answer",
+        "((0) (define-fun f () Int 0))",
+        "fail",
+    ]

@@ -65,6 +65,7 @@ def test_a_comparison_with_a_function_that_was_redefined_is_made_anew(tmp_path: 
     assert reusing["found"] == fresh["found"]
 
 
+@pytest.mark.slow
 def test_a_users_metric_whose_helper_was_edited_is_computed_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_users_metric_whose_helper_was_edited_is_computed_anew(
     assert found[0]["objectives"] != found[1]["objectives"]
 
 
+@pytest.mark.slow
 def test_a_users_metric_that_was_rewritten_is_computed_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)

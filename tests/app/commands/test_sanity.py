@@ -37,6 +37,7 @@ def gamed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
         return out, run("gamed", "--out", str(out))
 
 
+@pytest.mark.slow
 def test_average_drop_without_constraints_is_won_by_a_map_of_everything_and_warned_of(
     gamed: tuple[Path, Result],
 ) -> None:
@@ -54,6 +55,7 @@ def test_average_drop_without_constraints_is_won_by_a_map_of_everything_and_warn
     assert warnings(result) == [note for note in found["notes"] if note.startswith("warning: the answer's maps ")]
 
 
+@pytest.mark.slow
 def test_the_same_grammar_with_constraints_is_not_warned_of(tmp_path: Path) -> None:
     result = run("faithful", "--budget", "size=5", "--out", str(tmp_path / "run"))
     assert warnings(result) == []
@@ -93,6 +95,7 @@ def test_what_nobody_found_is_not_checked(tmp_path: Path) -> None:
     assert 'id="sanity"' not in report_page(record, None)
 
 
+@pytest.mark.slow
 def test_the_page_shows_each_number_and_what_fails(gamed: tuple[Path, Result]) -> None:
     out, _ = gamed
     record = Record.read(str(out))

@@ -145,6 +145,7 @@ def test_the_file_may_say_what_is_explained_but_name_no_function() -> None:
     assert "own.sy:4:1" in said("own.sy", "--out", "four", *QUICK)
 
 
+@pytest.mark.slow
 def test_python_takes_the_function_itself(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran("problem.sy", "--target", "mine:margin", "--out", "named", *QUICK)
     sys.modules.pop("mine")
@@ -172,6 +173,7 @@ def test_a_run_of_another_target_is_not_continued() -> None:
     assert "fingerprints network" in said("problem.sy", "--target", "mine:margin", "--out", "run", "--resume", *QUICK)
 
 
+@pytest.mark.slow
 def test_scores_of_another_target_are_not_taken_over() -> None:
     """Maps that do not depend on what is explained are the same of both, and their scores are not."""
     Path("problem.sy").write_text(problem(metric="average-drop").replace(":max", ":min"))

@@ -134,3 +134,78 @@ def test_values_that_nothing_asks_for(tmp_path: Path) -> None:
     result = verified(tmp_path, MAXIMUM, "((1) (define-fun f ((x Int) (y Int)) Int x))")
     assert result.exit_code == 2
     assert "answer.sl:1:3: the answer gives 1 values, the problem has 0 objectives" in result.stderr
+
+
+ONE_ANOTHER = """(set-logic LIA) (synth-fun f ((n Int)) Int) (define-fun through ((n Int)) Int (f n))
+    (synth-fun g ((n Int)) Int) (constraint (= (f 1) (g 1))) (check-synth)"""
+
+
+@pytest.mark.parametrize(
+    ("definitions", "name", "hint"),
+    [
+        ("(define-fun f ((n Int)) Int (f n)) (define-fun g ((n Int)) Int n)", "'f'", "write define-fun-rec"),
+        ("(define-fun g ((n Int)) Int n) (define-fun f ((n Int)) Int (through n))", "'f'", "write define-fun-rec"),
+        ("(define-fun f ((n Int)) Int (g n)) (define-fun g ((n Int)) Int (f n))", "'f' and 'g'", "one define-funs-rec"),
+        ("(define-fun g ((n Int)) Int (through n)) (define-fun f ((n Int)) Int (g n))", "'g' and 'f'",
+         "one define-funs-rec"),
+        ("(define-fun-rec f ((n Int)) Int (g n)) (define-fun g ((n Int)) Int (f n))", "'g' and 'f'",
+         "one define-funs-rec"),
+    ],
+)  # fmt: skip
+def test_a_plain_definition_that_calls_itself_is_refused(
+    definitions: str, name: str, hint: str, tmp_path: Path
+) -> None:
+    result = verified(tmp_path, ONE_ANOTHER, f"({definitions})")
+    assert result.exit_code == 2
+    assert "answer.sl:1:" in result.stderr
+    assert f"{name} call" in result.stderr
+    assert "which a define-fun may not" in result.stderr
+    assert hint in result.stderr
+
+
+@pytest.mark.parametrize(
+    "definitions",
+    [
+        "(define-fun-rec f ((n Int)) Int (f n)) (define-fun g ((n Int)) Int n)",
+        "(define-funs-rec ((f ((n Int)) Int) (g ((n Int)) Int)) ((g n) (f n)))",
+        "(define-fun f ((n Int)) Int (g n)) (define-fun g ((n Int)) Int n)",
+    ],
+)
+def test_definitions_that_may_call_others_are_read(definitions: str, tmp_path: Path) -> None:
+    assert "wrong: the grammar does not derive" in verified(tmp_path, ONE_ANOTHER, f"({definitions})").stdout
+
+
+def test_a_parameter_may_have_the_name_of_its_function(tmp_path: Path) -> None:
+    text = "(set-logic LIA) (synth-fun f ((n Int)) Int) (declare-var x Int) (constraint (= (f x) x)) (check-synth)"
+    assert verified(tmp_path, text, "((define-fun f ((f Int)) Int f))").exit_code == 0
+
+
+@pytest.mark.parametrize("certify", [[], ["--certify"]])
+def test_a_recursive_answer_reads_back_only_as_one(certify: list[str], tmp_path: Path) -> None:
+    text = """(set-logic LIA) (set-feature :recursion true) (synth-fun f ((n Int)) Int ((I Int) (B Bool))
+        ((I Int (n 0 1 (+ I I) (- I 1) (ite B I I) (f I))) (B Bool ((<= I I)))))
+        (constraint (= (f 0) 0)) (constraint (= (f 1) 1)) (constraint (= (f 3) 6)) (check-synth)"""
+    (tmp_path / "p.sl").write_text(text, encoding="utf-8")
+    found = CliRunner().invoke(main, [str(tmp_path / "p.sl"), *certify, "--time", "60"])
+    assert verified(tmp_path, text, found.stdout).exit_code == 0
+    plain = verified(tmp_path, text, found.stdout.replace("define-fun-rec", "define-fun"))
+    assert "'f' calls itself" in plain.stderr
+
+
+@pytest.mark.parametrize(
+    ("value", "body", "code", "said"),
+    [
+        ("(111)", "27", 0, "note: the values are right"),
+        ("(112)", "27", 1, "wrong: (c (f 0)) is 111, the answer says 112"),
+        ("(0)", "(- 1)", 1, "wrong: (< 5 (c (f 0))) fails"),
+    ],
+)
+def test_recursion_that_is_not_proved_to_end_is_followed(
+    value: str, body: str, code: int, said: str, tmp_path: Path
+) -> None:
+    text = """(set-logic NIA) (define-fun-rec c ((n Int)) Int
+        (ite (<= n 1) 0 (+ 1 (c (ite (= (mod n 2) 0) (div n 2) (+ (* 3 n) 1))))))
+        (synth-fun f ((x Int)) Int) (constraint (< 5 (c (f 0)))) (optimize-synth ((c (f 0))))"""
+    result = verified(tmp_path, text, f"({value} (define-fun f ((x Int)) Int {body}))")
+    assert said in result.stdout
+    assert result.exit_code == code
