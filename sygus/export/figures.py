@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ COLOUR_MAPS = (COLOURS, "cividis", "inferno", "magma", "plasma")
 """Those offered: even in brightness and readable with every kind of colour vision, which jet is not."""
 
 OPACITY = 0.6
+
+WIDEST = 8
+"""Pictures beside one another, at most."""
 
 FIGURE_METHODS = ("Grad-CAM", "Grad-CAM++", FOUND)
 """The titles of the methods whose heat maps are shown beside one another."""
@@ -73,7 +77,7 @@ def rows_of_heat_maps(
     style: Style = PLAIN,
     rows: Sequence[str] = (),
 ) -> Figure:
-    """A figure: a row per picture, the picture first and then each method's heat map over it.
+    """A figure: a row per picture, the picture first and then each method's heat map over it; of many several rows.
 
     Args:
         pictures: (n, C, H, W) in [0, 1].
@@ -84,10 +88,13 @@ def rows_of_heat_maps(
         rows: for each row the text under its picture, as from :func:`row_captions`; empty for none.
     """
     pictures = in_colours(pictures)
-    count, columns = len(pictures), len(titles) + 1
+    count, cells = len(pictures), len(titles) + 1
+    folded = math.ceil(cells / WIDEST)  # into so many rows of about equal length
+    columns = math.ceil(cells / folded)
     lines = max((text.count("\n") for text in rows), default=0)
-    figure = Figure(figsize=(1.6 * columns, (1.85 + 0.12 * lines) * count + 0.25), layout="constrained")
-    axes = figure.subplots(count, columns, squeeze=False)
+    height = (1.85 + 0.12 * lines) * count * folded + 0.25 * (count if folded > 1 else 1)
+    figure = Figure(figsize=(1.6 * columns, height), layout="constrained")
+    axes = figure.subplots(count * folded, columns, squeeze=False).reshape(count, folded * columns)
     for row in range(count):
         picture = pictures[row].permute(1, 2, 0).cpu().numpy()
         axes[row, 0].imshow(picture)
@@ -97,8 +104,9 @@ def rows_of_heat_maps(
             if row < len(saliency):
                 axes[row, column].imshow(overlay(pictures[row], saliency[row], style))
             axes[row, column].set_xlabel(captions[row][column - 1], fontsize=8)
-    for axis, title in zip(axes[0], ["picture", *titles], strict=True):
-        axis.set_title(title, fontsize=9)
+    for titled in axes if folded > 1 else axes[:1]:
+        for axis, title in zip(titled, ["picture", *titles], strict=False):  # the last places of a fold stay empty
+            axis.set_title(title, fontsize=9)
     for axis in axes.flat:
         axis.set_xticks([])
         axis.set_yticks([])

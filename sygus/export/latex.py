@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from fractions import Fraction
 
-from sygus.export.escaping import latex_text
-from sygus.language.terms import Literal, Term, Variable, expand, fold
-from sygus.language.text import number_text
-from sygus.language.theories import Function
+from sygus.export.formula import rendered, upright
+from sygus.language.terms import Head, Term, Variable, expand, fold
 from sygus.language.theories.cam import GUARDED
-from sygus.language.theories.function import ATOM, SUM, Latex
+from sygus.language.theories.function import Latex
 from sygus.language.theories.ranks import parted
-from sygus.oracles.cam import feature_of, is_feature, variables_of
+from sygus.oracles.parameters import feature_of, is_feature, variables_of
 
 LINE = 52.0
 """The widest formula, in letters, that a line of a paper holds; wider ones are taken apart."""
@@ -107,15 +104,11 @@ def _left(root: Term) -> str:
 
 
 def _rendered(node: Term, arguments: list[Latex]) -> Latex:
-    head = node.head
-    if isinstance(head, Function):
-        return head.latex(*arguments)
-    if isinstance(head, Literal):
-        return _literal(head)
-    if isinstance(head, Variable) and is_feature(head):
-        return Latex(_symbol(head))
-    name = str(head.name)
-    return Latex(rf"\mathrm{{{name}}}" if name.isascii() and name.isalnum() else rf"\text{{{latex_text(name)}}}")
+    return rendered(node, arguments, _named)
+
+
+def _named(head: Head) -> Latex:
+    return Latex(_symbol(head)) if isinstance(head, Variable) and is_feature(head) else upright(head)
 
 
 def _symbol(feature: Variable) -> str:
@@ -130,23 +123,6 @@ def symbols(root: Term) -> list[tuple[str, str]]:
     shown = [(symbol, f"{doc} Of the layer {layer}." if layer else doc) for symbol, doc, layer in found]
     pixels = [("Z", "The number of pixels of the map.")] if r"\frac{1}{Z}" in latex(root) else []
     return shown + pixels
-
-
-SIMPLE = 10
-"""The largest denominator of a number that is shown as a fraction where it has a finite decimal."""
-
-
-def _literal(literal: Literal) -> Latex:
-    value = literal.value
-    if isinstance(value, str | bool):
-        return Latex(rf"\text{{{latex_text(repr(value) if isinstance(value, str) else str(value).lower())}}}")
-    binding = SUM if value < 0 else ATOM
-    if isinstance(value, Fraction) and value.denominator != 1:
-        sign, decimal = "-" if value < 0 else "", number_text(abs(value))
-        if value.denominator > SIMPLE and "(" not in decimal:
-            return Latex(f"{sign}{decimal}", binding)
-        return Latex(rf"{sign}\tfrac{{{abs(value.numerator)}}}{{{value.denominator}}}", binding)
-    return Latex(str(value), binding)
 
 
 _TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\S")

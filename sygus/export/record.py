@@ -18,7 +18,7 @@ from sygus.export.comparisons import nearest, verdict
 from sygus.export.finalists import Entry, Finalist
 from sygus.export.nodes import Node, RecordError, mean_of
 from sygus.export.tables import PARTS, Compared, Direction, Part, Row, compared, table_as_json
-from sygus.saliency.networks import read_layers
+from sygus.saliency.options import read_layers
 from sygus.writing import write_file
 
 SOLUTION = "solution.json"

@@ -119,6 +119,7 @@ def report_page(record: Record, gallery: Gallery | None) -> str:
         seen={one.id: one.scores["held_out"] for one in record.finalists},
         aims=[measure for measure in record.measures if measure.name in {one.metric for one in record.objectives}],
         gallery=_gallery(record, gallery),
+        drawn=_drawn(listed, gallery),
         titles=list(gallery.maps) if gallery is not None else [],
         colour_bar=_png(np.tile(np.arange(256, dtype=np.uint8), (8, 1))),
         accounting=_accounting(record),
@@ -363,6 +364,12 @@ def _gallery(record: Record, gallery: Gallery | None) -> list[dict[str, Any]]:
             {"id": name, "target": target, "picture": _jpeg(pixels), "maps": maps, "width": width, "height": height}
         )
     return items
+
+
+def _drawn(listed: Sequence[Entry], gallery: Gallery | None) -> dict[int, tuple[Entry, list[str]]]:
+    """Listed candidates whose maps were kept, with those, by the number of the proposal."""
+    kept = {} if gallery is None else gallery.candidates
+    return {one.id: (one, [_png(map_.numpy()) for map_ in kept[one.id]]) for one in listed if one.id in kept}
 
 
 def _scores(row: Row | None, record: Record, index: int) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import sympy
 
-from sygus.language.terms import Literal, Term, expand, fold, subterms
+from sygus.language.terms import BOOL, INT, STRING, Literal, Sort, Term, expand, fold, subterms
 from sygus.language.theories import Function
 
 
 def symbolic(root: Term) -> sympy.Basic:
     """The expression as it stands: nothing is cancelled or collected, so relu(g) / relu(g) is not 1.
 
-    Features are real symbols; reductions such as ``gap`` and functions across channels are undefined functions. A
-    hyphen or a dot in a name becomes an underscore.
+    Features and Reals are real symbols, Ints whole ones, Bools plain ones; texts stand for themselves. What SymPy has
+    nothing for, such as ``gap``, functions across channels and those of bit-vectors, is an undefined function. A hyphen
+    or a dot in a name becomes an underscore.
     """
 
     def visit(node: Term, arguments: list[sympy.Basic]) -> sympy.Basic:
@@ -22,11 +25,21 @@ def symbolic(root: Term) -> sympy.Basic:
             name = applied.func.__name__
             return sympy.Function(_plain(name))(*arguments) if "-" in name else applied
         if isinstance(head, Literal):
-            return sympy.sympify(head.value) if isinstance(head.value, bool) else sympy.Rational(str(head.value))
-        return sympy.Symbol(_plain(head.name), real=True)
+            return _constant(head.value)
+        return sympy.Symbol(_plain(head.name), **_ASSUMED.get(node.sort, {"real": True}))
 
     with sympy.evaluate(False):
         return fold(expand(root), visit)
+
+
+_ASSUMED: dict[Sort, dict[str, bool]] = {BOOL: {}, INT: {"integer": True}, STRING: {}}
+"""What is told of symbols; of those of every other sort that they are real."""
+
+
+def _constant(value: bool | int | Fraction | str) -> sympy.Basic:
+    if isinstance(value, str):
+        return sympy.Symbol(f'"{value}"')
+    return sympy.sympify(value) if isinstance(value, bool) else sympy.Rational(str(value))
 
 
 def symbolic_text(root: Term) -> str:

@@ -17,7 +17,7 @@ from sygus.language.terms import Literal, Term, Variable, expand, fold
 from sygus.language.text import term_text
 from sygus.language.theories import Function, guards
 from sygus.language.theories.ranks import is_whole, layer_of, parted
-from sygus.oracles.cam import features_of, is_placed, layers_of, variables_of
+from sygus.oracles.parameters import features_of, is_placed, layers_of, variables_of
 from sygus.saliency import heatmap
 from sygus.saliency.features import alpha
 

@@ -12,10 +12,10 @@ from sygus.export.latex import latex, weight_equation, weight_equations, width
 from sygus.language.elaborate import load_definitions
 from sygus.language.terms import REAL, Term, Variable, leaf
 from sygus.language.theories.ranks import MAP, WEIGHT
-from sygus.oracles.cam import body_of
+from sygus.oracles.parameters import body_of
 from sygus.resources import read_problem
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=200)
+PROPERTY = settings(max_examples=200)
 G = r"\frac{\partial Y^c}{\partial A^k_{ij}}"
 A = "A^k_{ij}"
 

@@ -12,9 +12,9 @@ import pytest
 from sygus.errors import SourceError
 from sygus.export.latex_document import bare_formula, document
 from sygus.export.record import Measure, Record
-from sygus.oracles.cam import SORTS
 from sygus.oracles.expressions import parse_expression
 from sygus.oracles.methods import methods
+from sygus.oracles.parameters import SORTS
 from sygus.saliency.features import FEATURES
 from sygus.saliency.metrics import known_metrics
 from sygus.statistics import Mean

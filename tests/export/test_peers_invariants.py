@@ -150,6 +150,7 @@ def test_the_same_pass_is_explained_twice_where_its_graph_is_kept(answer: Path, 
     assert torch.equal(first, again)
 
 
+@pytest.mark.slow
 def test_calls_in_a_loop_keep_no_tensors(answer: Path, model: Stages) -> None:
     x = pictures(2, 16, 16)
     cam = SynthesizedCAM.load(answer)(model, [model.second])

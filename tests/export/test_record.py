@@ -95,9 +95,7 @@ def test_half_a_cell_and_a_found_expression_without_scores_are_damage(plain: Any
 MUTANTS = st.sampled_from([None, True, -1, 1.5, "<script>", [], {}, [1], {"a": 1}, float("nan")])
 
 
-@settings(
-    derandomize=True, deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_damaged_record_is_an_error_that_says_where(plain: Any, data: st.DataObject) -> None:
     damaged = {name: value for name, value in plain.items() if name != "candidates"}
@@ -160,6 +158,8 @@ def test_the_gallery_reads_back_and_a_damaged_one_is_an_error(finished_run: Path
     assert again is not None
     assert torch.equal(again.pictures, gallery.pictures)
     assert all(torch.equal(again.maps[title], maps) for title, maps in gallery.maps.items())
+    assert list(again.candidates) == sorted(gallery.candidates)
+    assert all(torch.equal(again.candidates[number], maps) for number, maps in gallery.candidates.items())
     assert Gallery.read(tmp_path / "nowhere") is None
     save_file({"pictures": torch.zeros(2, 3, 4, 4)}, tmp_path / GALLERY, {"titles": "[]"})
     with pytest.raises(SycamError, match="no pictures with their maps"):

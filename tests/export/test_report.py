@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from sygus.app.cli import main
 from sygus.export.gallery import Gallery
 from sygus.export.notebook import notebook_html
-from sygus.export.record import Record
+from sygus.export.record import FOUND, Record
 from sygus.export.report import CANDIDATES, report_page
 from sygus.statistics import Difference, holm
 
@@ -106,7 +106,7 @@ def hostile_run(record: Record, gallery: Gallery) -> tuple[Record, Gallery]:
         certificates=({"term": HOSTILE, "status": HOSTILE},),
     )
     maps = {row.title: values for row, values in zip(rows, gallery.maps.values(), strict=True)}
-    return attacked, Gallery(gallery.pictures, maps)
+    return attacked, Gallery(gallery.pictures, maps, gallery.candidates)
 
 
 def test_the_page_holds_the_numbers_of_the_run(record: Record, gallery: Gallery) -> None:
@@ -241,6 +241,20 @@ def test_dots_of_the_gallery_lead_to_their_maps(record: Record, gallery: Gallery
     assert f"{record.held_out.ids[0]}, against {record.table[0].title}: {signed}%" in outline.text
 
 
+def test_rows_lead_to_the_maps_of_the_front_and_the_finalists(record: Record, gallery: Gallery) -> None:
+    outline = Outline(report_page(record, gallery))
+    kept = {entry.id for entry in (*record.front, *record.finalists)}
+    assert kept == set(gallery.candidates)
+    assert record.found is not None
+    assert torch.equal(gallery.candidates[record.found.id], gallery.maps[FOUND])
+    links = [attributes["href"] for tag, attributes in outline.tags if tag == "a"]
+    anchors = {attributes.get("id") for _, attributes in outline.tags}
+    for number in kept:
+        assert f"maps-{number}" in anchors
+        assert links.count(f"#maps-{number}") >= 2  # its rows of the front or the finalists, and of the candidates
+    assert {link for link in links if link.startswith("#maps-")} == {f"#maps-{number}" for number in kept}
+
+
 def test_every_text_of_the_run_is_escaped(record: Record, gallery: Gallery) -> None:
     plain, attacked = (Outline(report_page(*run)) for run in ((record, gallery), hostile_run(record, gallery)))
     assert attacked.text.count("{{ 7*7 }}") > 30
@@ -309,6 +323,9 @@ def test_it_loads_without_complaint_and_fits(width: int, browser: Any, page_file
     shown = Shown(browser, page_file, width)
     assert shown.complaints == []
     assert shown.page.evaluate("document.documentElement.scrollWidth") == width
+    shown.page.evaluate(  # those further down are read when they are scrolled to
+        "Promise.allSettled([...document.images].map(i => { i.loading = 'eager'; return i.decode(); }))"
+    )
     broken = "[...document.images].filter(i => !i.hidden && !(i.complete && i.naturalWidth)).length"
     assert shown.page.evaluate(broken) == 0
     small = (

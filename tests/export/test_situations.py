@@ -15,7 +15,7 @@ from cam_terms import read
 from sygus import SynthesizedCAM, SynthesizedExtractor
 from sygus.errors import OptionError
 from sygus.language.theories.evaluate import evaluate
-from sygus.oracles.cam import feature_variables
+from sygus.oracles.parameters import feature_variables
 from sygus.saliency.features import Measurements
 from sygus.saliency.heatmap import combine, saliency
 from sygus.saliency.images import Preprocessing

@@ -19,7 +19,7 @@ from sygus.language.theories.ranks import MAP, WEIGHT
 from sygus.language.theories.values import value_term
 from sygus.language.typecheck import Scope, check_definition, check_term
 
-PROPERTY = settings(derandomize=True, deadline=None, max_examples=200)
+PROPERTY = settings(max_examples=200)
 SCOPE = Scope(CAM, {str(sort): sort for sort in CAM.sorts})
 MAGNITUDE = re.compile(r"\d+(\.\d+)?|\(/ \d+ \d+\)")
 

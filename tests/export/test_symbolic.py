@@ -16,7 +16,7 @@ from sygus.language.theories.ranks import MAP
 POINTS = torch.tensor([[0.0, -1.5], [0.5, 2.0], [3.0, 0.25]], dtype=torch.float64)
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(terms(MAP, 3))
 def test_pointwise_expressions_compute_the_same(root: Term) -> None:
     expression = symbolic(root)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sygus.export.forms.form import Note, Source, files_form
-from sygus.writing import write_file
 
 KINDS = ("pdf", "png")
 
@@ -16,6 +15,7 @@ def figure_files(source: Source, folder: Path, note: Note) -> Iterator[Path]:
     """Plots first, then heat maps."""
     from sygus.export.figures import FIGURE_METHODS, FIGURE_PICTURES, heat_map_figure, write_figure
     from sygus.export.plots import figure_bytes, figures
+    from sygus.writing import write_file
 
     record, gallery = source.record, source.gallery
     for name, figure in figures(record).items():

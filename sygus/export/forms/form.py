@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sygus.errors import OptionError
+from sygus.records import record
 
 if TYPE_CHECKING:
     from sygus.export.gallery import Gallery
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sygus.language.terms import Term
 
 
-@dataclass(frozen=True, eq=False)
+@record(frozen=True, eq=False)
 class Source:
     """What is exported.
 
@@ -64,7 +64,7 @@ Files = Callable[[Source, Path, Note], Iterator[Path]]
 """Writes the result into a folder; gives each file once it is written."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Form:
     """A form: a text, or files.
 

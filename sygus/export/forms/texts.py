@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from sygus.export.forms.form import Source, text_form
 
 
@@ -32,6 +30,8 @@ def latex_document(source: Source) -> str:
 @text_form("json", "the record of the run", obvious=True, order=3)
 def json_text(source: Source) -> str:
     """Everything needed to judge and repeat the run."""
+    import json
+
     return json.dumps(source.record.as_json(), indent=1)
 
 
