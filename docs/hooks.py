@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import Any
 
-from sygus.app.commands.inspect import strategies
+from sygus.app.commands.listing import strategies
 from sygus.app.options import Side, by_flag
 from sygus.app.statuses import ExitStatus
 from sygus.export.forms import FORMS
@@ -14,8 +14,8 @@ from sygus.export.latex import latex
 from sygus.export.tables import arrow
 from sygus.language.theories.cam import CAM
 from sygus.language.theories.function import Function, Latex, Macro
-from sygus.oracles.cam import SORTS
 from sygus.oracles.methods import methods
+from sygus.oracles.parameters import SORTS
 from sygus.saliency.features import FEATURES
 from sygus.saliency.images import IMAGE_SETS
 from sygus.saliency.metrics import aliases_of, known_metrics

@@ -92,6 +92,7 @@ def test_the_learner_of_the_guide_searches(tmp_path: Path, monkeypatch: pytest.M
     assert record["ending"] == "the end of terms.txt"
 
 
+@pytest.mark.slow
 def test_the_suite_of_the_guide_runs(tmp_path: Path) -> None:
     _, code = blocks("how-to/learner.md", "python")
     write_readme_learner(tmp_path)
@@ -106,6 +107,7 @@ def test_the_suite_of_the_guide_runs(tmp_path: Path) -> None:
     assert re.search(r"^4 passed", result.stdout, re.MULTILINE), result.stdout
 
 
+@pytest.mark.slow
 def test_the_targets_of_the_guide_are_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The module is written, every command run on few pictures, and the drop-in explainer called."""
     monkeypatch.chdir(tmp_path)
@@ -151,12 +153,23 @@ def test_ordinary_problems_of_the_guide_are_solved(tmp_path: Path, monkeypatch: 
             Path("shown.sl").write_text(block, encoding="utf-8")
             assert CliRunner().invoke(main, ["verify", asked, "shown.sl"]).exit_code == 0, block
             answers += 1
-    assert (answers, commands) == (4, 7)
+    assert (answers, commands) == (6, 10)
+    assert run_examples("ordinary.md") > 8
+
+
+@pytest.mark.slow
+def test_ordinary_problems_are_solved_from_python_as_the_guide_shows() -> None:
+    assert run_examples("ordinary-python.md") > 30
+
+
+def run_examples(page: str) -> int:
+    """How many examples of Python a guide has, all of which print what it shows."""
+    text = (DOCS / "how-to" / page).read_text(encoding="utf-8")
     code = "\n".join(re.findall(r"```python\n(.*?)```", text, re.DOTALL))
-    examples = doctest.DocTestParser().get_doctest(code, {}, "ordinary.md", "ordinary.md", 0)
+    examples = doctest.DocTestParser().get_doctest(code, {}, page, page, 0)
     found = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples)
     assert (found.failed, found.attempted) == (0, len(examples.examples))
-    assert found.attempted > 20
+    return found.attempted
 
 
 @pytest.mark.parametrize("page", sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")))
