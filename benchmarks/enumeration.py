@@ -34,8 +34,9 @@ from sygus.language.elaborate import load_problem
 from sygus.language.problem import Grammar
 from sygus.language.terms import REAL, Nonterminal, Term, Variable
 from sygus.language.theories.ranks import MAP, WEIGHT
-from sygus.oracles.cam import domains, probes
+from sygus.oracles.cam import probes
 from sygus.oracles.equivalence import Probes, signatures
+from sygus.oracles.parameters import domains
 from sygus.oracles.safety import SafetyOracle
 from sygus.resources import read_problem
 

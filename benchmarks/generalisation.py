@@ -3,6 +3,8 @@
 Run ``python benchmarks/generalisation.py``; it takes hours, can be stopped at any time and goes on where it was
 (``--work DIR`` keeps what was scored). ``--quick`` takes less than ten minutes and writes nothing into ``results``.
 ``--only shapes-vgg:deletion`` runs one of the eight parts; several processes may each run some, with one ``--work``.
+``--check 2`` repeats the first splits of each part, without the fresh pictures, and compares every choice and cost with
+those in ``results``: whether what was measured still holds of the code, in minutes.
 
 Every term of a shipped grammar up to a size is a candidate. In each of 20 splits, of pictures of its own, the
 candidates race on the search pictures, as in a run; the finalists race on through the validation pictures; and a search
@@ -17,8 +19,9 @@ import argparse
 import csv
 import json
 import statistics
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from itertools import pairwise, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -56,6 +59,9 @@ GRAMMARS = {"deletion": 6, "gradcam_plus": 7, "insertion": 5, "ground_truth": 7}
 
 SEARCH, VALIDATION, HELD_OUT, FRESH = 96, 384, 192, 2000
 SPLITS = 20
+DRAWN = 50
+"""Sets of held-out pictures, for each split."""
+
 FRESH_SEED = 10_000
 CHUNK = 500
 """Fresh pictures at a time: bounds the memory."""
@@ -121,7 +127,7 @@ class Replay(CamOracle):
         """The metric's name."""
         return metric.name
 
-    def score(self, heat: Sequence[HeatMaps], metric: Metric, index: torch.Tensor) -> Scores:
+    def attempt(self, heat: Sequence[HeatMaps], metric: Metric, index: torch.Tensor) -> Scores:
         """The scores of the rows."""
         rows, pictures = [int(one.key) for one in heat], self.index[index.numpy()]
         self.forwards += len(rows) * len(pictures)
@@ -268,12 +274,13 @@ def summary(part: Part, splits: list[dict[str, Any]], scores: Scores) -> dict[st
 
 
 def _covered(splits: list[dict[str, Any]], scores: Scores) -> Iterator[bool]:
-    """Whether the interval over held-out pictures holds the mean over all others, for each set of held-out pictures."""
+    """Whether the interval over held-out pictures, drawn of the fresh ones, holds the mean over all others."""
     for one in splits:
         mine = scores[one["chosen"]]
-        for start in range(0, len(mine) - HELD_OUT + 1, HELD_OUT):
+        generator = np.random.Generator(np.random.PCG64(one["seed"]))
+        for _ in range(DRAWN):
             held_out = np.zeros(len(mine), bool)
-            held_out[start : start + HELD_OUT] = True
+            held_out[generator.permutation(len(mine))[:HELD_OUT]] = True
             interval, truth = Mean.of(mine[held_out]), float(mine[~held_out].mean(dtype=np.float64))
             # The truth is a mean too: the interval is widened by its share of the error.
             wider = (1 + HELD_OUT / (len(mine) - HELD_OUT)) ** 0.5
@@ -310,6 +317,42 @@ def reliability(parts: list[tuple[Part, list[dict[str, Any]], Scores]]) -> list[
     return table
 
 
+CHOICES = ("chosen", "winner at equal passes", "search winner")
+COLUMNS = (*CHOICES, "passes")
+"""Of a split, what the file of results holds."""
+
+
+ALIKE = 1e-5
+"""Relative difference of the mean scores of candidates that draw one map: with rounding, as it is on a processor."""
+
+CLOSE = 0.01
+"""Relative difference of passes: which of two that draw one map leads may end a race a batch earlier."""
+
+
+def as_before(part: Part, splits: int) -> bool:
+    """Whether the first splits of a part, made anew, choose what the file of results says, or what scores alike."""
+    with (RESULTS / "generalisation.csv").open(encoding="utf-8", newline="") as file:
+        before = {row["seed"]: row for row in csv.DictReader(file) if (row["network"], row["grammar"]) == astuple(part)}
+    (metric, *_) = part.problem().metrics.values()
+    terms, same = part.candidates(), True
+    for seed in range(1, splits + 1):
+        with TemporaryDirectory() as folder:
+            one = split(part, terms, seed, Path(folder))
+        expected = {name: int(before[str(seed)][name]) for name in COLUMNS}
+        oracle = part.oracle(seed, SEARCH + VALIDATION)
+        everything = torch.arange(len(oracle.subject.images))
+        differ = [name for name in CHOICES if one[name] != expected[name]]
+        pairs = [oracle.heat_maps([terms[one[name]], terms[expected[name]]]) for name in differ]
+        means = [oracle.score(heat, metric, everything).mean(1, dtype=np.float64) for heat in pairs]
+        agrees = all(np.isclose(new, old, rtol=ALIKE, atol=0) for new, old in means)
+        agrees &= abs(one["passes"] - expected["passes"]) <= CLOSE * expected["passes"]
+        found = {name: one[name] for name in COLUMNS}
+        said = "as before" if found == expected else f"{found}, before {expected}, which scores alike"
+        print(part.name, seed, said if agrees else f"DIFFERS: {found}, before {expected}", flush=True)
+        same &= bool(agrees)
+    return same
+
+
 def draw(rows: list[dict[str, Any]], table: list[dict[str, Any]]) -> None:
     """Regrets side by side, and how often finalists of a probability were the best."""
     figure = Figure(figsize=(9, 3.4), layout="constrained")
@@ -337,6 +380,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two parts, 4 splits, 500 fresh pictures")
     parser.add_argument("--only", action="append", metavar="NETWORK:GRAMMAR", help="measure this part, report nothing")
     parser.add_argument("--work", default=".generalisation", help="folder of what was scored")
+    parser.add_argument(
+        "--check", type=int, metavar="N", help="repeat N splits of each part; exit status 1 if any differs"
+    )
     parser.add_argument("--as-is", action="store_true", help="measure nothing; report what was measured before")
     options = parser.parse_args()
     work = Path(options.work)
@@ -345,10 +391,13 @@ def main() -> None:
     splits, fresh = (4, 500) if options.quick else (SPLITS, FRESH)
     if options.quick:
         parts = [Part("shapes-vgg", "deletion"), Part("shapes-vgg", "ground_truth")]
+    parts = [part for part in parts if not options.only or part.name in options.only]
+    if options.check:
+        same = [as_before(part, options.check) for part in parts]
+        sys.exit(not all(same))
     if options.only:
         for part in parts:
-            if part.name in options.only:
-                measured(part, splits, fresh, work)
+            measured(part, splits, fresh, work)
         return
     measure = there_already if options.as_is else measured
     found = [one for one in ((part, *measure(part, splits, fresh, work)) for part in parts) if one[1]]
@@ -362,11 +411,10 @@ def main() -> None:
     draw(rows, table)
     with (RESULTS / "generalisation.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["network", "grammar", "seed", "chosen", "winner at equal passes", "search winner", "passes"])
+        writer.writerow(["network", "grammar", "seed", *COLUMNS])
         for part, ones, _ in found:
             for one in ones:
-                chosen = (one[name] for name in ("chosen", "winner at equal passes", "search winner", "passes"))
-                writer.writerow([part.network, part.grammar, one["seed"], *chosen])
+                writer.writerow([part.network, part.grammar, one["seed"], *(one[name] for name in COLUMNS)])
 
 
 if __name__ == "__main__":

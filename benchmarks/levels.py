@@ -16,7 +16,8 @@ from solvers.cegis.search.behaviour import sample_bank
 from solvers.cegis.search.evaluation import column
 from solvers.cegis.search.samples import ArgumentSamples, random_points
 from sygus.language.elaborate import load_problem
-from sygus.oracles.cam import domains, probes
+from sygus.oracles.cam import probes
+from sygus.oracles.parameters import domains
 from sygus.oracles.safety import SafetyOracle
 from sygus.resources import read_problem
 

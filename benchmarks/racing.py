@@ -38,7 +38,7 @@ class Table(CamOracle):
         self.forwards = 0
         self.filled = 0
 
-    def score(self, heat: Sequence[HeatMaps], metric: Metric, index: torch.Tensor) -> Scores:  # noqa: ARG002
+    def attempt(self, heat: Sequence[HeatMaps], metric: Metric, index: torch.Tensor) -> Scores:  # noqa: ARG002
         """The rows of the table."""
         passes = len(heat) * len(index)
         self.forwards += passes

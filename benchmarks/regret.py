@@ -177,7 +177,7 @@ class Replay(CamOracle):
         """Those of the part."""
         return self.part.heat_maps(terms)
 
-    def score(self, heat: Sequence[HeatMaps], metric: Metric, index: torch.Tensor) -> Scores:  # noqa: ARG002
+    def attempt(self, heat: Sequence[HeatMaps], metric: Metric, index: torch.Tensor) -> Scores:  # noqa: ARG002
         """Rows of the table."""
         self.forwards += len(heat) * len(index)
         return self.part.table[np.ix_([self.rows[one.key] for one in heat], index.numpy())]
@@ -264,14 +264,18 @@ def _quantile(shares: Sequence[float], level: float) -> float | None:
 
 
 def draw(parts: Sequence[Part], found: Mapping[tuple[str, str], list[dict[str, Any]]]) -> None:
-    """For each part the share of the searches that have arrived, by what they have paid."""
+    """For each part the share of the searches that have arrived, by what they have paid; of what was measured."""
     figure = Figure(figsize=(9, 5), layout="constrained")
-    grid = figure.subplots(len(NETWORKS), len(GRAMMARS), sharex=True, sharey=True)
+    networks = list(dict.fromkeys(part.network for part in parts))
+    grammars = list(dict.fromkeys(part.grammar for part in parts))
+    grid = figure.subplots(len(networks), len(grammars), sharex=True, sharey=True, squeeze=False)
     colours = dict(zip(LEARNERS, ("#999999", "#E69F00", "#0072B2"), strict=True))
     for part in parts:
-        axes = grid[NETWORKS.index(part.network), list(GRAMMARS).index(part.grammar)]
+        axes = grid[networks.index(part.network), grammars.index(part.grammar)]
         for learner, colour in colours.items():
             searches = found.get((part.name, learner), [])
+            if not searches:
+                continue
             shares = sorted(one["share"] for one in searches if one["arrived"])
             heights = [number / len(searches) for number in range(1, len(shares) + 1)]
             axes.step(shares, heights, where="post", color=colour, label=learner)
@@ -305,7 +309,11 @@ def main() -> None:
     if options.quick or options.only:
         print(json.dumps(rows, indent=1))
         return
-    facts = {"pictures": PICTURES, "sizes": GRAMMARS, "near": NEAR}
+    parts = [part for part in parts if any(found[part.name, learner] for learner in learners)]
+    if not parts:
+        parser.error(f"nothing was measured before in '{work}'")
+    sizes = {part.grammar: GRAMMARS[part.grammar] for part in parts}
+    facts = {"pictures": PICTURES, "sizes": sizes, "near": NEAR}
     report(
         "regret", "passes until the leader is within 1 % of the best, as a share of scoring every term", rows, **facts
     )

@@ -11,7 +11,8 @@ import time
 from harness import report
 from solvers.cam.behaviour import probe_bank
 from sygus.language.elaborate import load_problem
-from sygus.oracles.cam import domains, probes
+from sygus.oracles.cam import probes
+from sygus.oracles.parameters import domains
 from sygus.oracles.safety import SafetyOracle
 
 GRAMMAR = """
