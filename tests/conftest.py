@@ -13,11 +13,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background; w
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")  # the same examples each time, however long a busy machine takes for them
 
 
 @pytest.fixture(autouse=True)
 def _no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SYCAM_SYGUS_CACHE", "")
+
+
+@pytest.fixture
+def pythons_own_interrupt() -> Iterator[None]:
+    """Interrupts raise, also in a process that was started to ignore them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from sygus.language.terms import Sort, Term, Variable, leaf, term
 from sygus.language.theories.cam import CAM
 from sygus.language.theories.ranks import MAP, WEIGHT
 from sygus.language.typecheck import check_term
-from sygus.oracles.cam import feature_variables
+from sygus.oracles.parameters import feature_variables
 
 FEATURES: Mapping[str, Variable] = feature_variables()
 

@@ -28,7 +28,11 @@ CHEAP = {
 """Options that make a method cheap."""
 
 _TRANSFORMERS = {"attention", "attention-gradient"}
-ABSENT = {"shapes-vgg": {"classifier", *_TRANSFORMERS}, "shapes-resnet": _TRANSFORMERS}
+ABSENT = {
+    "shapes-vgg": {"classifier", "importance", *_TRANSFORMERS},
+    "shapes-resnet": {"importance", *_TRANSFORMERS},
+    "shapes-lfi": {"classifier", *_TRANSFORMERS},
+}
 """The features that a network does not have."""
 
 

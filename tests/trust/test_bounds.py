@@ -214,6 +214,56 @@ def test_a_library_that_does_not_return_is_left_behind() -> None:
     assert (result.returncode, result.stdout) == (3, "fail\n")
 
 
+STUBBORN = """
+import threading, time
+from sygus import bounds
+from sygus.app import ordinary
+from sygus.app.cli import main
+over, attend, search = threading.Event(), bounds.LastResort.attend, ordinary.best_answer
+def attend_at_once(resort, seconds):
+    assert 66.2 <= seconds <= 66.3
+    over.wait()
+    attend(resort, 0.0)
+def stubborn(portfolio, patience):
+    search(portfolio, patience)
+    if {forgetful}:
+        portfolio.best = None
+    over.set()
+    while True:
+        try:
+            time.sleep(60)
+        except ordinary.OutOfTimeError:
+            pass
+bounds.LastResort.attend, ordinary.best_answer = attend_at_once, stubborn
+main()
+"""
+
+
+@pytest.mark.parametrize("forgetful", [False, True])
+def test_of_a_search_that_does_not_end_the_best_so_far_is_said(forgetful: bool, tmp_path: Path) -> None:
+    result = program(written(tmp_path, problem(ONE)), "--time", "60", code=STUBBORN.format(forgetful=forgetful))
+    assert result.stderr == "out of time: the search does not stop by itself\n"
+    if forgetful:
+        assert (result.returncode, result.stdout) == (3, "fail\n")
+    else:
+        assert result.returncode == 0
+        assert result.stdout.startswith("(\n(define-fun f ")
+
+
+def test_what_is_called_off_goes_on() -> None:
+    code = """
+import time
+from sygus import bounds
+bounds.LAST_GRACE = 0.0
+with bounds.last_resort(0.2, lambda: 3) as resort:
+    resort.call_off()
+    time.sleep(0.5)
+print("on")
+"""
+    result = program(code=code)
+    assert (result.returncode, result.stdout) == (0, "on\n")
+
+
 # Memory
 
 

@@ -168,12 +168,14 @@ IN_CAM = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("production", IN_CAM.values(), ids=IN_CAM.keys())
 def test_deep_productions_of_cam_are_checked(production: str, tmp_path: Path) -> None:
     result = invoked("check", written(tmp_path, CAM.format(production), "deep.sy"))
     assert result.exit_code == 0, (result.output, result.exception)
 
 
+@pytest.mark.slow
 def test_denominators_that_are_looked_at_have_limits() -> None:
     grammar = load_problem(CAM.format(IN_CAM["divisions"]), "deep.sy").targets[0].grammar
     (found,) = hazards(grammar, SafetyOracle({}))

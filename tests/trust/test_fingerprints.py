@@ -80,6 +80,7 @@ def test_an_edit_of_a_compiled_helper_is_seen(folder: Path, monkeypatch: pytest.
     assert found[0].fingerprint != found[1].fingerprint
 
 
+@pytest.mark.slow
 def test_most_edits_are_told_by_their_code_alone(folder: Path) -> None:
     """The logits of ordinary pictures are the same before and after."""
     x = pictures(2)

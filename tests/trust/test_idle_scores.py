@@ -134,6 +134,7 @@ def test_a_run_in_order_warns_of_nothing_and_notes_how_often_the_network_is_righ
     assert any(note.startswith("'shapes-vgg' is right on ") and "of 136 pictures" in note for note in notes)
 
 
+@pytest.mark.slow
 def test_in_python_warnings_are_logged_as_such(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     own_networks.write(folder, {"mine": network(IDLE["a dead layer"][0])})
     own_networks.forget()

@@ -87,6 +87,7 @@ def test_reuse_takes_nothing_of_a_network_that_was_edited(folder: Path) -> None:
     assert scores(folder, "reusing") == scores(folder, "fresh") != scores(folder, "before")
 
 
+@pytest.mark.slow
 def test_resume_refuses_a_network_that_was_edited(folder: Path) -> None:
     edit(folder, SCALED.replace("EDIT", "0.02"))
     assert solve(folder, "run").exit_code == 0
@@ -99,6 +100,7 @@ def test_resume_refuses_a_network_that_was_edited(folder: Path) -> None:
     assert json.loads((folder / "run" / "solution.json").read_bytes())["found"] == json.loads(kept)["found"]
 
 
+@pytest.mark.slow
 def test_the_cache_serves_no_features_of_a_network_that_was_edited(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +117,7 @@ def test_the_cache_serves_no_features_of_a_network_that_was_edited(
     assert scores(folder, "cached") == scores(folder, "fresh")
 
 
+@pytest.mark.slow
 def test_another_number_of_threads_is_refused_with_the_reason(folder: Path) -> None:
     edit(folder, SCALED.replace("EDIT", "1.0"))
     assert solve(folder, "run").exit_code == 0
