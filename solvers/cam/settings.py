@@ -17,7 +17,16 @@ from sygus.oracles.equivalence import Equivalence
 from sygus.oracles.methods import find_methods
 from sygus.saliency.images import GivenImages, check_counts
 from sygus.saliency.metrics import Metric
-from sygus.saliency.networks import GivenNetwork, Target, read_target
+from sygus.saliency.networks import (
+    FULL,
+    PRECISIONS,
+    GivenNetwork,
+    Network,
+    Precision,
+    Target,
+    load_network,
+    read_target,
+)
 from sygus.saliency.options import read_layers
 
 AUTO = "auto"
@@ -51,6 +60,7 @@ class Settings:
         baselines: the methods of the table: ``auto``, ``quick``, ``all``, or their names.
         seed: of the pictures, their order, the probes and the learner.
         device: where to compute.
+        precision: in which masked pictures pass the network.
     """
 
     network: str | GivenNetwork = "shapes-vgg"
@@ -70,6 +80,7 @@ class Settings:
     baselines: str = AUTO
     seed: int = 0
     device: str = "auto"
+    precision: Precision = FULL
 
     def __post_init__(self) -> None:
         if ":" not in self.strategy:
@@ -77,6 +88,7 @@ class Settings:
         _choice("--race", self.race, RACES)
         _choice("--equivalence", self.equivalence, tuple(Equivalence))
         _choice("--device", self.device, DEVICES)
+        _choice("--precision", self.precision, PRECISIONS)
         self.explained  # noqa: B018 - reads the target now, so that a bad one is an error here
         if self.baselines != AUTO:
             find_methods(self.baselines, "--baselines")
@@ -122,6 +134,14 @@ class Settings:
             usable = ", ".join(name for name, there in available.items() if there)
             raise OptionError(f"--device: torch finds no '{self.device}' here", f"available: auto, {usable}")
         return torch.device(self.device)
+
+    def load_network(self) -> Network:
+        """The network, split at the layer, on the device.
+
+        Raises:
+            OptionError: any of them is unknown or not there.
+        """
+        return load_network(self.network, self.torch_device(), self.layer, self.explained, self.precision)
 
     def as_dict(self) -> dict[str, Any]:
         """The options as plain values; of what Python gives what it is called."""

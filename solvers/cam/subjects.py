@@ -19,7 +19,7 @@ from sygus.oracles.workers import Workers
 from sygus.saliency.features import sources_of
 from sygus.saliency.images import Room, check_images, everything, load_images, load_some
 from sygus.saliency.metrics import Subject, subject_of
-from sygus.saliency.networks import Network, load_network, split_at
+from sygus.saliency.networks import Network, split_at
 from sygus.saliency.networks.classifier import probe_pictures
 from sygus.saliency.remarks import remarks
 
@@ -155,7 +155,7 @@ def load_subjects(
         OptionError: an unknown network, layer, target or image set.
     """
     check_images(settings.images)
-    network = load_network(settings.network, settings.torch_device(), settings.layer, settings.explained)
+    network = settings.load_network()
     layers = split_at(network, settings.modules)
     split = load_images(
         settings.images,
@@ -223,7 +223,7 @@ def load_pilot(
         OptionError: an unknown network, layer, target or image set, or too few pictures.
     """
     check_images(settings.images)
-    network = load_network(settings.network, settings.torch_device(), settings.layer, settings.explained)
+    network = settings.load_network()
     images, there = load_some(
         settings.images,
         pictures,

@@ -19,7 +19,7 @@ from sygus.oracles.cam import CamOracle
 from sygus.oracles.methods import Method, applicable_methods, expression_method, find_methods
 from sygus.saliency.images import ImageSet, Preprocessing
 from sygus.saliency.metrics import Evaluation, Subject, subject_of
-from sygus.saliency.networks import Target, load_network, read_target, split_at
+from sygus.saliency.networks import Target, read_target, split_at
 from sygus.saliency.progress import track
 
 
@@ -164,7 +164,7 @@ def explained(
     """
     find_methods(names)  # an unknown one is an error before anything is loaded
     own = [] if expression is None else [expression_method("expression", "expression", expression)]
-    network = load_network(settings.network, settings.torch_device(), settings.layer, settings.explained)
+    network = settings.load_network()
     images = read(network.preprocessing)
     network = network.for_few(len(images))
     note(f"{network.name}: {'; '.join(network.notes)}")

@@ -28,7 +28,7 @@ COMPARED = (
     replace(BY_NAME["network"], help="Networks, separated by commas; every file is a task on each."),
     *(BY_NAME[name] for name in _ON_ALL),
     replace(BY_NAME["seed"], help="Seed of the pictures, their order and the probes, which all trials share."),
-    *(BY_NAME[name] for name in ("device", "race", "equivalence", "metric")),
+    *(BY_NAME[name] for name in ("device", "precision", "race", "equivalence", "metric")),
     Option(
         name="cache",
         kind=TEXT,

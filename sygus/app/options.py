@@ -149,6 +149,13 @@ SUBJECTS = (
     ),
     Option(name="seed", kind=WHOLE, side=Side.CAM, metavar="N", help="Seed of the pictures and of the search."),
     Option(name="device", kind=TEXT, side=Side.CAM, metavar="D", help="auto, cpu, cuda or mps."),
+    Option(
+        name="precision",
+        kind=TEXT,
+        side=Side.CAM,
+        metavar="P",
+        help="In which masked pictures pass the network: fp32, or bf16, several times as fast on a GPU and rounded.",
+    ),
 )
 """On what to score; other commands take these too."""
 

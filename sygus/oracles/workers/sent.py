@@ -28,6 +28,7 @@ from sygus.saliency.images import ImageSet
 from sygus.saliency.metrics import Subject
 from sygus.saliency.networks import Classifier, Network, Target, make_network
 from sygus.saliency.networks.chunks import Chunk
+from sygus.saliency.networks.precision import Precision
 
 PICTURES, SUBJECTS = "pictures.safetensors", "subjects.pickle"
 """The files."""
@@ -41,7 +42,7 @@ class _SentNetwork:
     """What a network is made of, once more, by the process that it is sent to.
 
     Attributes:
-        classifier, name, layer, chunk, target: as :func:`make_network` takes them.
+        classifier, name, layer, chunk, target, precision: as :func:`make_network` takes them.
         fingerprint: of the network; that of the code would be another where the program that was started is imported.
     """
 
@@ -50,6 +51,7 @@ class _SentNetwork:
     layer: str
     chunk: Chunk
     target: Target
+    precision: Precision
     fingerprint: str
 
     def made(self, others: Sequence[Network]) -> Network:
@@ -59,7 +61,9 @@ class _SentNetwork:
             network = same[0].at(self.layer)
         else:
             device = torch.device("cpu")
-            network = make_network(self.classifier, self.name, device, self.layer, self.chunk, self.target)
+            network = make_network(
+                self.classifier, self.name, device, self.layer, self.chunk, self.target, precision=self.precision
+            )
         return replace(network, fingerprint=self.fingerprint)
 
 
@@ -128,6 +132,7 @@ def _sent(network: Network) -> _SentNetwork | Network:
         network.layer,
         network.chunk,
         network.target,
+        network.precision,
         network.fingerprint,
     )
 

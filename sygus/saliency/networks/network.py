@@ -25,6 +25,7 @@ from sygus.saliency.networks.heads import is_one_number, with_head
 from sygus.saliency.networks.hooking import hooked_activations
 from sygus.saliency.networks.layers import Layer, find_layer, find_pyramid
 from sygus.saliency.networks.nonnegative import is_nonnegative
+from sygus.saliency.networks.precision import FULL, Precision, in_precision
 from sygus.saliency.networks.probing import remarks_on, require_alone
 from sygus.saliency.networks.split import SplitKind, split
 from sygus.saliency.networks.state import computed_tensors
@@ -53,7 +54,7 @@ class Whole:
     Attributes:
         trunk, tail: the halves it computes the same as.
         exact: the network itself, for gradients.
-        fast: for passes without gradients: the folded copy if that is trusted, else ``exact``.
+        fast: for passes without gradients: the folded copy if that is trusted, else ``exact``; in the precision.
         layer: where the halves meet.
     """
 
@@ -94,6 +95,7 @@ class Network:
             loading alone, and no other run shares its scores and features.
         target: what is explained. Where that is no class, the logits are the numbers explained, (n, 1).
         multi_label: whether the probability of a class is the sigmoid of its logit, in place of their softmax.
+        precision: of the passes that need no activation, see :mod:`sygus.saliency.networks.precision`.
     """
 
     name: str
@@ -116,6 +118,7 @@ class Network:
     unknown: tuple[str, ...] = ()
     target: Target = PREDICTED
     multi_label: bool = False
+    precision: Precision = FULL
 
     @property
     def no_class(self) -> str:
@@ -147,7 +150,9 @@ class Network:
             return self
         if self.classifier is None:
             raise OptionError(f"--layer: '{self.name}' was split by hand and has no layer but '{self.layer}'")
-        return make_network(self.classifier, self.name, self.device, layer, self.chunk, self.target)
+        return make_network(
+            self.classifier, self.name, self.device, layer, self.chunk, self.target, precision=self.precision
+        )
 
     def pyramid(self) -> tuple[str, ...]:
         """The last layer of each resolution of feature maps, down to the layer explained, by the names of modules."""
@@ -447,6 +452,8 @@ def make_network(
     layer: str | None = None,
     chunk: Chunk | None = None,
     target: Target = PREDICTED,
+    *,
+    precision: Precision = FULL,
 ) -> Network:
     """Split a classifier at a layer, fold it, and choose its chunk.
 
@@ -460,6 +467,7 @@ def make_network(
         layer: which layer; None: the classifier's, else the one that is found.
         chunk: how many pictures pass at once; None: by :func:`chunk_for`.
         target: what is explained.
+        precision: of passes that need no activation.
 
     Raises:
         OptionError: the model cannot be run or copied, the layer cannot be explained, or the network gives nothing
@@ -486,8 +494,11 @@ def make_network(
     stated = f"{found.path}/{found.calls}/{found.view}/{classifier.preprocessing}{'/multi-label' * multi_label}"
     if classifier.importance is not None:
         stated += f"/importance {classifier.importance} of {classifier.layer}"
+    if precision != FULL:
+        stated += f"/{precision}"
     identity = fingerprint(whole, halves, stated, shape)
-    chunk = chunk or chunk_for(shape[1:], device, lambda count: _timed_pass(fast.module, count, shape, device))
+    quick = in_precision(fast.module, precision, device)
+    chunk = chunk or chunk_for(shape[1:], device, lambda count: _timed_pass(quick, count, shape, device))
     return Network(
         name=name,
         layer=found.name,
@@ -503,10 +514,11 @@ def make_network(
         prefix=found.view.prefix,
         split=halves.kind,
         chunk=chunk,
-        whole=Whole(halves.trunk, halves.tail, whole, fast.module, found),
+        whole=Whole(halves.trunk, halves.tail, whole, quick, found),
         notes=(
             f"split at {found.name} by {halves.kind}" + (f": {halves.reason}" if halves.reason else ""),
             f"passes without gradients are {fast.reason}",
+            *([f"masked pictures pass in {precision}"] if precision != FULL else []),
             f"{chunk.size} pictures in a pass, {chunk.reason}",
             *remarks,
             *(["multi-label: the probability of a class is the sigmoid of its logit"] if multi_label else []),
@@ -516,6 +528,7 @@ def make_network(
         unknown=identity.unknown,
         target=target,
         multi_label=multi_label,
+        precision=precision,
     )
 
 
