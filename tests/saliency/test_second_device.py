@@ -20,12 +20,17 @@ SCRIPT = SUPPORT / "on_second_device.py"
 
 
 @pytest.fixture(scope="module", params=["shapes-resnet", "shapes-lfi"])
-def compared(request: pytest.FixtureRequest) -> dict[str, Any]:
+def compared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a process finds that computes on both; a device is made known to a process for good."""
-    paths = [str(SUPPORT), *sys.path]
+    paths, folder = [str(SUPPORT), *sys.path], tmp_path_factory.mktemp("runs")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, SCRIPT, request.param], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, SCRIPT, request.param],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout)
