@@ -29,6 +29,11 @@ def listed(names: Sequence[str], most: int = MOST_LISTED) -> str:
     return ", ".join(names[:most]) + more
 
 
+def counted(count: int, thing: str) -> str:
+    """A number of things, as ``1 picture`` and ``2 pictures``."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def guess(names: Iterable[str], wrong: str, most: int = 1) -> str:
     """The question whether one of the closest of some names was meant; "" where none is close.
 

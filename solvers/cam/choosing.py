@@ -10,7 +10,7 @@ import torch
 from solvers.cam.finalists import Finalist as Judged
 from solvers.cam.solution import Solution
 from solvers.cam.subjects import Subjects
-from sygus.errors import WARNING
+from sygus.errors import WARNING, counted
 from sygus.export.finalists import Finalist, median_optimism
 from sygus.export.tables import score_text
 from sygus.language.terms import OracleFunction
@@ -81,8 +81,7 @@ def stated_choice(solution: Solution, finalists: Sequence[Finalist]) -> str:
     if solution.choice is None:
         return "the search pictures alone chose the answer, so its score on them is partly luck"
     choice, validation = solution.choice, solution.choice.pictures
-    count = len(finalists)
-    raced = f"{count} finalist{'' if count == 1 else 's'} on {validation} validation pictures"
+    raced = f"{counted(len(finalists), 'finalist')} on {counted(validation, 'validation picture')}"
     if choice.leader is None:
         return f"{WARNING}{raced}: none satisfies the constraints over all pictures, so the search pictures alone chose"
     dropped = sum(not one.complete for one in choice.finalists)

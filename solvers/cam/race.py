@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from solvers.cam.betting import evidence
+from sygus.errors import counted
 from sygus.oracles.cam import CamOracle, HeatMaps, Scores
 from sygus.saliency.metrics import Metric
 from sygus.saliency.metrics.checked import limits
@@ -110,9 +111,9 @@ class Racer:
                 f"racing by betting and the exact bound: {saved}; in each race, a term no worse than the leader or the "
                 f"threshold is dropped with probability at most {self.alpha:g}, whatever the scores (Ville){in_full}"
             )
-        looks = len(self.looks) - 1
+        looks = counted(len(self.looks) - 1, "look")
         return (
-            f"racing by a paired t test at {looks} looks and the exact bound: {saved}; a term no worse than the leader "
+            f"racing by a paired t test at {looks} and the exact bound: {saved}; a term no worse than the leader "
             f"and the thresholds is dropped with probability at most {self.alpha:g}, approximately (Bonferroni)"
         )
 

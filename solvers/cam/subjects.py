@@ -10,7 +10,7 @@ from functools import cached_property
 from torch import Tensor
 
 from solvers.cam.settings import Settings
-from sygus.errors import OptionError
+from sygus.errors import OptionError, counted
 from sygus.language.theories.ranks import parted
 from sygus.oracles.cam import CamOracle, Saliency
 from sygus.oracles.methods import methods
@@ -253,15 +253,22 @@ def notes_of(oracles: Sequence[CamOracle], said: Sequence[str]) -> list[str]:
             notes.append(f"{part.name}: {part.shelf.at_once} of {len(part)} pictures are in memory at a time")
     skipped = [picture for part in parts for picture in part.skipped]
     if skipped:
-        notes.append(f"{len(skipped)} pictures cannot be read and are skipped: {_named(skipped)}")
+        notes.append(skipping(skipped))
     copies = [picture for part in parts for picture in part.copies]
     if copies:
-        notes.append(f"{len(copies)} pictures are copies of others and are left out: {_named(copies)}")
+        are = "is a copy of another and is" if len(copies) == 1 else "are copies of others and are"
+        notes.append(f"{counted(len(copies), 'picture')} {are} left out: {_named(copies)}")
     return [*notes, *dict.fromkeys(note for part in parts for note in part.notes), *said]
 
 
 _LISTED = 100
 """Pictures that a note names."""
+
+
+def skipping(pictures: Sequence[str]) -> str:
+    """That pictures are skipped, each as ``name: reason``."""
+    are = "is" if len(pictures) == 1 else "are"
+    return f"{counted(len(pictures), 'picture')} cannot be read and {are} skipped: {_named(pictures)}"
 
 
 def _named(pictures: Sequence[str]) -> str:

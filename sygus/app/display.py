@@ -19,7 +19,7 @@ from solvers.cam.learner import Fate
 from solvers.cam.run import Progress
 from solvers.cam.solution import Solution
 from sygus.app.terminal import duration, printable
-from sygus.errors import WARNING
+from sygus.errors import WARNING, counted
 from sygus.export.finalists import SEEN
 from sygus.export.record import Record
 from sygus.export.tables import LEFT_OUT, MARKS, PARTS, Compared, Row, Scale, arrow, is_best, value_text
@@ -383,8 +383,13 @@ _COUNTED = {str(fate): f"{{}} {words}" for fate, words in OF_TERMS.items()} | {
 }
 """How the counts of a run are said, where their names alone do not say it."""
 
+_THINGS = {"finalists": "finalist"}
+"""What is counted."""
+
 
 def _counted(name: str, value: Any) -> str:
+    if name in _THINGS:
+        return counted(value, _THINGS[name])
     return _COUNTED.get(name, f"{{}} {name}").format(value)
 
 

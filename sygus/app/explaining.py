@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from solvers.cam.settings import Settings
+from solvers.cam.subjects import skipping
 from sygus.app.estimates import costs_of, warn_of_long_work
 from sygus.errors import OptionError
 from sygus.export.figures import PLAIN, Style, row_captions, rows_of_heat_maps
@@ -169,7 +170,7 @@ def explained(
     network = network.for_few(len(images))
     note(f"{network.name}: {'; '.join(network.notes)}")
     if images.skipped:
-        note(f"{len(images.skipped)} pictures cannot be read and are skipped: {'; '.join(images.skipped)}")
+        note(skipping(images.skipped))
     subject = subject_of(network, images, strict=True)
     begun(subject)
     oracle = CamOracle(subject, layers=split_at(network, settings.modules))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sygus.errors import listed
+from sygus.errors import counted, listed
 from sygus.export.tables import LEVEL, Compared, Scale
 from sygus.statistics import least_p
 
@@ -49,22 +49,18 @@ def _beside(tests: Sequence[Compared], without: int) -> list[str]:
     if count * least_p(pictures) >= LEVEL:
         ahead = sum(test.better for test in tests)
         few = f"{pictures} pictures are too few for a test against {count}: no p < {LEVEL:g} is possible"
-        return [f"better on average than {ahead} of {_methods(count)}", few, *unscored]
+        return [f"better on average than {ahead} of {counted(count, 'method')}", few, *unscored]
     said = []
     if len(better) == count and not without:
         said.append(f"better than every method in the table (p < {LEVEL:g}), {count} of {count}")
     elif better:
-        said.append(f"better than {len(better)} of {_methods(count)} (p < {LEVEL:g})")
+        said.append(f"better than {len(better)} of {counted(count, 'method')} (p < {LEVEL:g})")
     if unclear:
         none = "" if better or behind else f" (no p < {LEVEL:g})"
         said.append(f"not told apart from {_names(unclear)}{none}")
     if behind:
         said.append(f"worse than {_names(behind)} ({_p_text([test.corrected for test in behind])})")
     return [*said, *unscored, f"paired tests on {pictures} pictures, Holm-corrected"]
-
-
-def _methods(count: int) -> str:
-    return f"{count} method{'' if count == 1 else 's'}"
 
 
 def _controls(tests: Sequence[Compared]) -> list[str]:

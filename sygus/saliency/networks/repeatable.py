@@ -6,6 +6,8 @@ import os
 
 import torch
 
+from sygus.errors import counted
+
 
 def compute_repeatably(device: torch.device) -> None:
     """On CUDA, from now on: full float32, no algorithm chosen by timing, and deterministic ones where torch has them.
@@ -36,5 +38,4 @@ def arithmetic(device: torch.device) -> str:
         return f"cuda, {torch.cuda.get_device_name(device)}"
     if device.type != "cpu":
         return device.type
-    threads = torch.get_num_threads()
-    return f"cpu, {torch.backends.cpu.get_cpu_capability()}, {threads} {'thread' if threads == 1 else 'threads'}"
+    return f"cpu, {torch.backends.cpu.get_cpu_capability()}, {counted(torch.get_num_threads(), 'thread')}"

@@ -159,7 +159,7 @@ def test_one_bad_file_is_skipped_and_named(tmp_path: Path) -> None:
     result = run(tmp_path, str(cut), str(whole), "shapes:1", "--methods", "gradcam", "--single")
     assert result.exit_code == 0, result.output
     assert [line.rpartition(": ")[0] for line in result.stdout.splitlines()] == [str(whole), "shapes:1"]
-    assert f"note: 1 pictures cannot be read and are skipped: {cut}: cut.png: " in result.stderr
+    assert f"note: 1 picture cannot be read and is skipped: {cut}: cut.png: " in result.stderr
     assert len(list((tmp_path / "out").iterdir())) == 2
     missing = run(tmp_path, str(whole), str(tmp_path / "nowhere.png"))
     assert missing.exit_code == 2

@@ -92,7 +92,7 @@ def test_a_folder_with_few_pictures_gives_what_it_has(tmp_path: Path) -> None:
     result = plan("gradcam_plus", *SMALL, "--pilot-images", "50", "--images", str(tmp_path))
     assert result.exit_code == 0, result.output
     assert "note: the pilot has the 10 pictures that there are and can be read, not 50" in result.stderr
-    assert "1 pictures cannot be read and are skipped" in result.stderr
+    assert "1 picture cannot be read and is skipped" in result.stderr
     assert "there are 10 pictures, too few for any of these sizes" in result.stdout
     few = ("--search-images", "4", "--validation-images", "2", "--held-out-images", "4")
     found = planned("gradcam_plus", *SMALL, "--images", str(tmp_path), *few)
