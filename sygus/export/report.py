@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
@@ -218,9 +219,21 @@ def formula_of(term: Term) -> Mapping[str, Any]:
 
 
 def mathml(latex: str) -> Markup:
-    """MathML, which the converter builds as a tree and so escapes, with the LaTeX for who cannot show it."""
+    """MathML, which the converter builds as a tree and so escapes, with the LaTeX for who cannot show it.
+
+    What is below a bar has a class, for which the page's style draws the bar: few fonts let a browser stretch one.
+    """
     text: str = convert(latex, display="block")
+    tree = ElementTree.fromstring(text)  # noqa: S314 - see above
+    for over in tree.iter(f"{{{_MATHML}}}mover"):
+        if over[1].text == _BAR:
+            over.set("class", "barred")
+    text = ElementTree.tostring(tree, encoding="unicode")
     return Markup(text.replace("<math ", f'<math alttext="{escape(latex)}" ', 1))  # noqa: S704 - see above
+
+
+_MATHML, _BAR = "http://www.w3.org/1998/Math/MathML", "\u2015"
+ElementTree.register_namespace("", _MATHML)
 
 
 def _finalists(record: Record) -> list[tuple[Measure, list[dict[str, Any]]]]:

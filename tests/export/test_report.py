@@ -19,7 +19,8 @@ from sygus.app.cli import main
 from sygus.export.gallery import Gallery
 from sygus.export.notebook import notebook_html
 from sygus.export.record import FOUND, Record
-from sygus.export.report import CANDIDATES, report_page
+from sygus.export.report import CANDIDATES, mathml, report_page
+from sygus.saliency.metrics import METRICS, find_metric
 from sygus.statistics import Difference, holm
 
 HOSTILE = "\"'><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>{{ 7*7 }}&amp;$x^$"
@@ -557,3 +558,20 @@ def test_attacks_do_nothing(browser: Any, record: Record, gallery: Gallery, tmp_
 def test_the_gallery_keeps_the_values_of_maps(gallery: Gallery) -> None:
     assert gallery.pictures.dtype == torch.uint8
     assert all(maps.max() == 255 for title, maps in gallery.maps.items() if title != "Random-CAM")
+
+
+def test_bars_span_what_is_below_them_in_every_font() -> None:
+    formula = mathml(r"\overline{\operatorname{ReLU}\left(\overline{x} < y\right)} + \hat{x}")
+    assert formula.count('<mover class="barred">') == 2
+    assert formula.count("<mover") == 3
+    assert formula.startswith(
+        r'<math alttext="\overline{\operatorname{ReLU}\left(\overline{x} &lt; y\right)} + \hat{x}"'
+    )
+
+
+def test_the_page_draws_bars(record: Record, gallery: Gallery) -> None:
+    assert ".barred { border-top:" in report_page(record, gallery)
+
+
+def test_texts_of_metrics_have_no_marks_of_code() -> None:
+    assert not [name for name in METRICS if "``" in find_metric(name).doc]

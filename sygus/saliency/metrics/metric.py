@@ -191,7 +191,7 @@ class _Register:
     options: Options = field(default_factory=dict)
 
     def __call__(self, function: Score) -> Score:
-        doc = inspect.cleandoc(function.__doc__ or "")
+        doc = _described(function)
         if not doc:
             raise ValueError(f"the metric '{self.name}' has no docstring; state its definition and source")
         if METRICS.get(self.name) is not None and METRICS[self.name].function.__module__ != function.__module__:
@@ -290,12 +290,17 @@ def given_metric(function: Callable[..., Any], direction: str) -> Metric:
         function=function if taken == _OF_EVALUATION else _of_maps(function),
         cost=partial(_constant, 0),
         situations=partial(_constant, 0),
-        doc=inspect.cleandoc(getattr(function, "__doc__", None) or "A function given in Python."),
+        doc=_described(function) or "A function given in Python.",
     )
 
 
 _OF_EVALUATION, _OF_MAPS = 1, 2
 """Arguments of a function that is a metric."""
+
+
+def _described(function: Callable[..., Any]) -> str:
+    """A docstring as terminals and pages show it: without the marks of code."""
+    return inspect.cleandoc(getattr(function, "__doc__", None) or "").replace("``", "")
 
 
 def _arguments(function: Callable[..., Any]) -> int | None:
