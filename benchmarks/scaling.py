@@ -28,6 +28,7 @@ from sygus.language.terms import Term
 from sygus.oracles.cam import CamOracle, HeatMaps
 from sygus.oracles.expressions import parse_expression
 from sygus.oracles.workers import Workers
+from sygus.oracles.workers.processes import Processes
 from sygus.saliency.images import NO_CLASS, ImageSet
 from sygus.saliency.metrics import find_metric, subject_of
 from sygus.saliency.networks import Network, load_network
@@ -79,7 +80,7 @@ def speeds(network: Network, rounds: int, candidates: int, seen: int) -> tuple[d
     index, rows = torch.arange(seen), candidates * seen
     here = CamOracle(subject, lasting=False)
     heat = here.heat_maps(terms(candidates))
-    pools = {count: Workers(count, CPU) for count in COUNTS}
+    pools = {count: Workers(Processes(count), CPU) for count in COUNTS}
     spread = {count: CamOracle(subject, lasting=False) for count in COUNTS}
     least: dict[str, float] = {}
     driver = math.inf

@@ -62,6 +62,7 @@ class JobOptions:
         start: a file of formulas that are proposed first, beside those that the problem's file defines.
         prior: a file of weights of productions, for learners that use them.
         workers: how many processes score; None for this one alone.
+        ray: the address of the Ray cluster where they are; None for this machine.
         allow_file_options: the file's own options may name modules, folders and hubs.
         at_once: how many held-out pictures are in memory at a time; None for as many as there is room for.
     """
@@ -74,6 +75,7 @@ class JobOptions:
     start: str | None = None
     prior: str | None = None
     workers: int | None = None
+    ray: str | None = None
     allow_file_options: bool = False
     at_once: int | None = None
 
@@ -149,7 +151,7 @@ def _executed(
     learner = chosen_learner(settings.strategy)  # a class of the user's that is none is said before anything is loaded
     prior = _prior(options.prior, problem.problem, settings.strategy, learner, note)
     folder = _folder(problem, settings, options.out, options.resume)
-    serve = started_workers(options.workers, settings, stack)
+    serve = started_workers(options.workers, options.ray, settings, stack)
     holding = Holding(("held out",), options.at_once)  # what the search and the choice look at again and again stays
     subjects = load_subjects(settings, problem.references, choosing=bool(problem.goals), holding=holding)
     settings = subjects.counted(settings)

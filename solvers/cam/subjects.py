@@ -15,7 +15,7 @@ from sygus.language.theories.ranks import parted
 from sygus.oracles.cam import CamOracle, Saliency
 from sygus.oracles.methods import methods
 from sygus.oracles.objective import CamProblem
-from sygus.oracles.workers import Workers
+from sygus.oracles.workers import workers_of
 from sygus.saliency.features import sources_of
 from sygus.saliency.images import Room, check_images, everything, load_images, load_some
 from sygus.saliency.metrics import Subject, subject_of
@@ -178,28 +178,33 @@ def load_subjects(
     return Subjects(search, held_out, validation, (len(split.search), len(split.held_out)))
 
 
-def started_workers(count: int | None, settings: Settings, stack: ExitStack) -> Callable[[Subjects], None]:
-    """What has processes score the pictures of subjects; nothing where none are asked for.
+def started_workers(
+    count: int | None, cluster: str | None, settings: Settings, stack: ExitStack
+) -> Callable[[Subjects], None]:
+    """What has workers score the pictures of subjects; nothing where none are asked for.
 
     To be called before the network is loaded: from now on this process computes with one thread, as they do.
 
     Args:
-        count: how many processes; None for none.
+        count: how many workers.
+        cluster: the address of the Ray cluster where they are; None for processes of this machine, if any.
         settings: name the device.
         stack: ends them.
 
     Raises:
-        OptionError: so many are not started, or not for this device.
+        OptionError: so many are not started, or not for this device, or the cluster cannot be reached.
     """
-    if count is None:
+    workers = workers_of(count, cluster, settings.torch_device())
+    if workers is None:
         return lambda _: None
-    workers = stack.enter_context(Workers(count, settings.torch_device()))
+    stack.enter_context(workers)
+    option = workers.words.option
 
     def serve(subjects: Subjects) -> None:
         for one in subjects.parts:
             if one.subject.images.shelf is not None:
-                message = f"--workers: {one.subject.images.name} is worked through part by part, by one process"
-                raise OptionError(message, "leave --workers out, take fewer pictures, or give --at-once their number")
+                message = f"{option}: {one.subject.images.name} is worked through part by part, by one process"
+                raise OptionError(message, f"leave {option} out, take fewer pictures, or give --at-once their number")
         workers.serve(subjects.parts)
 
     return serve

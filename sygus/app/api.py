@@ -102,7 +102,7 @@ def evaluate(
         study: ``boxes``, the metrics of each map whole, inside and outside the boxes of the ground truth.
         progress: whether to show the progress on stderr; notes go to the logger ``sygus`` in any case.
         options: network, layer, layers, images, search_images, held_out_images, strict, target, seed, device and
-            at_once and workers, as :func:`solve` takes them.
+            at_once, workers and ray, as :func:`solve` takes them.
 
     Returns:
         The table: a row for each method, with its means, intervals and scores of pictures.
@@ -111,9 +111,10 @@ def evaluate(
         SycamError: bad input; it says which.
     """
     _check_gradients("evaluate")
-    taken = [one for one in SUBJECTS if one.name != "validation_images"] + [BY_NAME["at_once"], BY_NAME["workers"]]
+    spread = ("at_once", "workers", "ray")
+    taken = [one for one in SUBJECTS if one.name != "validation_images"] + [BY_NAME[name] for name in spread]
     given = _fitted(read_keywords(options, "evaluate", taken))
-    at_once, workers = given.pop("at_once", None), given.pop("workers", None)
+    elsewhere = {name: given.pop(name, None) for name in spread}
     from solvers.cam.settings import Settings
     from sygus.app.evaluating import evaluated
     from sygus.app.explaining import joined
@@ -122,9 +123,7 @@ def evaluate(
     asked_of = None if metrics is None else ",".join(_metric_name(one) for one in names)
     rows, term = joined(methods, "evaluate: methods"), _expression("evaluate", expression)
     settings, display = Settings(**given), _display(progress)
-    return evaluated(
-        settings, rows, asked_of, term, _said, display, study=study, at_once=at_once, workers=workers
-    ).table
+    return evaluated(settings, rows, asked_of, term, _said, display, study=study, **elsewhere).table
 
 
 def explain(

@@ -279,7 +279,7 @@ def check(file: str) -> None:
 @click.option(
     "--format", "form", type=click.Choice(["table", "csv", "latex", "json"]), default="table", show_default=True
 )
-@_decorated([BY_NAME["workers"]])
+@_decorated([BY_NAME["workers"], BY_NAME["ray"]])
 def evaluate(
     methods: str, metrics: str | None, study: str | None, expression: str | None, form: str, **given: Any
 ) -> None:

@@ -176,6 +176,7 @@ def evaluated(
     choosing: bool = False,
     at_once: int | None = None,
     workers: int | None = None,
+    ray: str | None = None,
 ) -> Evaluated:
     """Score methods, and an expression, by metrics; a KeyboardInterrupt keeps what is done.
 
@@ -193,6 +194,7 @@ def evaluated(
         choosing: whether the pictures that choose among finalists are loaded too.
         at_once: how many pictures are in memory at a time; None for as many as there is room for.
         workers: how many processes score; None for this one alone.
+        ray: the address of the Ray cluster where they are; None for this machine.
 
     Returns:
         The scores, those of the expression last.
@@ -206,7 +208,7 @@ def evaluated(
     asked = _asked(metric_names, names, of_study)
     own = [] if expression is None else [expression_method("expression", "expression", expression)]
     with ExitStack() as stack:
-        serve = started_workers(workers, settings, stack)
+        serve = started_workers(workers, ray, settings, stack)
         subjects = load_subjects(settings, choosing=choosing, holding=Holding(SETS, at_once))
         serve(subjects)
         return _evaluated(subjects, names, asked, of_study, own, note, display)

@@ -49,6 +49,7 @@ COMPARED = (
         BY_NAME["time"], help="Seconds of a file in the other logics, from the start of the process; by default 5."
     ),
     BY_NAME["workers"],
+    BY_NAME["ray"],
     Option(name="shard", kind=TEXT, side=Side.CAM, metavar="I/N", help="Do the I-th of N parts of the work."),
 )
 """Of the command ``compare``: what is compared, on what, and how much of it."""

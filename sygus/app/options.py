@@ -244,6 +244,14 @@ OPTIONS = (
         metavar="N",
         help="Score in N processes of one thread each; by default in this one. The answer does not depend on N.",
     ),
+    Option(
+        name="ray",
+        kind=TEXT,
+        side=Side.CAM,
+        metavar="ADDRESS",
+        help="Score on a Ray cluster, by --workers actors or one for each processor: HOST:PORT, auto or local.",
+        wanted="a text, as 'auto' or '10.0.0.1:6379'",
+    ),
     Option(name="resume", kind=SWITCH, side=Side.CAM, help="Continue the run in --out."),
     Option(
         name="reuse",

@@ -269,7 +269,10 @@ class CamOracle:
         found = self.attempt(heat, metric, index)
         for one, row in zip(heat, found, strict=True):
             if np.isnan(row).any():
-                raise SycamError(f"{one.term!r} cannot be scored: {UNSCORED}", "leave --workers out, and see why")
+                raise SycamError(
+                    f"{one.term!r} cannot be scored: {UNSCORED}",
+                    "score in this process, without --workers and --ray, and see why",
+                )
         return found
 
     def attempt(self, heat: Sequence[HeatMaps], metric: Metric, index: Tensor) -> Scores:
@@ -390,7 +393,10 @@ class CamOracle:
         ]
         found = np.concatenate(list(self.executor.map(units, self.judged)), axis=1)
         if np.isnan(found).any():
-            raise SycamError(f"some maps cannot be scored: {UNSCORED}", "leave --workers out, and see why")
+            raise SycamError(
+                f"some maps cannot be scored: {UNSCORED}",
+                "score in this process, without --workers and --ray, and see why",
+            )
         self.forwards += sum(metric.passes(self.subject.network.size) for metric in chosen) * count
         return {metric.name: scores for metric, scores in zip(chosen, found, strict=True)}
 

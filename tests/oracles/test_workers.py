@@ -18,20 +18,16 @@ import torch
 from safetensors import SafetensorError
 
 from hard_networks import Moody
-from solvers.cam.settings import Settings
 from solvers.cam.subjects import Subjects, load_subjects
+from spread_units import CPU, FEW, copy_of, hard, harmless, maps_of
 from sygus.errors import OptionError, SycamError
-from sygus.oracles.cam import CamOracle, HeatMaps
-from sygus.oracles.expressions import parse_expression
-from sygus.oracles.workers import Workers, sent
+from sygus.oracles.cam import CamOracle
+from sygus.oracles.workers import Workers, processes, workers_of
+from sygus.oracles.workers.processes import Processes
 from sygus.saliency.images import Preprocessing
 from sygus.saliency.metrics import Metric, find_metric, known_metrics, subject_of
 from sygus.saliency.metrics.metric import METRICS, given_metric
 from sygus.saliency.networks import Classifier, make_network
-
-CPU = torch.device("cpu")
-FEW = Settings(search_images=40, held_out_images=2, validation_images=4, device="cpu", budget="size=4")
-TEXTS = ("(gap gradient)", "(cam (gmp gradient))", "(relu gradient)", "(unit (cam (gmp activation)))")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,22 +56,14 @@ def subjects(one_thread: None) -> Subjects:  # noqa: ARG001 - fingerprints hold 
 @pytest.fixture(scope="module")
 def spread(subjects: Subjects) -> Iterator[tuple[CamOracle, Workers]]:
     """An oracle that asks two processes."""
-    with Workers(2, CPU) as workers:
+    with Workers(Processes(2), CPU) as workers:
         oracle = copy_of(subjects.search)
         workers.serve([oracle])
         yield oracle, workers
 
 
-def copy_of(oracle: CamOracle) -> CamOracle:
-    return CamOracle(oracle.subject, oracle.references, layers=oracle.layers)
-
-
-def maps_of(oracle: CamOracle) -> list[HeatMaps]:
-    return oracle.heat_maps([parse_expression(text, "test") for text in TEXTS])
-
-
 def ids(workers: Workers) -> list[int]:
-    return [worker.process.pid for worker in workers._workers]
+    return [worker.channel.process.pid for worker in workers._workers]
 
 
 @pytest.mark.parametrize("name", ["deletion(steps=7)", "win(against=gradcam++)", "mine", "brightness"])
@@ -100,12 +88,12 @@ def test_every_metric_can_be_sent() -> None:
 @pytest.mark.parametrize("count", [0, -1, 1025])
 def test_a_number_of_processes_that_is_none(count: int) -> None:
     with pytest.raises(OptionError, match=rf"^--workers: {count} processes are not started; give .* from 1 to 1024$"):
-        Workers(count, CPU)
+        workers_of(count, None, CPU)
 
 
 def test_processes_share_no_device() -> None:
     with pytest.raises(OptionError, match=r"^--workers: they compute on the CPU, and the device is 'cuda'; add --dev"):
-        Workers(2, torch.device("cuda"))
+        workers_of(2, None, torch.device("cuda"))
 
 
 def explained_by(model: torch.nn.Module, name: str, subjects: Subjects) -> CamOracle:
@@ -124,7 +112,7 @@ def test_a_network_that_cannot_be_sent_is_told_before_anything_is_started(subjec
             return self.head(self.convolution(x).relu().mean((-2, -1)))
 
     oracle = explained_by(Local(), "local", subjects)
-    with Workers(1, CPU) as workers:
+    with Workers(Processes(1), CPU) as workers:
         with pytest.raises(OptionError, match=r"^--workers: 'local' cannot be sent to other .*Local.*; define "):
             workers.serve([oracle])
         assert workers._workers == []
@@ -156,7 +144,7 @@ def test_scores_are_those_of_this_process(name: str, subjects: Subjects, spread:
 @pytest.mark.slow
 def test_a_network_that_is_another_elsewhere_is_told(subjects: Subjects) -> None:
     oracle = explained_by(Moody(), "moody", subjects)
-    with Workers(1, CPU) as workers:
+    with Workers(Processes(1), CPU) as workers:
         workers.serve([oracle])
         with pytest.raises(OptionError, match=r"^--workers: 'moody' gives other outputs in another process; let "):
             oracle.score(maps_of(oracle)[:1], find_metric("average-drop"), torch.arange(4))
@@ -173,22 +161,6 @@ def test_a_process_that_is_killed_changes_nothing(subjects: Subjects, spread: tu
     assert oracle.failed == {}
     assert lost not in ids(workers)
     assert len(ids(workers)) == 2
-
-
-def hard(oracle: CamOracle) -> tuple[list[HeatMaps], int]:
-    """Maps of which one is bright in more than half of some pictures, and its place."""
-    heat = maps_of(oracle)
-    bright = torch.ones_like(heat[0].maps)
-    bright[:, 0, 0] = 0
-    return [heat[0], oracle.keyed(bright), heat[1]], 1
-
-
-def harmless(subjects: Subjects, hard_metrics: Any) -> np.ndarray:
-    here = copy_of(subjects.search)
-    heat, place = hard(here)
-    shown = [here.drawn(one, torch.arange(40)).mean((-2, -1)).numpy() for one in heat]
-    assert all((values.max() < hard_metrics.HARD) == (number != place) for number, values in enumerate(shown))
-    return np.stack(shown)
 
 
 @pytest.mark.slow
@@ -217,7 +189,7 @@ def test_a_candidate_that_ends_its_process_once_is_scored(
     oracle = copy_of(subjects.search)
     heat, place = hard(oracle)
     index = torch.arange(16)
-    with Workers(1, CPU) as workers:
+    with Workers(Processes(1), CPU) as workers:
         workers.serve([oracle])
         found = oracle.attempt(heat, find_metric("deadly"), index)
         assert workers.lost == strikes
@@ -247,7 +219,7 @@ def test_what_fails_there_fails_here(subjects: Subjects, spread: tuple[CamOracle
 def test_processes_that_all_end_end_the_search(subjects: Subjects) -> None:
     oracle = copy_of(subjects.search)
     heat, place = hard(oracle)
-    with Workers(1, CPU) as workers:
+    with Workers(Processes(1), CPU) as workers:
         workers.serve([oracle])
         many = [heat[place]] * 12
         with pytest.raises(SycamError, match=r"^--workers: 9 processes ended one after the other \(signal 9\); see "):
@@ -258,10 +230,10 @@ def test_processes_that_all_end_end_the_search(subjects: Subjects) -> None:
 def test_nothing_is_left_of_them(subjects: Subjects) -> None:
     oracle = copy_of(subjects.search)
     threads = torch.get_num_threads()
-    with Workers(2, CPU) as workers:
+    with Workers(Processes(2), CPU) as workers:
         workers.serve([oracle])
-        assert workers._folder is not None
-        folder, numbers = Path(workers._folder.name), ids(workers)
+        assert workers.transport._folder is not None
+        folder, numbers = Path(workers.transport._folder.name), ids(workers)
         assert folder.stat().st_mode & 0o077 == 0
         oracle.score(maps_of(oracle), find_metric("coverage"), torch.arange(40))
     assert not folder.exists()
@@ -276,6 +248,9 @@ def test_no_room_for_what_is_sent(subjects: Subjects, error: Exception, monkeypa
     def full(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(sent, "save_file", full)
-    with Workers(1, CPU) as workers, pytest.raises(OptionError, match=r"^--workers: .* cannot be written for them \("):
+    monkeypatch.setattr(processes, "save_file", full)
+    with (
+        Workers(Processes(1), CPU) as workers,
+        pytest.raises(OptionError, match=r"^--workers: .* cannot be written for them \("),
+    ):
         workers.serve([copy_of(subjects.search)])

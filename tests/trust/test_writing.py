@@ -355,7 +355,7 @@ MODES = re.compile(r"[wax+]")
 OTHERS = {
     "sygus/writing.py",
     "sygus/oracles/external.py",  # into a folder of its own, which is removed
-    "sygus/oracles/workers/sent.py",  # likewise
+    "sygus/oracles/workers/processes.py",  # likewise
     "sygus/saliency/features/cache.py",  # the cache
 }
 

@@ -25,7 +25,7 @@ from sygus.errors import OptionError
 from sygus.export.contest.report import PAGE, write_report
 from sygus.export.contest.trials import Contest, Trial
 from sygus.export.contest.words import paragraph, score
-from sygus.oracles.workers import Workers
+from sygus.oracles.workers import Workers, workers_of
 
 DEFAULT_BUDGET = "size=11,forwards=50000"
 DEFAULT_SEEDS = 20
@@ -88,15 +88,16 @@ _ABOUT_TRIALS = (
     "shard",
     "time",
     "workers",
+    "ray",
 )
 
 
 def _run_cam(files: Sequence[str], given: Mapping[str, Any]) -> ExitStatus:
     with ExitStack() as stack:
-        count, workers = given["workers"], None
-        if count is not None:
-            device = Settings(device=given["device"] or Settings.device).torch_device()
-            workers = stack.enter_context(Workers(count, device))
+        device = Settings(device=given["device"] or Settings.device).torch_device()
+        workers = workers_of(given["workers"], given["ray"], device)
+        if workers is not None:
+            stack.enter_context(workers)
         return _run_comparison(files, given, workers)
 
 

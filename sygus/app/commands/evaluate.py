@@ -31,7 +31,7 @@ def run_evaluate(
         expression: to be scored too; None for none.
         study: whose table it is to be; None for none.
         form: of the table: table, csv, latex or json.
-        given: settings and ``workers`` by name, None where one is not given.
+        given: settings, ``workers`` and ``ray`` by name, None where one is not given.
 
     Returns:
         The exit status.
@@ -40,7 +40,7 @@ def run_evaluate(
         SycamError: bad input; it says which.
     """
     stated = {name: value for name, value in given.items() if value is not None}
-    at_once, workers = stated.pop("at_once", None), stated.pop("workers", None)
+    elsewhere = {name: stated.pop(name, None) for name in ("at_once", "workers", "ray")}
     settings = Settings(**stated)
     exactly = expression is not None and form == "table"
     term = None if expression is None else read_expression(expression)
@@ -54,8 +54,7 @@ def run_evaluate(
         display,
         study=study,
         choosing=exactly,
-        at_once=at_once,
-        workers=workers,
+        **elsewhere,
     )
     table = found.table
     match form:

@@ -1,24 +1,20 @@
-"""What a process needs to score units: networks, pictures and targets, in files that only this program reads.
+"""What a worker needs to score units: networks, pictures and targets, as tensors by their names.
 
-Pictures and masks are mapped from one file of safetensors, so that all processes share one copy of them. Everything
-else is pickled: the files are in a folder of their owner alone, written by a program for the processes it starts.
+Pictures and masks are tensors of their own, so that workers can share one copy of them. Everything else is pickled and
+is the bytes of another tensor: a program sends it to the workers that it starts, and nobody else reads it.
 """
 
 from __future__ import annotations
 
 import io
-import pickle  # between processes of one program
+import pickle  # between workers of one program
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.numpy import save_file
 from torch import Tensor
 
-from sygus.errors import OptionError
 from sygus.foreign import failure
 from sygus.language.text import term_text
 from sygus.oracles.cam import CamOracle
@@ -30,16 +26,30 @@ from sygus.saliency.networks import Classifier, Network, Target, make_network
 from sygus.saliency.networks.chunks import Chunk
 from sygus.saliency.networks.precision import Precision
 
-PICTURES, SUBJECTS = "pictures.safetensors", "subjects.pickle"
-"""The files."""
+SUBJECTS = "subjects"
+"""The name of the tensor that is what is pickled; the names of others have a slash."""
 
-IMPORTABLE = "define its code at the top level of a module that can be imported, or leave --workers out"
+IMPORTABLE = "define its code at the top level of a module that can be imported"
 """What to do where something cannot be sent."""
+
+
+class UnfitError(Exception):
+    """Something cannot be had by another process, or is another one there.
+
+    Args:
+        message: what is wrong.
+        remedy: what to do, beside doing without other processes.
+    """
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
 
 
 @dataclass(frozen=True, eq=False)
 class _SentNetwork:
-    """What a network is made of, once more, by the process that it is sent to.
+    """What a network is made of, once more, by the worker that it is sent to.
 
     Attributes:
         classifier, name, layer, chunk, target, precision: as :func:`make_network` takes them.
@@ -79,15 +89,14 @@ class _SentSubject:
     logits: Tensor | None
 
 
-def write(oracles: Mapping[str, CamOracle], folder: Path) -> None:
-    """Write what processes need to score units of these subjects.
+def packed_subjects(oracles: Mapping[str, CamOracle]) -> dict[str, Tensor]:
+    """What workers need to score units of these subjects, on the CPU.
 
     Args:
         oracles: of the subjects, by their fingerprints.
-        folder: an empty one, that nobody else may write to.
 
     Raises:
-        OptionError: a network cannot be sent.
+        UnfitError: a network cannot be sent.
     """
     networks: list[Network] = []
     shared: dict[str, Tensor] = {}
@@ -105,15 +114,15 @@ def write(oracles: Mapping[str, CamOracle], folder: Path) -> None:
             subject.known_probability,
             subject.known_logits,
         )
-    save_file({name: tensor.cpu().contiguous().numpy() for name, tensor in shared.items()}, folder / PICTURES)
     sent = [_sent(network) for network in networks]
-    names = {id(tensor): name for name, tensor in shared.items()}
-    with (folder / SUBJECTS).open("wb") as file:
-        try:
-            _Pickler(file, names).dump((sent, subjects))
-        except (pickle.PicklingError, AttributeError, TypeError, RuntimeError, NotImplementedError) as error:
-            message = f"--workers: '{networks[0].name}' cannot be sent to other processes: {failure(error)}"
-            raise OptionError(message, IMPORTABLE) from error
+    data = io.BytesIO()
+    try:
+        _Pickler(data, {id(tensor): name for name, tensor in shared.items()}).dump((sent, subjects))
+    except (pickle.PicklingError, AttributeError, TypeError, RuntimeError, NotImplementedError) as error:
+        message = f"'{networks[0].name}' cannot be sent to other processes: {failure(error)}"
+        raise UnfitError(message, IMPORTABLE) from error
+    found = {name: tensor.cpu().contiguous() for name, tensor in shared.items()}
+    return found | {SUBJECTS: torch.frombuffer(data.getbuffer(), dtype=torch.uint8)}
 
 
 def _place(networks: list[Network], network: Network) -> int:
@@ -137,20 +146,17 @@ def _sent(network: Network) -> _SentNetwork | Network:
     )
 
 
-def read(folder: Path) -> dict[str, CamOracle]:
-    """The oracles of the subjects, by their fingerprints.
+def unpacked_subjects(tensors: Mapping[str, Tensor]) -> dict[str, CamOracle]:
+    """The oracles of the subjects that were sent, by their fingerprints.
 
     Raises:
-        OptionError: something that was sent is not to be had here, or a network is another here.
+        UnfitError: something that was sent is not to be had here, or a network is another here.
     """
-    with safe_open(folder / PICTURES, framework="pt") as file:
-        shared = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no mapping
-    data = (folder / SUBJECTS).read_bytes()
     try:
-        sent, subjects = _Unpickler(io.BytesIO(data), shared).load()
+        sent, subjects = _Unpickler(io.BytesIO(tensors[SUBJECTS].numpy().data), tensors).load()
     except Exception as error:
-        message = f"--workers: what is explained cannot be had in another process: {failure(error)}"
-        raise OptionError(message, IMPORTABLE) from error
+        message = f"what is explained cannot be had in another process: {failure(error)}"
+        raise UnfitError(message, IMPORTABLE) from error
     networks: list[Network] = []
     for one in sent:
         networks.append(one if isinstance(one, Network) else one.made(networks))
@@ -165,15 +171,15 @@ def _check_same(subject: Subject) -> None:
     """Check that a network gives the same here.
 
     Raises:
-        OptionError: it does not.
+        UnfitError: it does not.
     """
     network, known = subject.network, subject.known_logits
     if known is None:
         return
     size = network.chunk.size
     if not torch.equal(network.logits(subject.images.pictures[:size]), known[:size]):
-        message = f"--workers: '{network.name}' gives other outputs in another process"
-        raise OptionError(message, "let it depend on nothing but its own parameters, or leave --workers out")
+        message = f"'{network.name}' gives other outputs in another process"
+        raise UnfitError(message, "let it depend on nothing but its own parameters")
 
 
 def _oracle(sent: _SentSubject, networks: Sequence[Network]) -> CamOracle:
@@ -183,14 +189,14 @@ def _oracle(sent: _SentSubject, networks: Sequence[Network]) -> CamOracle:
 
 
 class _Pickler(pickle.Pickler):
-    """Leaves tensors out that are in a file, by their names there."""
+    """Leaves tensors out that are sent by themselves, by their names."""
 
     def __init__(self, file: Any, names: Mapping[int, str]) -> None:
         super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
         self.names = names
 
     def persistent_id(self, value: object) -> str | None:
-        """The name of a tensor in the file; None of everything else."""
+        """The name of such a tensor; None of everything else."""
         return self.names.get(id(value))
 
 
@@ -210,15 +216,14 @@ def packed(unit: Unit) -> tuple[Any, ...]:
     """A unit as it is sent; of a term its text.
 
     Raises:
-        OptionError: a metric cannot be sent.
+        UnfitError: a metric cannot be sent.
     """
     try:
         metrics = pickle.dumps(unit.metrics, protocol=pickle.HIGHEST_PROTOCOL)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         named = ", ".join(metric.name for metric in unit.metrics)
-        raise OptionError(
-            f"--workers: the metric '{named}' cannot be sent to other processes: {failure(error)}", IMPORTABLE
-        ) from error
+        message = f"the metric '{named}' cannot be sent to other processes: {failure(error)}"
+        raise UnfitError(message, IMPORTABLE) from error
     text = None if unit.term is None else term_text(unit.term)
     return unit.subject, metrics, unit.maps.cpu().numpy(), unit.drawn, unit.index.cpu().numpy(), unit.owners, text
 
@@ -227,25 +232,13 @@ def unpacked(sent: tuple[Any, ...]) -> Unit:
     """The unit that was sent.
 
     Raises:
-        OptionError: a metric is not to be had here.
+        UnfitError: a metric is not to be had here.
     """
     subject, metrics, maps, drawn, index, owners, text = sent
     try:
         found = pickle.loads(metrics)  # noqa: S301 - the program's own
     except Exception as error:
-        message = f"--workers: a metric cannot be had in another process: {failure(error)}"
-        raise OptionError(message, IMPORTABLE) from error
+        message = f"a metric cannot be had in another process: {failure(error)}"
+        raise UnfitError(message, IMPORTABLE) from error
     term = None if text is None else parse_expression(text, "a unit of work")
     return Unit(subject, found, torch.from_numpy(maps), drawn, torch.from_numpy(index), owners, term)
-
-
-def write_reference(maps: Tensor, path: Path) -> None:
-    """Write the maps S (N, H, W) that a metric compares with."""
-    save_file({"maps": maps.cpu().contiguous().numpy()}, path)
-
-
-def read_reference(path: Path) -> Tensor:
-    """The maps S (N, H, W), mapped from the file."""
-    with safe_open(path, framework="pt") as file:
-        maps: Tensor = file.get_tensor("maps")
-    return maps

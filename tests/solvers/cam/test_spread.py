@@ -3,56 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from sygus.app.cli import main
-
-OPTIONS = (
-    *("--search-images", "24", "--held-out-images", "4", "--validation-images", "16", "--device", "cpu"),
-    *("--baselines", "gradcam"),
+from spread_runs import (
+    BUDGET,
+    OPTIONS,
+    assert_same_run,
+    environment,
+    living,
+    record,
+    results,
+    run_words,
+    solved,
+    told,
+    under_way,
+    until,
 )
-BUDGET = ("--budget", "size=6,terms=80")
-SUPPORT = Path(__file__).parents[2] / "support"
-
-
-def command(file: str, out: Path, *options: str) -> list[str]:
-    code = "import sys; sys.argv[0] = 'sycam-sygus'; from sygus.app.start import main; main()"
-    return [sys.executable, "-c", code, file, *OPTIONS, "--out", str(out), *options]
-
-
-def environment(**further: str) -> dict[str, str]:
-    path = os.pathsep.join([str(SUPPORT), os.environ.get("PYTHONPATH", "")])
-    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **further}
-
-
-def solved(file: str, out: Path, *options: str, **further: str) -> subprocess.CompletedProcess[str]:
-    words = command(file, out, *options)
-    return subprocess.run(words, capture_output=True, text=True, env=environment(**further), check=False)
-
-
-def told(out: Path) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-    """The proposals and the scores of a journal."""
-    with contextlib.closing(sqlite3.connect(out / "journal.sqlite")) as connection:
-        proposals = connection.execute("SELECT * FROM proposals ORDER BY id").fetchall()
-        return proposals, connection.execute("SELECT * FROM scores ORDER BY key, metric").fetchall()
-
-
-def record(out: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((out / "solution.json").read_text())
-    return found
+from sygus.app.cli import main
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +45,7 @@ def test_answer_scores_and_journal_are_those_of_one_process(count: int, plain: P
     out = tmp_path / "run"
     done = solved("gradcam", out, *BUDGET, "--workers", str(count))
     assert done.returncode == 0
-    assert (out / "answer.sy").read_text() == (plain / "answer.sy").read_text()
-    assert told(out) == told(plain)
-    mine, theirs = record(out), record(plain)
-    assert mine["machine"].pop("workers") == count
-    for one in (mine, theirs):
-        one["accounting"].pop("seconds")
-        one.pop("created", None)
-    assert mine == theirs
+    assert_same_run(out, plain, count)
 
 
 def processes_of(parent: int) -> list[int]:
@@ -92,38 +61,11 @@ def processes_of(parent: int) -> list[int]:
     return found
 
 
-def until(found: Any, seconds: float = 120.0) -> Any:
-    """What a function gives once it gives something."""
-    deadline = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return value
-
-
-def living(numbers: list[int]) -> list[int]:
-    found = []
-    for number in numbers:
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
-                found.append(number)
-    return found
-
-
 @contextlib.contextmanager
-def begun(out: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+def begun(out: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
     """A run in two processes that has scored something."""
-    words = command("gradcam", out, *BUDGET, "--workers", "2", *options)
-    folder = {"TMPDIR": str(out.parent)}
-    running = subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(**folder)
-    )
-    try:
-        until(lambda: (out / "journal.sqlite").exists() and told(out)[0])
+    with under_way(out, "--workers", "2", TMPDIR=str(out.parent)) as (running, _):
         yield running, until(lambda: processes_of(running.pid))
-    finally:
-        running.kill()
-        running.communicate()
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes under /proc")
@@ -236,32 +178,9 @@ def test_tables_and_comparisons_are_those_of_one_process(tmp_path: Path) -> None
         folder = tmp_path / name
         done = run_words(*trials, "--budget", "size=5,terms=40", "--out", str(folder), *options)
         assert done.returncode == 0, done.stderr
-        kept = {
-            path.name: json.loads(path.read_text())["result"]
-            for part in ("trials", "exhaustive")
-            for path in sorted((folder / part).glob("*.json"))
-        }
-        assert kept
-        found.append({name: without_seconds(one) for name, one in kept.items()})
+        found.append(results(folder))
     assert tables[0] == tables[1]
     assert found[0] == found[1]
-
-
-def run_words(*words: str) -> subprocess.CompletedProcess[str]:
-    code = "import sys; sys.argv[0] = 'sycam-sygus'; from sygus.app.start import main; main()"
-    whole = [sys.executable, "-c", code, *words]
-    return subprocess.run(whole, capture_output=True, text=True, env=environment(), check=False)
-
-
-def without_seconds(value: Any) -> Any:
-    """A record without what a clock says."""
-    if isinstance(value, dict):
-        return {key: without_seconds(one) for key, one in value.items() if not is_time(key)}
-    return [without_seconds(one) for one in value] if isinstance(value, list) else value
-
-
-def is_time(key: str) -> bool:
-    return "second" in key or key in ("time", "machine", "costs")
 
 
 SCRIPT = """
