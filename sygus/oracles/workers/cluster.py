@@ -73,7 +73,6 @@ class Cluster(Transport):
         self._ray: Any = None
         self._class: Any = None
         self._own = False
-        self._shared: list[Any] = []
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     @property
@@ -99,7 +98,6 @@ class Cluster(Transport):
 
     def __exit__(self, *_: object) -> None:
         """See :class:`Transport`."""
-        self.forget()
         if self._own:
             self._own = False
             with _handlers_kept():
@@ -152,15 +150,12 @@ class Cluster(Transport):
     def share(self, tensors: Mapping[str, Tensor]) -> Any:
         """A reference to them, as arrays that all actors of a machine read from the same memory."""
         try:
-            found = self._ray.put({name: tensor.numpy() for name, tensor in tensors.items()})
+            return self._ray.put({name: tensor.numpy() for name, tensor in tensors.items()})
         except self._ray.exceptions.RayError as error:
             raise NoRoomError(failure(error)) from None
-        self._shared.append(found)
-        return found
 
     def forget(self) -> None:
-        """See :class:`Transport`."""
-        self._shared.clear()
+        """The store does, once the driver holds no reference."""
 
     def start(self) -> Actor:
         """See :class:`Transport`."""
@@ -295,7 +290,10 @@ def _how(error: Exception) -> str:
     text = str(error)
     if f"exit code {LOST_MEMORY}" in text or "OOM" in text or "out of memory" in text:
         return "out of memory"
-    return "its machine is gone" if "node died" in text or "Node" in text else failure(error)
+    if "node has died" in text:
+        return "its machine is gone"
+    cause = getattr(error, "cause", None)
+    return failure(cause if isinstance(cause, Exception) else error)
 
 
 @contextmanager

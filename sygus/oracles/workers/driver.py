@@ -99,6 +99,7 @@ class Workers(Executor):
         for worker in self._workers:
             worker.end()
         self._workers = []
+        self._needed = None
         self._references = {}
         self._begun = False
         self.transport.forget()
