@@ -24,7 +24,7 @@ from sygus.oracles.workers.actor import actor_class
 from sygus.oracles.workers.processes import unheard
 from sygus.oracles.workers.transport import LOST_MEMORY, Channel, LostError, Message, NoRoomError, Transport, Words
 
-_LONGEST = 12
+_LONGEST = 16
 """Characters of the temporary folder's path, beside which those of Ray's sockets, which may not be long, have room."""
 
 SAME = ("sycam-sygus", "torch", "numpy", "safetensors")

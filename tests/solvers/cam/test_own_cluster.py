@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,10 @@ def test_answer_scores_and_journal_are_those_of_one_process(count: int, plain: P
 
 def test_actors_of_a_cluster_of_its_own_end_with_a_driver_that_is_killed(tmp_path: Path) -> None:
     options = ("--ray", "local", "--workers", "1")
-    with under_way(tmp_path / "run", *options, TMPDIR=str(tmp_path), **TOKEN) as (running, numbers):
+    with (
+        tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True) as short,
+        under_way(tmp_path / "run", *options, TMPDIR=short, **TOKEN) as (running, numbers),
+    ):
         actors = [number for number in numbers if b"ray::Scoring" in Path(f"/proc/{number}/cmdline").read_bytes()]
         assert actors
         running.kill()
