@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,21 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         result = CliRunner().invoke(main, ["channel_weights", *few, "--out", str(folder), "--quiet"])
     assert result.exit_code == 0, result.output
     return folder
+
+
+@pytest.fixture(scope="module")
+def one_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Ray, where a cluster can be started here; the tests of one file at a time, since each takes all cores."""
+    if find_spec("ray") is None:  # the program says how it is imported
+        pytest.skip("the extra distributed is not installed")
+    fcntl = pytest.importorskip("fcntl", reason="files cannot be locked here")
+    from ray_nodes import why_none
+
+    with (tmp_path_factory.getbasetemp().parent / "cluster.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if reason := why_none():
+            pytest.skip(f"Ray starts no cluster here: {reason}")
+        yield
 
 
 @pytest.fixture(scope="module")

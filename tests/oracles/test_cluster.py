@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import socket
 import subprocess
@@ -24,7 +24,7 @@ from sygus.oracles.workers import Workers, cluster, driver, workers_of
 from sygus.saliency.metrics import find_metric
 from sygus.saliency.metrics.metric import METRICS
 
-needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra distributed is not installed")
+needs_ray = pytest.mark.usefixtures("one_cluster")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,7 +46,10 @@ def subjects() -> Iterator[Subjects]:
 
 
 @pytest.fixture(scope="module")
-def actors(subjects: Subjects) -> Iterator[tuple[CamOracle, Workers]]:
+def actors(
+    subjects: Subjects,
+    one_cluster: None,  # noqa: ARG001 - comes first
+) -> Iterator[tuple[CamOracle, Workers]]:
     """An oracle that asks two actors of a cluster of this process's own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_TOKEN", "0" * 64)

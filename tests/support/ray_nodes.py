@@ -7,6 +7,7 @@ a node of one processor in such an environment, ``lose`` kills the youngest one.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import subprocess
 import sys
@@ -51,6 +52,35 @@ def nodes(environment: dict[str, str], *processors: int) -> Iterator[Nodes]:
             process.communicate(timeout=60)
         process.kill()
         process.communicate()
+
+
+@functools.cache
+def why_none() -> str:
+    """Why no cluster can be started on this machine, as where it may open no sockets; "" where one can."""
+    words = [sys.executable, "-c", _TRY]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(words, stdout=pipe, stderr=pipe, text=True, env={**os.environ, **TOKEN}, cwd="/")
+    try:
+        _, said = process.communicate(timeout=180)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return "it takes longer than three minutes"
+    return "" if process.returncode == 0 else (said.strip().splitlines() or [f"exit status {process.returncode}"])[-1]
+
+
+_TRY = f"""
+import ray
+
+ray.init("local", num_cpus=1, object_store_memory={MEMORY}, include_dashboard=False, log_to_driver=False)
+
+@ray.remote
+def one():
+    return 1
+
+assert ray.get(one.remote()) == 1
+ray.shutdown()
+"""
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +22,7 @@ from spread_runs import (
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra distributed is not installed"),
+    pytest.mark.usefixtures("one_cluster"),
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes under /proc"),
 ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import signal
 import tempfile
@@ -24,7 +23,7 @@ from spread_runs import (
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="the extra distributed is not installed"),
+    pytest.mark.usefixtures("one_cluster"),
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes under /proc"),
 ]
 
