@@ -167,7 +167,7 @@ def test_options_are_checked_before_a_network_is_built(
     def load(*_: object) -> None:
         raise AssertionError("the network is loaded first")
 
-    monkeypatch.setattr("solvers.cam.subjects.load_network", load)
+    monkeypatch.setattr("solvers.cam.settings.load_network", load)
     file = [] if command == "evaluate" else ["channel_weights"]
     told = [command, *file, *([] if command in ("evaluate", "plan") else ["--out", str(tmp_path / "run")])]
     result = CliRunner().invoke(main, [*told, option, value])

@@ -16,6 +16,7 @@ from sygus.errors import OptionError
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.expressions import parse_expression
 from sygus.oracles.workers import Workers
+from sygus.oracles.workers.processes import Processes
 from sygus.saliency.metrics import find_metric
 from sygus.saliency.networks import Network
 from sygus.saliency.networks.families import load_classifier
@@ -68,7 +69,7 @@ def test_processes_score_in_the_same_precision() -> None:
     settings = Settings(search_images=40, held_out_images=2, device="cpu", precision="bf16")
     metric, index = find_metric("average-drop"), torch.arange(40)
     terms = [parse_expression("(gap gradient)", "test")]
-    with Workers(2, torch.device("cpu")) as workers:
+    with Workers(Processes(2), torch.device("cpu")) as workers:
         oracle = load_subjects(settings).search
         other = CamOracle(oracle.subject, oracle.references)
         here = oracle.score(oracle.heat_maps(terms), metric, index)
