@@ -1,8 +1,10 @@
 """Shared by all tests: none of them reads or fills the user's cache; one small run serves all that show results."""
 
+import importlib
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -45,6 +47,28 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         result = CliRunner().invoke(main, ["channel_weights", *few, "--out", str(folder), "--quiet"])
     assert result.exit_code == 0, result.output
     return folder
+
+
+@pytest.fixture(scope="session")
+def plain_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run in one process of one thread, beside which those of several are held; to be read."""
+    from spread_runs import BUDGET, solved
+
+    out = tmp_path_factory.mktemp("plain") / "run"
+    assert solved("gradcam", out, *BUDGET).returncode == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def hard_metrics() -> Iterator[Any]:
+    """The module of metrics that end a process; other tests, which ask all metrics there are, must not meet them."""
+    from sygus.saliency.metrics.metric import METRICS
+
+    before = set(METRICS)
+    yield importlib.import_module("hard_metrics")
+    del sys.modules["hard_metrics"]
+    for name in set(METRICS) - before:
+        del METRICS[name]
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sygus.app.dispatch import Asked, asked, read, read_text
 from sygus.app.kinds import shown
-from sygus.app.options import BY_NAME, SUBJECTS, read_keywords
+from sygus.app.options import BY_NAME, SPREAD, SUBJECTS, read_keywords
 from sygus.errors import WARNING, OptionError
 from sygus.language.problem import Problem
 
@@ -111,10 +111,9 @@ def evaluate(
         SycamError: bad input; it says which.
     """
     _check_gradients("evaluate")
-    spread = ("at_once", "workers", "ray")
-    taken = [one for one in SUBJECTS if one.name != "validation_images"] + [BY_NAME[name] for name in spread]
+    taken = [one for one in SUBJECTS if one.name != "validation_images"] + [BY_NAME[name] for name in SPREAD]
     given = _fitted(read_keywords(options, "evaluate", taken))
-    elsewhere = {name: given.pop(name, None) for name in spread}
+    elsewhere = {name: given.pop(name, None) for name in SPREAD}
     from solvers.cam.settings import Settings
     from sygus.app.evaluating import evaluated
     from sygus.app.explaining import joined

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
@@ -371,26 +372,23 @@ def accounting_line(solution: Solution) -> str:
     return f"{counts}; {solution.accounting['seconds']} s"
 
 
-_COUNTED = {str(fate): f"{{}} {words}" for fate, words in OF_TERMS.items()} | {
-    "proposed": "{} terms proposed",
-    "size": "enumerated up to {} nodes",
-    "combined": "{} combinations made",
-    "distinct": "{} distinct in value",
-    "pruned as alike": "{} alike in value",
-    "not finite": "{} not finite in value",
-    "forwards": "{} masked passes",
-    "validation forwards": "{} masked passes for the finalists",
+_COUNTED: Mapping[str, Callable[[Any], str]] = {
+    **{str(fate): f"{{}} {words}".format for fate, words in OF_TERMS.items()},
+    "proposed": "{} terms proposed".format,
+    "size": "enumerated up to {} nodes".format,
+    "combined": "{} combinations made".format,
+    "distinct": "{} distinct in value".format,
+    "pruned as alike": "{} alike in value".format,
+    "not finite": "{} not finite in value".format,
+    "forwards": "{} masked passes".format,
+    "finalists": partial(counted, thing="finalist"),
+    "validation forwards": "{} masked passes for the finalists".format,
 }
 """How the counts of a run are said, where their names alone do not say it."""
 
-_THINGS = {"finalists": "finalist"}
-"""What is counted."""
-
 
 def _counted(name: str, value: Any) -> str:
-    if name in _THINGS:
-        return counted(value, _THINGS[name])
-    return _COUNTED.get(name, f"{{}} {name}").format(value)
+    return _COUNTED.get(name, f"{{}} {name}".format)(value)
 
 
 def front_table(solution: Solution) -> Table:

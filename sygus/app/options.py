@@ -371,6 +371,9 @@ OPTIONS = (
 
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
 
+SPREAD = ("at_once", "workers", "ray")
+"""Options of ``evaluate`` that say where, and how much at a time; they change no score."""
+
 
 def by_flag() -> Iterator[tuple[Side, Option]]:
     """The options of the command line, of each flag the first, with the problems that the flag is for."""

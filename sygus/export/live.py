@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from sygus.errors import counted
 from sygus.export.report import STYLE, formula_of, framed, png_data, template
 from sygus.language.terms import Term
 
@@ -20,13 +21,12 @@ def live_page(runs: Sequence[str]) -> str:
     Args:
         runs: their names, as a person typed them.
     """
-    title = "Watching 1 run" if len(runs) == 1 else f"Watching {len(runs)} runs"
     return framed(
         "live.html",
         styles=(STYLE, "live.css"),
         script="live.js",
         live=True,
-        title=title,
+        title=f"Watching {counted(len(runs), 'run')}",
         summary="What the searches have found so far, as their journals say. Select an expression for its formula.",
         sections=(),
         runs=runs,

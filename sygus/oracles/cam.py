@@ -86,6 +86,9 @@ def _seed_at(layer: str, seed: int) -> int:
 UNSCORED = "it ended the process that scored it, twice"
 """Why a term has no score although its maps are finite."""
 
+SEE_WHY = "score in this process, without --workers and --ray, and see why"
+"""What to do about it."""
+
 SAMPLE = 32
 """Pictures of a sample, at least; galleries show fewer."""
 
@@ -269,10 +272,7 @@ class CamOracle:
         found = self.attempt(heat, metric, index)
         for one, row in zip(heat, found, strict=True):
             if np.isnan(row).any():
-                raise SycamError(
-                    f"{one.term!r} cannot be scored: {UNSCORED}",
-                    "score in this process, without --workers and --ray, and see why",
-                )
+                raise SycamError(f"{one.term!r} cannot be scored: {UNSCORED}", SEE_WHY)
         return found
 
     def attempt(self, heat: Sequence[HeatMaps], metric: Metric, index: Tensor) -> Scores:
@@ -393,10 +393,7 @@ class CamOracle:
         ]
         found = np.concatenate(list(self.executor.map(units, self.judged)), axis=1)
         if np.isnan(found).any():
-            raise SycamError(
-                f"some maps cannot be scored: {UNSCORED}",
-                "score in this process, without --workers and --ray, and see why",
-            )
+            raise SycamError(f"some maps cannot be scored: {UNSCORED}", SEE_WHY)
         self.forwards += sum(metric.passes(self.subject.network.size) for metric in chosen) * count
         return {metric.name: scores for metric, scores in zip(chosen, found, strict=True)}
 

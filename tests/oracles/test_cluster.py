@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import socket
 import subprocess
@@ -22,19 +21,9 @@ from sygus.errors import OptionError, SycamError
 from sygus.oracles.cam import CamOracle
 from sygus.oracles.workers import Workers, cluster, driver, workers_of
 from sygus.saliency.metrics import find_metric
-from sygus.saliency.metrics.metric import METRICS
 
+pytestmark = pytest.mark.usefixtures("hard_metrics")
 needs_ray = pytest.mark.usefixtures("one_cluster")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def hard_metrics() -> Iterator[Any]:
-    """The module of metrics that end an actor; other tests, which ask all metrics there are, must not meet them."""
-    before = set(METRICS)
-    yield importlib.import_module("hard_metrics")
-    del sys.modules["hard_metrics"]
-    for name in set(METRICS) - before:
-        del METRICS[name]
 
 
 @pytest.fixture(scope="module")

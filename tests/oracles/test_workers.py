@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import pickle
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,18 +24,10 @@ from sygus.oracles.workers import Workers, processes, workers_of
 from sygus.oracles.workers.processes import Processes
 from sygus.saliency.images import Preprocessing
 from sygus.saliency.metrics import Metric, find_metric, known_metrics, subject_of
-from sygus.saliency.metrics.metric import METRICS, given_metric
+from sygus.saliency.metrics.metric import given_metric
 from sygus.saliency.networks import Classifier, make_network
 
-
-@pytest.fixture(scope="module", autouse=True)
-def hard_metrics() -> Iterator[Any]:
-    """The module of metrics that end a process; other tests, which ask all metrics there are, must not meet them."""
-    before = set(METRICS)
-    yield importlib.import_module("hard_metrics")
-    del sys.modules["hard_metrics"]
-    for name in set(METRICS) - before:
-        del METRICS[name]
+pytestmark = pytest.mark.usefixtures("hard_metrics")
 
 
 @pytest.fixture(scope="module")

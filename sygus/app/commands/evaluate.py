@@ -11,6 +11,7 @@ from rich.console import Console
 from solvers.cam.settings import Settings
 from sygus.app.display import Display, marked
 from sygus.app.evaluating import Evaluated, evaluated
+from sygus.app.options import SPREAD
 from sygus.app.statuses import ExitStatus
 from sygus.app.terminal import echo
 from sygus.language.text import measured, number_text
@@ -40,7 +41,7 @@ def run_evaluate(
         SycamError: bad input; it says which.
     """
     stated = {name: value for name, value in given.items() if value is not None}
-    elsewhere = {name: stated.pop(name, None) for name in ("at_once", "workers", "ray")}
+    elsewhere = {name: stated.pop(name, None) for name in SPREAD}
     settings = Settings(**stated)
     exactly = expression is not None and form == "table"
     term = None if expression is None else read_expression(expression)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from solvers.cam.watching import Watched
 from sygus.app.live import Server
 from sygus.app.terminal import echo
+from sygus.errors import counted
 
 
 def run_watch(runs: Sequence[str], port: int) -> None:
@@ -20,8 +21,7 @@ def run_watch(runs: Sequence[str], port: int) -> None:
         OptionError: a run is not there, or the port is not to be had.
     """
     server = Server([Watched(run) for run in dict.fromkeys(runs)], port)
-    what = "1 run" if len(server.watch.runs) == 1 else f"{len(server.watch.runs)} runs"
-    echo(f"watching {what}: {server.address} (Ctrl-C ends)", err=True)
+    echo(f"watching {counted(len(server.watch.runs), 'run')}: {server.address} (Ctrl-C ends)", err=True)
     try:
         server.serve()
     except KeyboardInterrupt:

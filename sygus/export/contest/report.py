@@ -8,6 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from sygus.errors import counted
 from sygus.export.contest.figures import figures
 from sygus.export.contest.findings import AtBudget, Findings, Pair, findings
 from sygus.export.contest.measures import NAMED_TARGETS
@@ -59,9 +60,7 @@ def write_report(contest: Contest, folder: Path) -> Findings:
 def report_page(found: Findings, plots: Mapping[str, Figure]) -> str:
     """The page."""
     measures = found.measures
-    title = f"{', '.join(measures.strategies)} on {len(measures.tasks)} " + (
-        "task" if len(measures.tasks) == 1 else "tasks"
-    )
+    title = f"{', '.join(measures.strategies)} on {counted(len(measures.tasks), 'task')}"
     sections = [
         _curves(found, plots),
         _budgets(found),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sygus.errors import counted
 from sygus.export.contest.findings import LEVEL, Findings, Pair
 from sygus.export.contest.numbers import LEAST_BLOCKS
 from sygus.export.tables import Direction, score_text
@@ -43,10 +44,10 @@ def paragraph(found: Findings) -> str:
     measures = found.measures
     protocol = measures.contest.protocol
     tasks, seeds = len(measures.tasks), len(protocol.seeds)
-    counted = "masked passes" if protocol.unit == "passes" else "terms scored"
+    unit = "masked passes" if protocol.unit == "passes" else "terms scored"
     said = [
-        f"{len(measures.strategies)} strategies on {tasks} {'task' if tasks == 1 else 'tasks'}, {seeds} seeds, "
-        f"{protocol.limit:,} {counted} each."
+        f"{len(measures.strategies)} strategies on {counted(tasks, 'task')}, {seeds} seeds, "
+        f"{protocol.limit:,} {unit} each."
     ]
     said += _told(found)
     said += _across(found)
@@ -97,7 +98,7 @@ def _beaten(found: Findings, strategy: str, over: Sequence[Pair]) -> str:
 def _across(found: Findings) -> list[str]:
     tasks = len(found.measures.tasks)
     if tasks < FEWEST_TASKS:
-        lines = [f"Over {tasks} {'task' if tasks == 1 else 'tasks'} no signed-rank test can reach {LEVEL:.0%}."]
+        lines = [f"Over {counted(tasks, 'task')} no signed-rank test can reach {LEVEL:.0%}."]
     else:
         told = [one for one in found.across if one.corrected < LEVEL]
         names = [

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sygus.errors import OptionError, listed
+from sygus.errors import OptionError, counted, listed
 from sygus.saliency.images import NO_CLASS, Box, ImageSet, box_around, unread
 from sygus.saliency.images.labelling import labelled
 from sygus.saliency.networks import Network, Target, class_number, read_target
@@ -330,8 +330,8 @@ def _of_channels(images: ImageSet, network: Network) -> ImageSet:
             size = images.pictures.shape[-2:]
             return replace(images, pictures=unread((len(images), 1, *size)), shelf=shelf.changed(in_grey))
         return replace(images, pictures=in_grey(images.pictures))
-    channels = "1 channel" if wanted == 1 else f"{wanted} channels"
-    message = f"--images: the pictures of {images.name} have {there} channels, '{network.name}' takes {channels}"
+    takes = f"'{network.name}' takes {counted(wanted, 'channel')}"
+    message = f"--images: the pictures of {images.name} have {there} channels, {takes}"
     raise OptionError(message, "describe it with as many numbers in mean= and deviation= as pictures have channels")
 
 

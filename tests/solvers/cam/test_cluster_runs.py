@@ -28,28 +28,20 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run in one process of one thread."""
-    out = tmp_path_factory.mktemp("plain") / "run"
-    assert solved("gradcam", out, *BUDGET).returncode == 0
-    return out
-
-
-@pytest.fixture(scope="module")
 def two() -> Iterator[Nodes]:
     """A cluster of two nodes, of one processor each."""
     with nodes(environment(), 1, 1) as found:
         yield found
 
 
-def test_there_is_an_actor_for_each_processor_of_a_cluster(plain: Path, tmp_path: Path, two: Nodes) -> None:
+def test_there_is_an_actor_for_each_processor_of_a_cluster(plain_run: Path, tmp_path: Path, two: Nodes) -> None:
     out = tmp_path / "run"
     done = solved("gradcam", out, *BUDGET, "--ray", two.address, **TOKEN)
     assert done.returncode == 0, done.stderr
-    assert_same_run(out, plain, 2)
+    assert_same_run(out, plain_run, 2)
 
 
-def test_the_driver_is_killed_and_the_run_is_resumed(plain: Path, tmp_path: Path, two: Nodes) -> None:
+def test_the_driver_is_killed_and_the_run_is_resumed(plain_run: Path, tmp_path: Path, two: Nodes) -> None:
     out = tmp_path / "run"
     with under_way(out, "--ray", two.address, **TOKEN) as (running, _):
         running.kill()
@@ -57,8 +49,8 @@ def test_the_driver_is_killed_and_the_run_is_resumed(plain: Path, tmp_path: Path
     assert not (out / "solution.json").exists()
     done = solved("gradcam", out, *BUDGET, "--ray", two.address, "--workers", "2", "--resume", **TOKEN)
     assert done.returncode == 0, done.stderr
-    assert told(out) == told(plain)
-    assert (out / "answer.sy").read_text() == (plain / "answer.sy").read_text()
+    assert told(out) == told(plain_run)
+    assert (out / "answer.sy").read_text() == (plain_run / "answer.sy").read_text()
 
 
 def test_tables_and_comparisons_are_those_of_one_process(tmp_path: Path, two: Nodes) -> None:
@@ -78,7 +70,7 @@ def test_tables_and_comparisons_are_those_of_one_process(tmp_path: Path, two: No
     assert found[0] == found[1]
 
 
-def test_a_node_that_is_lost_amid_a_run_changes_nothing(plain: Path, tmp_path: Path, two: Nodes) -> None:
+def test_a_node_that_is_lost_amid_a_run_changes_nothing(plain_run: Path, tmp_path: Path, two: Nodes) -> None:
     out = tmp_path / "run"
     two.ask("add")
     with under_way(out, "--ray", two.address, **TOKEN) as (running, _):
@@ -86,7 +78,7 @@ def test_a_node_that_is_lost_amid_a_run_changes_nothing(plain: Path, tmp_path: P
         _, complaints = running.communicate()
         assert running.returncode == 0, complaints
         assert "core_worker" not in complaints
-    assert_same_run(out, plain, 3)
+    assert_same_run(out, plain_run, 3)
 
 
 def test_other_versions_on_a_node_are_told(tmp_path: Path, two: Nodes) -> None:

@@ -28,20 +28,12 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run in one process of one thread."""
-    out = tmp_path_factory.mktemp("plain") / "run"
-    assert solved("gradcam", out, *BUDGET).returncode == 0
-    return out
-
-
 @pytest.mark.parametrize("count", [1, 16])
-def test_answer_scores_and_journal_are_those_of_one_process(count: int, plain: Path, tmp_path: Path) -> None:
+def test_answer_scores_and_journal_are_those_of_one_process(count: int, plain_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     done = solved("gradcam", out, *BUDGET, "--ray", "local", "--workers", str(count), **TOKEN)
     assert done.returncode == 0, done.stderr
-    assert_same_run(out, plain, count)
+    assert_same_run(out, plain_run, count)
     assert done.stdout == (out / "answer.sy").read_text()
     assert not any(word in done.stderr.lower() for word in ("raylet", "core_worker", "token"))
 
@@ -59,7 +51,7 @@ def test_actors_of_a_cluster_of_its_own_end_with_a_driver_that_is_killed(tmp_pat
         until(lambda: not living(actors))
 
 
-def test_an_interrupt_ends_the_cluster_and_the_run_is_resumed(plain: Path, tmp_path: Path) -> None:
+def test_an_interrupt_ends_the_cluster_and_the_run_is_resumed(plain_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     with under_way(out, "--ray", "local", "--workers", "2", **TOKEN) as (running, numbers):
         for number in (*numbers, running.pid):  # a terminal sends it to all
@@ -73,4 +65,4 @@ def test_an_interrupt_ends_the_cluster_and_the_run_is_resumed(plain: Path, tmp_p
         until(lambda: not living(numbers))
     done = solved("gradcam", out, *BUDGET, "--resume")
     assert done.returncode == 0
-    assert told(out) == told(plain)
+    assert told(out) == told(plain_run)

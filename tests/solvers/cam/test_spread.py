@@ -31,21 +31,13 @@ from spread_runs import (
 from sygus.app.cli import main
 
 
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run in one process of one thread."""
-    out = tmp_path_factory.mktemp("plain") / "run"
-    assert solved("gradcam", out, *BUDGET).returncode == 0
-    return out
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 16])
-def test_answer_scores_and_journal_are_those_of_one_process(count: int, plain: Path, tmp_path: Path) -> None:
+def test_answer_scores_and_journal_are_those_of_one_process(count: int, plain_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     done = solved("gradcam", out, *BUDGET, "--workers", str(count))
     assert done.returncode == 0
-    assert_same_run(out, plain, count)
+    assert_same_run(out, plain_run, count)
 
 
 def processes_of(parent: int) -> list[int]:
@@ -73,7 +65,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="lo
 
 @pytest.mark.slow
 @needs_proc
-def test_processes_end_with_a_driver_that_is_killed_and_the_run_is_resumed(plain: Path, tmp_path: Path) -> None:
+def test_processes_end_with_a_driver_that_is_killed_and_the_run_is_resumed(plain_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     with begun(out) as (running, numbers):
         assert numbers
@@ -84,13 +76,13 @@ def test_processes_end_with_a_driver_that_is_killed_and_the_run_is_resumed(plain
     assert not (out / "solution.json").exists()
     done = solved("gradcam", out, *BUDGET, "--workers", "3", "--resume")
     assert done.returncode == 0
-    assert told(out) == told(plain)
-    assert (out / "answer.sy").read_text() == (plain / "answer.sy").read_text()
+    assert told(out) == told(plain_run)
+    assert (out / "answer.sy").read_text() == (plain_run / "answer.sy").read_text()
 
 
 @pytest.mark.slow
 @needs_proc
-def test_an_interrupt_ends_the_processes_and_the_run_is_resumed(plain: Path, tmp_path: Path) -> None:
+def test_an_interrupt_ends_the_processes_and_the_run_is_resumed(plain_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     with begun(out) as (running, numbers):
         for number in (*numbers, running.pid):  # a terminal sends it to all
@@ -104,19 +96,19 @@ def test_an_interrupt_ends_the_processes_and_the_run_is_resumed(plain: Path, tmp
     assert list(tmp_path.glob("sycam-sygus-*")) == []
     done = solved("gradcam", out, *BUDGET, "--resume")
     assert done.returncode == 0
-    assert told(out) == told(plain)
+    assert told(out) == told(plain_run)
 
 
 @pytest.mark.slow
 @needs_proc
-def test_a_process_that_is_killed_amid_a_run_changes_nothing(plain: Path, tmp_path: Path) -> None:
+def test_a_process_that_is_killed_amid_a_run_changes_nothing(plain_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     with begun(out) as (running, numbers):
         os.kill(numbers[0], signal.SIGKILL)
         running.communicate()
         assert running.returncode == 0
-    assert told(out) == told(plain)
-    assert (out / "answer.sy").read_text() == (plain / "answer.sy").read_text()
+    assert told(out) == told(plain_run)
+    assert (out / "answer.sy").read_text() == (plain_run / "answer.sy").read_text()
 
 
 def brightest(out: Path) -> dict[str, float]:
