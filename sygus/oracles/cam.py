@@ -83,7 +83,7 @@ def _seed_at(layer: str, seed: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{layer}".encode()).digest()[:7])
 
 
-UNSCORED = "it ended the process that scored it, twice"
+UNSCORED = "it ended the process that scored it, twice, or is not finite on what a metric has it explain again"
 """Why a term has no score although its maps are finite."""
 
 SEE_WHY = "score in this process, without --workers and --ray, and see why"
@@ -272,6 +272,8 @@ class CamOracle:
         found = self.attempt(heat, metric, index)
         for one, row in zip(heat, found, strict=True):
             if np.isnan(row).any():
+                if not self.executor.elsewhere:
+                    self._judged(self._unit([one], metric, index, np.arange(len(index))))  # raises what is wrong
                 raise SycamError(f"{one.term!r} cannot be scored: {UNSCORED}", SEE_WHY)
         return found
 
@@ -328,7 +330,13 @@ class CamOracle:
         return Unit(self.fingerprint, (metric,), torch.cat(maps), False, seen, owners, term)
 
     def judged(self, unit: Unit) -> Scores:
-        """The scores of a unit of work, (metrics, n), computed in this process."""
+        """The scores of a unit of work, (metrics, n), computed in this process; NaN where there can be none."""
+        try:
+            return self._judged(unit)
+        except NotFinite:
+            return np.full((len(unit.metrics), len(unit.index)), np.nan, np.float32)
+
+    def _judged(self, unit: Unit) -> Scores:
         masks = unit.maps
         if not unit.drawn:
             with torch.no_grad():
@@ -430,12 +438,16 @@ class CamOracle:
         self._referred[name] = self.evaluation(maps, torch.arange(len(self.subject.targets)))
 
 
+class NotFinite(SycamError):  # noqa: N818 - it is what is wrong
+    """An expression whose maps are not finite, on the pictures of the search or on what is explained in their place."""
+
+
 Saliency = Callable[[CamOracle], Tensor]
 """Draws S (N, H, W) of every picture of an oracle's subject."""
 
 
 def saliency_of(expression: Term) -> Saliency:
-    """The saliency maps of an expression; drawing raises SycamError where they are not finite."""
+    """The saliency maps of an expression; drawing raises :class:`NotFinite` where they are not finite."""
 
     def draw_maps(oracle: CamOracle) -> Tensor:
         (heat,) = oracle.heat_maps([expression])
@@ -445,7 +457,7 @@ def saliency_of(expression: Term) -> Saliency:
             message = f"the expression {expression!r} is not finite on {len(bad)} of {len(heat.maps)} pictures"
             message += f": {named}"
             divides = any(getattr(node.head, "name", "") == "/" for node in subterms(expand(expression)))
-            raise SycamError(message, "div0 in place of / gives 0 where the denominator is" if divides else "")
+            raise NotFinite(message, "div0 in place of / gives 0 where the denominator is" if divides else "")
         return saliency(heat.maps, oracle.subject.network.size)
 
     return draw_maps

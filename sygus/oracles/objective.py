@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -400,6 +401,47 @@ class Objectives:
     def value(self, root: Term, candidate: Term, means: Means, seen: Seen = _EVERYTHING) -> float:
         """A number of a constraint, or whether it holds as 1 or 0; the other arguments as of :meth:`values`."""
         return float(self._number(root, candidate, means, seen))
+
+    def margins(self, candidate: Term, scores: Mapping[OracleFunction, Scores]) -> tuple[float, ...]:
+        """Of each constraint by how much it holds, below 0 where it fails; NaN where that is not known.
+
+        An order holds by the difference of its sides, of several numbers by the least; ``and`` by its worst part and
+        ``or`` by its best, as in the robustness of temporal logic (Donzé and Maler 2010). Anything else holds by 1.
+
+        Args:
+            candidate: the term.
+            scores: of the pictures, (N,) by metric, NaN where a picture was not seen; margins are over those that were.
+        """
+        return tuple(self._known_margin(constraint, candidate, scores) for constraint in self._read)
+
+    def _known_margin(self, constraint: Term, candidate: Term, scores: Mapping[OracleFunction, Scores]) -> float:
+        read = self._read[constraint]
+        if not read.keys() <= scores.keys():
+            return np.nan
+        rows = [scores[symbol] for symbol in read]
+        if not rows:
+            return self._margin(constraint, candidate, {}, _EVERYTHING)
+        seen = np.flatnonzero(~np.isnan(rows).any(axis=0))
+        if not len(seen):
+            return np.nan
+        means = {symbol: float(scores[symbol][seen].mean(dtype=np.float64)) for symbol in read}
+        return self._margin(constraint, candidate, means, seen)
+
+    def _margin(self, root: Term, candidate: Term, means: Means, seen: Seen) -> float:
+        name, parts = root.head.name if isinstance(root.head, Function) else "", root.arguments
+        if name in _MIRRORED:
+            sides = [self.value(side, candidate, means, seen) for side in parts]
+            gaps = [b - a if name in ("<=", "<") else a - b for a, b in pairwise(sides)]
+            return min(gaps)
+        if name not in ("and", "or", "not", "=>"):
+            return 1.0 if self.value(root, candidate, means, seen) else -1.0
+        margins = [self._margin(part, candidate, means, seen) for part in parts]
+        if name == "and":
+            return min(margins)
+        if name == "or":
+            return max(margins)
+        *premises, last = margins
+        return -last if name == "not" else max(last, *(-premise for premise in premises))
 
     def _number(self, root: Term, candidate: Term, means: Means, seen: Seen) -> Tensor:
         def visit(node: Term, arguments: list[Tensor]) -> Tensor:
