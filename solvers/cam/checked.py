@@ -45,6 +45,12 @@ class CheckedLearner(Learner):
         with self._blamed("is made"):
             self.inner = made(space)
 
+    @property
+    def tunes(self) -> bool:
+        """Whether it proposes constants of its own."""
+        with self._blamed("is asked whether it tunes"):
+            return bool(self.inner.tunes)
+
     def ask(self, count: int) -> list[Proposal]:
         """What it proposes.
 
@@ -70,8 +76,10 @@ class CheckedLearner(Learner):
             raise self._wrong(f"proposes {term!r} of sort {term.sort}", f"a term of sort {start.sort}")
         if term.size > self.space.size:
             raise self._wrong(f"proposes {term!r} of {term.size} nodes", f"at most {self.space.size}, space.size")
-        if self.space.grammar.derive(term) is None:
-            raise self._wrong(f"proposes {term!r}, which the grammar does not derive", "what space.grammar makes")
+        grammar = self.space.written if self.tunes else self.space.grammar
+        if grammar.derive(term) is None:
+            name = "space.written" if self.tunes else "space.grammar"
+            raise self._wrong(f"proposes {term!r}, which the grammar does not derive", f"what {name} makes")
         if proposal.signature is not None and proposal.signature != self.space.probes.signature(term):
             raise self._wrong(f"proposes {term!r} with a signature that it does not have", "space.probes.signature")
 

@@ -56,6 +56,8 @@ class Outcome:
         feasible: whether the constraints hold; None where that was not settled.
         scores: per metric the score of each search picture, (N,), NaN where it was not seen; read only. A metric is
             missing where a race in an earlier one was lost.
+        margins: of each constraint, in the file's order, by how much it holds on the pictures seen, below 0 where it
+            fails there; NaN where its metrics are missing.
     """
 
     fate: Fate
@@ -63,6 +65,7 @@ class Outcome:
     images: int = 0
     feasible: bool | None = None
     scores: Mapping[OracleFunction, Scores] = field(default_factory=dict, compare=False, repr=False)
+    margins: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def complete(self) -> bool:
@@ -75,7 +78,8 @@ class Space:
     """Everything that a learner may know: what may be proposed, and how terms are told apart. Shared; only to be read.
 
     Attributes:
-        grammar: what terms are derived from; without ``(Constant σ)``.
+        grammar: what terms are derived from; without ``(Constant σ)``, in whose place are a few constants.
+        written: as the file writes it, with ``(Constant σ)``, which stands for any constant.
         size: the largest term that may be proposed, in nodes.
         probes: values on which terms are told apart.
         second: an independent draw of them.
@@ -86,6 +90,8 @@ class Space:
         seed: where all randomness comes from.
         heat_maps: draws the maps of terms on the search pictures. They are known before a score is paid, and spend
             nothing of the budget but time.
+        foresee: what is known of the constraints before a score is paid, as ``Outcome.margins``: of those that stand on
+            metrics without masked passes, none of them an objective. The others are NaN; () where all of them are.
         starts: formulas that the run itself has proposed, before it asks; their outcomes are not told.
         rationed: whether the budget limits the terms scored or the passes, so that the search may end long before the
             space does.
@@ -94,6 +100,7 @@ class Space:
     """
 
     grammar: Grammar
+    written: Grammar
     size: int
     probes: Probes
     second: Probes
@@ -103,6 +110,7 @@ class Space:
     ordered: bool
     seed: int
     heat_maps: Callable[[Sequence[Term]], list[HeatMaps]]
+    foresee: Callable[[Sequence[HeatMaps]], list[tuple[float, ...]]]
     starts: tuple[Term, ...] = ()
     rationed: bool = False
     prior: Mapping[Production, float] = field(default_factory=dict)
@@ -136,7 +144,8 @@ class Learner(ABC):
     :meth:`conclusion` is read. Budget and user may end the search before that, after the last :meth:`tell` or, on an
     interrupt, anywhere. :meth:`status` may be read between any two calls, :meth:`aliases` at the end, however it came.
 
-    *What may be proposed.* Terms of the start symbol that the grammar derives, of at most ``space.size`` nodes. What is
+    *What may be proposed.* Terms of the start symbol that ``space.grammar`` derives, of at most ``space.size`` nodes,
+    or ``space.written``: then with constants of the learner's own, and it says so by :attr:`tunes`. What is
     unsafe is found out by the run and not scored; what behaves like an earlier term shares its score, and is worth
     proposing only where it is smaller.
 
@@ -153,6 +162,11 @@ class Learner(ABC):
 
     def __init__(self, space: Space) -> None:
         self.space = space
+
+    @property
+    def tunes(self) -> bool:
+        """Whether it proposes constants of its own for ``(Constant σ)``; if not, the run tunes those of good terms."""
+        return False
 
     @abstractmethod
     def ask(self, count: int) -> list[Proposal]:

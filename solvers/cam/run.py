@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -127,7 +127,7 @@ class Run:
                     if not proposals:
                         return Ending.CONCLUDED, self.learner.conclusion()
                 judged = self._judge(proposals, told=asked)
-                if self.problem.goals:
+                if self.problem.goals and not self.learner.tunes:
                     self.tuner.tune([one.term for one in (*self.archive.front(), *self.bar.over(judged))])
                 front = self.archive.front()
                 self.report(Progress(self.archive.leader, front, self.fates, self.spending, self.learner))
@@ -248,7 +248,9 @@ class Run:
         seen = [mean(values)[1] for values in scores.values()]
         complete = len(scores) == len(self.problem.metrics) and all(n == len(self.racer.order) for n in seen)
         if not complete:
-            return Judged(entry.number, entry.term, Outcome(Fate.PRUNED, images=min(seen), scores=scores))
+            margins = self.objectives.margins(entry.term, scores)
+            outcome = Outcome(Fate.PRUNED, images=min(seen), scores=scores, margins=margins)
+            return Judged(entry.number, entry.term, outcome)
         means = tuple(entry.means.values())
         first = self._by_score.get(means) if self.equivalence is Equivalence.SCORE else None
         if first is not None:
@@ -260,12 +262,13 @@ class Run:
     def _outcome(self, fate: Fate, term: Term, scores: Mapping[OracleFunction, Scores]) -> Outcome:
         means = {symbol: mean(values)[0] for symbol, values in scores.items()}
         values, feasible = self.objectives.values(term, means), self.objectives.feasible(term, means)
-        return Outcome(fate, values, len(self.racer.order), feasible, scores)
+        margins = self.objectives.margins(term, scores)
+        return Outcome(fate, values, len(self.racer.order), feasible, scores, margins)
 
     def _duplicate(self, entry: _Entry, first: Judged) -> Judged:
         """A term that behaves like an earlier one shares its scores, but has a size and weights of its own."""
         scores = first.outcome.scores
-        outcome = Outcome(Fate.DUPLICATE, images=first.outcome.images, scores=scores)
+        outcome = replace(first.outcome, fate=Fate.DUPLICATE)
         if first.outcome.complete:
             outcome = self._outcome(Fate.DUPLICATE, entry.term, scores)
         return Judged(entry.number, entry.term, outcome, first.id)

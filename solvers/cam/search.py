@@ -10,6 +10,7 @@ from typing import Any, cast
 from solvers.cam.budget import Spending
 from solvers.cam.checked import started
 from solvers.cam.finalists import Choice, Finals
+from solvers.cam.foresight import Foresight
 from solvers.cam.journal import JOURNAL, Journal
 from solvers.cam.learner import Space
 from solvers.cam.learners import chosen_learner
@@ -50,6 +51,7 @@ def space_of(problem: CamProblem, settings: Settings, oracle: CamOracle) -> Spac
     assert size is not None
     return Space(
         grammar=target.grammar,
+        written=target.written,
         size=size,
         probes=first,
         second=second,
@@ -59,6 +61,7 @@ def space_of(problem: CamProblem, settings: Settings, oracle: CamOracle) -> Spac
         ordered=problem.is_ordered,
         seed=settings.seed,
         heat_maps=oracle.heat_maps,
+        foresee=Foresight(problem, oracle),
         rationed=settings.limits.rationed,
     )
 

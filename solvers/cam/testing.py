@@ -160,13 +160,15 @@ class LearnerConformance:
     ) -> None:
         """Well-sorted, derivable, not too large; a signature given is the right one; something where there is any."""
         space = space_for(problem, size)
-        found = Search(made(space)).go_on()
+        search = Search(made(space))
+        found = search.go_on()
+        grammar = space.written if search.learner.tunes else space.grammar
         assert bool(found) == (space.grammar.smallest()[space.grammar.start] <= size)
         for proposal in found:
             assert isinstance(proposal, Proposal)
             assert proposal.term.sort == space.grammar.start.sort
             assert proposal.term.size <= size
-            assert space.grammar.derive(proposal.term) is not None, proposal.term
+            assert grammar.derive(proposal.term) is not None, proposal.term
             if proposal.signature is not None:
                 assert proposal.signature == space.probes.signature(proposal.term)
 
