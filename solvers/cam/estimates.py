@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
 
 Numbers = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -56,17 +55,18 @@ def _means_of_pictures(scores: Numbers, seen: Booleans) -> Numbers:
     return means
 
 
-def normal_scores(values: Numbers, variances: Numbers) -> tuple[Numbers, Numbers]:
-    """Values by their ranks, as the quantiles of a normal distribution; and the variances on that scale.
+def compressed(values: Numbers, variances: Numbers) -> tuple[Numbers, Numbers]:
+    """Values such that the best is 0 and the median 1, and beyond the median their logarithms; with their variances.
 
-    Outliers have no weight in it, and no scale has to be known.
+    How much better the good ones are than each other is kept, and no scale has to be known; how bad the bad ones are
+    is not worth as much.
 
     Args:
         values: (terms,) smaller is better.
         variances: (terms,) of their errors.
     """
-    found: Numbers = norm.ppf((rankdata(values) - 0.5) / len(values))
-    order = np.argsort(values, kind="stable")
-    errors = np.sqrt(variances)
-    high, low = (np.interp(values + side * errors, values[order], found[order]) for side in (1, -1))
-    return found, ((high - low) / 2) ** 2
+    best = float(values.min())
+    span = float(np.median(values)) - best or float(np.ptp(values)) or 1.0
+    scaled = (values - best) / span
+    beyond = np.maximum(scaled, 1)
+    return np.where(scaled > 1, 1 + np.log(beyond), scaled), variances / (span * beyond) ** 2

@@ -1,22 +1,30 @@
 """A Gaussian process over points: what a few noisy values say of all others, exactly, in NumPy and SciPy.
 
-The kernel is the mean of two squared exponentials, of a length and of a third of it:
+A point has two parts, what a term draws and what it is made of: x, features of its heat maps, and n, how often each
+symbol stands in it. The kernel is the mean of up to three:
 
-    k(x, x') = ½ exp(-|x - x'|² / 2λ²) + ½ exp(-9 |x - x'|² / 2λ²)
+    k = ½ exp(-|x - x'|² / 2λ²) + ½ exp(-9 |x - x'|² / 2λ²),   x · x' / s,   n · n' / t,
 
-Values are standardised, so the amplitude is 1. The length λ, as a multiple of the median distance between the points,
-and a nugget, which is added to the known noise of each value, are those of a small grid under which the values are most
-likely. See Rasmussen & Williams, *Gaussian Processes for Machine Learning* (2006), algorithm 2.1 and section 5.4.
+two squared exponentials, of a length and of a third of it; a linear one, by which what grows with the maps is seen to
+go on beyond what is known; and a linear one of the symbols, by which what one of them does to some terms is expected of
+all. Both are measured from the mean of the points, and s and t are mean squares, so that each is 1 on average. Values
+are standardised, so the amplitude is 1. Which of the linear ones take part, the length λ, as a multiple of the median
+distance between the points, and a nugget, which is added to the known noise of each value, are those of a small grid
+under which the values are most likely. See Rasmussen & Williams, *Gaussian Processes for Machine Learning* (2006),
+algorithm 2.1 and sections 4.2.2 and 5.4.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.spatial.distance import pdist
+from scipy.special import erfcx, log_ndtr, ndtr
 
 Numbers = NDArray[np.float64]
 Points = NDArray[np.float32]
@@ -24,17 +32,54 @@ Rows = NDArray[np.int64]
 
 LENGTHS = (0.25, 0.5, 1.0, 2.0)
 NUGGETS = (1e-3, 1e-2, 1e-1)
+SHARES = ((0.0, 0.0), (1 / 2, 0.0), (0.0, 1 / 2), (1 / 3, 1 / 3))
+"""Of the linear kernels of maps and symbols; the squared exponentials have the rest."""
 
-WIDTH = 2.0
-"""Standard deviations of the confidence bound."""
 
-
-def kernel(one: Numbers, other: Numbers, length: float) -> Numbers:
-    """The prior covariance of the values at some points (n, d) with those at others (m, d): (n, m)."""
+def squared_exponentials(one: Numbers, other: Numbers, length: float) -> Numbers:
+    """½ exp(-d²/2λ²) + ½ exp(-9d²/2λ²), between some points (n, d) and others (m, d): (n, m)."""
     squares = (one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * (one @ other.T)
     scaled = np.maximum(squares, 0) / (2 * length**2)
     found: Numbers = 0.5 * np.exp(-scaled) + 0.5 * np.exp(-9 * scaled)
     return found
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The prior covariance of the values at points.
+
+    Attributes:
+        symbols: how many of the last columns of a point count symbols.
+        length: λ.
+        shares: of the linear kernels of maps and symbols.
+        squares: their mean squares, s and t.
+    """
+
+    symbols: int
+    length: float
+    shares: tuple[float, float]
+    squares: tuple[float, float]
+
+    def parts(self, points: Numbers) -> tuple[Numbers, Numbers]:
+        """The features of maps and the counts of symbols of points (n, d)."""
+        maps = points.shape[1] - self.symbols
+        return points[:, :maps], points[:, maps:]
+
+    def __call__(self, one: Numbers, other: Numbers) -> Numbers:
+        """Of some points (n, d) with others (m, d): (n, m)."""
+        ours, theirs = self.parts(one), self.parts(other)
+        found = (1 - sum(self.shares)) * squared_exponentials(ours[0], theirs[0], self.length)
+        for share, square, mine, its in zip(self.shares, self.squares, ours, theirs, strict=True):
+            if share:
+                found += share / square * (mine @ its.T)
+        return found
+
+    def own(self, points: Numbers) -> Numbers:
+        """Of each of some points (n, d) with itself: (n,)."""
+        found: Numbers = np.full(len(points), 1 - sum(self.shares))
+        for share, square, part in zip(self.shares, self.squares, self.parts(points), strict=True):
+            found += share / square * (part**2).sum(1)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +89,8 @@ class Process:
     Attributes:
         origin: (d,) from where points are measured: squares of what is far from it would swallow small distances.
         points: (n, d), where values are known, from there.
+        kernel: their prior covariance.
         nugget: added to the variance of each.
-        length: λ.
         centre, scale: what values are standardised by.
         lower: (n, n) the Cholesky factor of the covariance of the values.
         weights: (n,) that covariance's inverse times the values.
@@ -53,48 +98,55 @@ class Process:
 
     origin: Numbers
     points: Numbers
+    kernel: Kernel
     nugget: float
-    length: float
     centre: float
     scale: float
     lower: Numbers
     weights: Numbers
 
     @classmethod
-    def fitted(cls, points: Points, values: Numbers, noise: Numbers) -> Process:
+    def fitted(cls, points: Points, values: Numbers, noise: Numbers, symbols: int = 0) -> Process:
         """The process of the grid under which the values are most likely.
 
         Args:
             points: (n, d).
             values: (n,) what is known there.
             noise: (n,) the variance of each value.
+            symbols: how many of the last columns of a point count symbols.
         """
         centre, scale = float(values.mean()), float(values.std()) or 1.0
         standard = (values - centre) / scale
         origin: Numbers = points.mean(0, dtype=np.float64)
         centred = points - origin
-        distances = pdist(centred)
+        maps, counts = Kernel(symbols, 1.0, (0.0, 0.0), (1.0, 1.0)).parts(centred)
+        distances = pdist(maps)
         typical = float(np.median(distances)) if len(distances) and np.median(distances) > 0 else 1.0
+        of_maps, of_counts = (float((part**2).sum(1).mean()) or 1.0 for part in (maps, counts))
         best, most = None, -np.inf
-        for factor in LENGTHS:
-            length = factor * typical
-            prior = kernel(centred, centred, length)
+        for factor, shares in product(LENGTHS, SHARES if symbols else SHARES[:2]):
+            kernel = Kernel(symbols, factor * typical, shares, (of_maps, of_counts))
+            prior = kernel(centred, centred)
             for nugget in NUGGETS:
                 variances = noise / scale**2 + nugget
                 lower, _ = cho_factor(prior + np.diag(variances), lower=True)
                 weights = cho_solve((lower, True), standard)
                 likelihood = float(-0.5 * standard @ weights - np.log(np.diag(lower)).sum())
                 if likelihood > most:
-                    best, most = cls(origin, centred, nugget, length, centre, scale, lower, weights), likelihood
+                    best, most = cls(origin, centred, kernel, nugget, centre, scale, lower, weights), likelihood
         assert best is not None
         return best
+
+    def standardised(self, value: float) -> float:
+        """A value as the process measures it."""
+        return (value - self.centre) / self.scale
 
     def belief(self, points: Points) -> Belief:
         """What the process says of the values at other points (m, d)."""
         centred = points - self.origin
-        cross = kernel(self.points, centred, self.length)
+        cross = self.kernel(self.points, centred)
         explained = solve_triangular(self.lower, cross, lower=True)
-        variance = np.maximum(1 - (explained**2).sum(0), 0)
+        variance = np.maximum(self.kernel.own(centred) - (explained**2).sum(0), 0)
         return Belief(self, centred, self.weights @ cross, variance, explained)
 
 
@@ -115,14 +167,23 @@ class Belief:
     variance: Numbers
     explained: Numbers
 
-    def bound(self, width: float) -> Numbers:
-        """The lower confidence bound, so many standard deviations below the mean, (m,)."""
-        found: Numbers = self.mean - width * np.sqrt(self.variance)
+    @property
+    def deviation(self) -> Numbers:
+        """(m,) the square root of the variance; above 0."""
+        return np.sqrt(np.maximum(self.variance, 1e-12))
+
+    def log_chance_of_holding(self) -> Numbers:
+        """(m,) the logarithm of the probability that the value itself is at least 0."""
+        found: Numbers = log_ndtr((self.mean - self.process.standardised(0.0)) / self.deviation)
         return found
+
+    def log_improvement(self, best: float) -> Numbers:
+        """(m,) the logarithm of the expected improvement on a standardised value, of which smaller is better."""
+        return np.log(self.deviation) + log_improvement((best - self.mean) / self.deviation)
 
     def take(self, row: int) -> None:
         """Believe that the value at a point is its mean: the others vary less, and the means stay (kriging)."""
-        covariance = kernel(self.points[row : row + 1], self.points, self.process.length)[0]
+        covariance = self.process.kernel(self.points[row : row + 1], self.points)[0]
         covariance -= self.explained[:, row] @ self.explained
         total = max(float(self.variance[row]) + self.process.nugget, 1e-12)
         step = covariance / np.sqrt(total)
@@ -130,9 +191,20 @@ class Belief:
         self.variance = np.maximum(self.variance - step**2, 0)
 
 
-def likelihood_of_failing(points: Points, failing: Numbers) -> Process | None:
-    """The process of whether something fails, 1, or not, 0, at points (n, d), failing (n,); None where nothing does."""
-    return Process.fitted(points, failing, np.zeros(len(failing))) if failing.any() else None
+FAR = -1e4
+"""Below it the tail of the expected improvement is its limit, φ(z) / z², to the last digit."""
+
+
+def log_improvement(z: Numbers) -> Numbers:
+    """log(φ(z) + z Φ(z)), also where that is too small for a number: there the least unlikely is still told.
+
+    Below -1 as log φ(z) + log(1 + z √(π/2) erfcx(-z/√2)); Ament et al. (NeurIPS 2023), equation 9.
+    """
+    near, far = np.maximum(z, -1.0), np.minimum(z, -1.0)
+    direct = np.log(np.exp(-0.5 * near**2) / np.sqrt(2 * np.pi) + near * ndtr(near))
+    share = np.where(far > FAR, 1 + far * np.sqrt(np.pi / 2) * erfcx(-far / np.sqrt(2)), far**-2)
+    found: Numbers = np.where(z < -1, -0.5 * far**2 - 0.5 * np.log(2 * np.pi) + np.log(share), direct)
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,16 +212,20 @@ class Model:
     """What is believed of values, and of whether constraints hold.
 
     Attributes:
-        value: the process of the values.
-        failure: that of failing; None where nothing does.
+        value: the process of the values; None where none is known.
+        best: the best value known, standardised.
+        margins: the processes of the margins of constraints, by the constraint's number; of one that never failed none.
     """
 
-    value: Process
-    failure: Process | None
+    value: Process | None
+    best: float = 0.0
+    margins: Mapping[int, Process] = field(default_factory=dict)
 
     def prospects(self, points: Points) -> Prospects:
         """What it says of other points (m, d)."""
-        return Prospects(self.value.belief(points), None if self.failure is None else self.failure.belief(points))
+        value = None if self.value is None else self.value.belief(points)
+        margins = {number: one.belief(points) for number, one in self.margins.items()}
+        return Prospects(len(points), value, self.best, margins)
 
 
 @dataclass(eq=False)
@@ -157,27 +233,53 @@ class Prospects:
     """How much other points promise.
 
     Attributes:
-        value: the belief about their values.
-        failure: that about their failing; None where nothing is known to.
+        count: how many they are, m.
+        value: the belief about their values; None where nothing is known of any.
+        best: what is to be improved on, standardised.
+        margins: the beliefs about the margins of constraints, by number.
     """
 
-    value: Belief
-    failure: Belief | None
+    count: int
+    value: Belief | None
+    best: float
+    margins: Mapping[int, Belief]
+    _holds: dict[int, list[int]] = field(default_factory=dict)
+    _fails: list[int] = field(default_factory=list)
 
-    def bounds(self) -> Numbers:
-        """(m,) the smaller the more is promised: the lower confidence bounds of the values.
+    def know(self, row: int, margins: Sequence[float]) -> None:
+        """What is known of the constraints at a point: their margins in order, NaN where nothing is."""
+        if fails(margins):
+            self._fails.append(row)
+        for number, margin in enumerate(margins):
+            if margin >= 0:
+                self._holds.setdefault(number, []).append(row)
 
-        A point where the constraints are more likely to fail than to hold comes after all others, by the bound of that.
+    def promise(self) -> Numbers:
+        """(m,) the larger the more: log of the expected improvement times the probability that all constraints hold.
+
+        Gardner et al. (ICML 2014), equation 5; where no value is known that probability alone.
         """
-        found = self.value.bound(WIDTH)
-        if self.failure is None:
-            return found
-        process, failing = self.failure.process, self.failure.bound(WIDTH)
-        hopeless = self.failure.mean > (0.5 - process.centre) / process.scale
-        return np.where(hopeless, found.max() + 1 + failing - failing.min(), found)
+        found = self.improvement()
+        for number, belief in self.margins.items():
+            chance = belief.log_chance_of_holding()
+            chance[self._holds.get(number, [])] = 0.0
+            found += chance
+        found[self._fails] = -np.inf
+        return found
+
+    def improvement(self) -> Numbers:
+        """(m,) the logarithm of the expected improvement, whatever the constraints; 0 where no value is known."""
+        return np.zeros(self.count) if self.value is None else self.value.log_improvement(self.best)
 
     def take(self, row: int) -> None:
-        """Believe what is expected of a point."""
-        self.value.take(row)
-        if self.failure is not None:
-            self.failure.take(row)
+        """Believe what is expected of a point: the others have to improve on that as well."""
+        if self.value is not None:
+            self.best = min(self.best, float(self.value.mean[row]))
+            self.value.take(row)
+        for belief in self.margins.values():
+            belief.take(row)
+
+
+def fails(margins: Sequence[float]) -> bool:
+    """Whether a constraint is known to fail, by its margin."""
+    return any(margin < 0 for margin in margins)

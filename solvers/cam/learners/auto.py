@@ -31,6 +31,11 @@ class Auto(Learner):
         self.small = reached == space.size
         self.inner: Learner = (Enumerate if self.small and not space.rationed else Surrogate)(space)
 
+    @property
+    def tunes(self) -> bool:
+        """As the one that was chosen."""
+        return self.inner.tunes
+
     def ask(self, count: int) -> list[Proposal]:
         """What the one that was chosen proposes."""
         return self.inner.ask(count)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from solvers.cam import pool, variants
 from solvers.cam.learner import Learner
 from solvers.cam.learners import find_learner, learner_names, surrogate
 from solvers.cam.testing import FEW, SIZES, LearnerConformance, problem_names
@@ -22,9 +23,12 @@ def grid(every: Iterable[tuple[object, ...]], quick: Iterable[tuple[object, ...]
 
 @pytest.fixture(autouse=True)
 def small_pools(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The surrogate draws few maps, and leaves the space that it enumerates early."""
-    for name, value in {"DERIVATIONS": 1000, "LEAST": 16, "MOST": 32, "DRAWN": 16, "POOL": 128, "KNOWN": 24}.items():
+    """The surrogate draws few maps, leaves the space that it enumerates early, and sets aside and leaves out terms."""
+    for name, value in {"DERIVATIONS": 1000, "LEAST": 16, "MOST": 32, "DRAWN": 16}.items():
+        monkeypatch.setattr(pool, name, value)
+    for name, value in {"POOL": 128, "KNOWN": 24, "SETTLED": 16}.items():
         monkeypatch.setattr(surrogate, name, value)
+    monkeypatch.setattr(variants, "EACH", 2)
 
 
 QUICK = ("enumerate", "random")
