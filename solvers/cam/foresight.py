@@ -29,21 +29,20 @@ class Foresight:
             for symbol, metric in problem.metrics.items()
             if symbol not in goals and not metric.joint and not metric.passes(size) and metric.explanations(size) <= 1
         }
-        objectives = Objectives(problem, oracle)
-        constraints = problem.problem.constraints
-        alone = any(self._metrics.keys() >= set(objectives.reads(one)) for one in constraints)
-        self._objectives = objectives if alone else None
+        self._objectives = Objectives(problem, oracle)
+
+    def __bool__(self) -> bool:
+        """Whether a constraint stands on such metrics alone, so that there is something to foresee."""
+        constraints = self._objectives.problem.problem.constraints
+        return any(self._metrics.keys() >= set(self._objectives.reads(one)) for one in constraints)
 
     def __call__(self, heat: Sequence[HeatMaps]) -> list[tuple[float, ...]]:
-        """The margins of every constraint, in the file's order, NaN where scores must be paid; () where all are."""
-        objectives = self._objectives
-        if objectives is None:
-            return [()] * len(heat)
+        """The margins of every constraint, in the file's order, NaN where scores must be paid."""
         keyed = [one.of_term if self._again else one for one in heat]
         index = torch.arange(len(self._oracle.subject.images))
         scores = {symbol: self._oracle.attempt(keyed, metric, index) for symbol, metric in self._metrics.items()}
         found = []
         for number, one in enumerate(heat):
             assert one.term is not None, "learners have the maps of terms"
-            found.append(objectives.margins(one.term, {symbol: rows[number] for symbol, rows in scores.items()}))
+            found.append(self._objectives.margins(one.term, {symbol: rows[number] for symbol, rows in scores.items()}))
         return found

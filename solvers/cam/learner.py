@@ -91,7 +91,7 @@ class Space:
         heat_maps: draws the maps of terms on the search pictures. They are known before a score is paid, and spend
             nothing of the budget but time.
         foresee: what is known of the constraints before a score is paid, as ``Outcome.margins``: of those that stand on
-            metrics without masked passes, none of them an objective. The others are NaN; () where all of them are.
+            metrics without masked passes, none of them an objective. The others are NaN. None where all would be.
         starts: formulas that the run itself has proposed, before it asks; their outcomes are not told.
         rationed: whether the budget limits the terms scored or the passes, so that the search may end long before the
             space does.
@@ -110,7 +110,7 @@ class Space:
     ordered: bool
     seed: int
     heat_maps: Callable[[Sequence[Term]], list[HeatMaps]]
-    foresee: Callable[[Sequence[HeatMaps]], list[tuple[float, ...]]]
+    foresee: Callable[[Sequence[HeatMaps]], list[tuple[float, ...]]] | None
     starts: tuple[Term, ...] = ()
     rationed: bool = False
     prior: Mapping[Production, float] = field(default_factory=dict)

@@ -23,8 +23,8 @@ from sygus.oracles.expressions import read_expression
 DERIVATIONS = 1 << 17
 """Up to so many the space is enumerated; beyond the size where they are, terms are drawn at random."""
 
-LEAST, MOST, DRAWN = 128, 256, 32
-"""Each time the pool grows by as many enumerated terms as were before, within two bounds; or by so many drawn."""
+GROWN, DRAWN = 128, 16
+"""Each time the pool grows by so many enumerated terms, or by so many drawn."""
 
 EVEN = 0.2
 """Of the weights by which an elite leans the draws, the share that all productions have alike."""
@@ -40,10 +40,12 @@ class Candidate:
     Attributes:
         proposal: it.
         point: (features,) of its maps and its symbols.
+        key: of its maps; "" of a row of the pool, which knows it.
     """
 
     proposal: Proposal
     point: Points
+    key: str
 
     @property
     def term(self) -> Term:
@@ -98,9 +100,8 @@ class Pool:
     def _next(self, elite: Sequence[Term]) -> list[Proposal]:
         if not self._enumerated:
             found: list[Proposal] = []
-            wanted = min(max(LEAST, len(self._smallest_of)), MOST)
-            while not self._enumerated and len(found) < wanted:
-                asked = self.enumeration.ask(wanted - len(found))
+            while not self._enumerated and len(found) < GROWN:
+                asked = self.enumeration.ask(GROWN - len(found))
                 self._enumerated = not asked
                 found += asked
             return found
@@ -156,7 +157,9 @@ class Pool:
         return self._open[row].term
 
     def foreseen(self, terms: Sequence[Term]) -> list[tuple[float, ...]]:
-        """What is known of the constraints of terms whose maps are finite, as ``space.foresee`` says it."""
+        """What is known of the constraints of terms whose maps are finite, as ``space.foresee`` says it; () nothing."""
+        if self.space.foresee is None:
+            return [()] * len(terms)
         lacking = [term for term in terms if term not in self._foreseen]
         for start in range(0, len(lacking), TOGETHER):
             some = lacking[start : start + TOGETHER]
@@ -172,24 +175,35 @@ class Pool:
                 proposal = Proposal(term, signature)
                 screened.setdefault(self._behaviour(proposal), proposal)
         new = [proposal for behaviour, proposal in screened.items() if behaviour not in self._smallest_of]
+        return [one for one in self._candidates(new) if one.key not in self._keys]
+
+    def candidates(self, terms: Sequence[Term]) -> list[Candidate]:
+        """Terms that were fresh before."""
+        return self._candidates([Proposal(term, self.space.probes.signature(term)) for term in terms])
+
+    def _candidates(self, proposals: Sequence[Proposal]) -> list[Candidate]:
+        """Those whose maps are finite."""
         found: list[Candidate] = []
-        for start in range(0, len(new), TOGETHER):
-            some = new[start : start + TOGETHER]
+        for start in range(0, len(proposals), TOGETHER):
+            some = proposals[start : start + TOGETHER]
             drawn = list(zip(some, self.space.heat_maps([one.term for one in some]), strict=True))
-            drawn = [(one, heat) for one, heat in drawn if heat.finite and heat.key not in self._keys]
+            drawn = [(one, heat) for one, heat in drawn if heat.finite]
             points = self._points(drawn)
-            found += [Candidate(proposal, point) for (proposal, _), point in zip(drawn, points, strict=True)]
+            found += [Candidate(one, point, heat.key) for (one, heat), point in zip(drawn, points, strict=True)]
         return found
+
+    def is_new(self, candidate: Candidate) -> bool:
+        """Whether nothing that behaves like a candidate from elsewhere has come since."""
+        return self._behaviour(candidate.proposal) not in self._smallest_of and candidate.key not in self._keys
 
     def note(self, candidate: Candidate) -> None:
         """A candidate from elsewhere is proposed: what behaves like it need not be."""
         self._smallest_of[self._behaviour(candidate.proposal)] = candidate.term.size
-        (heat,) = self.space.heat_maps([candidate.term])
-        self._keys[heat.key] = candidate.term.size
+        self._keys[candidate.key] = candidate.term.size
 
     def candidate(self, row: int) -> Candidate:
         """A row as a candidate."""
-        return Candidate(self._open[row], self.points[row])
+        return Candidate(self._open[row], self.points[row], "")
 
     def take(self, rows: Sequence[int], failing: Sequence[int]) -> None:
         """Some rows are proposed; of others a constraint is foreseen to fail: they wait until all else was proposed."""

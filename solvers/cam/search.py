@@ -61,7 +61,7 @@ def space_of(problem: CamProblem, settings: Settings, oracle: CamOracle) -> Spac
         ordered=problem.is_ordered,
         seed=settings.seed,
         heat_maps=oracle.heat_maps,
-        foresee=Foresight(problem, oracle),
+        foresee=Foresight(problem, oracle) or None,
         rationed=settings.limits.rationed,
     )
 

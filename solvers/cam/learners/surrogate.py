@@ -35,9 +35,9 @@ SETTLED = 200
 POOL = 1 << 14
 """Terms that the model chooses from."""
 
-KEEN, PROMISING, HINDERED = 4, 6, 4
-"""Shapes in which other constants are looked for: of the best terms known, of those that promise most, and of those
-that would if no constraint failed."""
+KEEN, PROMISING, HINDERED, ANY = 4, 6, 4, 4
+"""Shapes in which other constants are looked for: of the best terms known, of those that promise most, of those that
+would if no constraint failed, and of any."""
 
 IN_A_ROW = 8
 """Proposals with constants of their own, after which one of the pool comes."""
@@ -169,7 +169,8 @@ class Surrogate(Learner):
         if len(self.pool) > POOL:
             promise = model.prospects(self.pool.points).promise()
             self.pool.set_aside(np.argsort(-promise, kind="stable")[POOL // 2 :].tolist())
-        variants = self.variants.around(self._centres(model, ranking), model, self.pool, self._chance)
+        self.variants.look(self._centres(model, ranking), model, self.pool, self._chance)
+        variants = list(self.variants.kept.values())
         prospects = model.prospects(np.stack([*self.pool.points, *(one.candidate.point for one in variants)]))
         chosen: list[int] = []
         failing: list[int] = []
@@ -213,22 +214,25 @@ class Surrogate(Learner):
         for one in map(candidate, failing):
             (margins,) = self.pool.foreseen([one.term])
             self._known.append(Known(one.term, one.point, (), unknown, True, margins))
+        for variant in (variants[row - pooled] for row in failing if row >= pooled):
+            self.variants.drop(variant)
         for variant in (variants[row - pooled] for row in rows if row >= pooled):
             self._varied += 1
-            self.variants.note(variant)
+            self.variants.take(variant)
             self.pool.note(variant.candidate)
         self.pool.take([row for row in rows if row < pooled], [row for row in failing if row < pooled])
         return taken
 
     def _centres(self, model: Model, ranking: Ranking) -> Iterator[tuple[Iterator[Term], int]]:
-        """The best known; what promises most; and what would, were it not for constraints that other constants meet."""
+        """The best known; what promises most; what would, were it not for constraints; and anything."""
         yield iter(ranking.best(len(ranking.known))), KEEN
-        prospects = model.prospects(self.pool.points)
-        yield map(self.pool.term, _downwards(prospects.promise())), PROMISING
-        failing = [one for one in self._known if not one.valued]
-        points = np.stack([*self.pool.points, *(one.features for one in failing)])
-        terms = [self.pool.term(row) for row in range(len(self.pool))] + [one.term for one in failing]
-        yield map(terms.__getitem__, _downwards(model.prospects(points).improvement())), HINDERED
+        others = [(one.term, one.features) for one in self._known if not one.valued]
+        others += [(one.candidate.term, one.candidate.point) for one in self.variants.kept.values()]
+        terms = [self.pool.term(row) for row in range(len(self.pool))] + [term for term, _ in others]
+        prospects = model.prospects(np.stack([*self.pool.points, *(point for _, point in others)]))
+        yield map(terms.__getitem__, _downwards(prospects.promise())), PROMISING
+        yield map(terms.__getitem__, _downwards(prospects.improvement())), HINDERED
+        yield map(terms.__getitem__, self._chance.permutation(len(terms))[:LOOKED].tolist()), ANY
 
     def tell(self, proposal: Proposal, outcome: Outcome) -> None:
         """Note the scores of a term."""
@@ -338,7 +342,7 @@ class Surrogate(Learner):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from there."""
         self.pool.load_state_dict(state["pool"])
-        self.variants.load_state_dict(state["variants"])
+        self.variants.load_state_dict(state["variants"], self.pool)
         self._chance.bit_generator.state = state["chance"]
         self._proposed, self._varied, self._in_a_row = state["counts"]
         terms = [read_expression(one["term"]) for one in state["known"]]

@@ -74,6 +74,7 @@ def test_it_is_what_the_run_finds_and_costs_no_pass() -> None:
 (optimize-synth ((! (average-drop h) :min) (! (_ size h) :min)) :lexico)""")
     before = oracle.forwards
     found = foreseen(stated, oracle)
+    assert Foresight(stated, oracle)
     assert oracle.forwards == before
     assert np.isnan(found[:, 1]).all()  # by average drop, which takes passes
     assert np.isnan(found[:, 4]).all()  # by what explains three times over
@@ -109,7 +110,7 @@ def one(name: str, stated: CamProblem) -> OracleFunction:
 )
 def test_what_an_objective_says_is_never_looked_up(body: str) -> None:
     """Although IoU and coverage take no pass: a budget in terms is for them."""
-    assert foreseen(problem(body), subjects().search).shape == (len(EXPRESSIONS), 0)
+    assert not Foresight(problem(body), subjects().search)
 
 
 def test_a_score_of_the_objective_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

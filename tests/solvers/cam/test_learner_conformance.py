@@ -24,11 +24,12 @@ def grid(every: Iterable[tuple[object, ...]], quick: Iterable[tuple[object, ...]
 @pytest.fixture(autouse=True)
 def small_pools(monkeypatch: pytest.MonkeyPatch) -> None:
     """The surrogate draws few maps, leaves the space that it enumerates early, and sets aside and leaves out terms."""
-    for name, value in {"DERIVATIONS": 1000, "LEAST": 16, "MOST": 32, "DRAWN": 16}.items():
+    for name, value in {"DERIVATIONS": 1000, "GROWN": 32, "DRAWN": 16}.items():
         monkeypatch.setattr(pool, name, value)
     for name, value in {"POOL": 128, "KNOWN": 24, "SETTLED": 16}.items():
         monkeypatch.setattr(surrogate, name, value)
-    monkeypatch.setattr(variants, "EACH", 2)
+    for name, value in {"EACH": 2, "KEPT": 24}.items():
+        monkeypatch.setattr(variants, name, value)
 
 
 QUICK = ("enumerate", "random")
