@@ -196,6 +196,10 @@ class Pool:
         """Whether nothing that behaves like a candidate from elsewhere has come since."""
         return self._behaviour(candidate.proposal) not in self._smallest_of and candidate.key not in self._keys
 
+    def are_alike(self, one: Candidate, other: Candidate) -> bool:
+        """Whether two candidates from elsewhere behave alike or draw the same maps."""
+        return one.key == other.key or self._behaviour(one.proposal) == self._behaviour(other.proposal)
+
     def note(self, candidate: Candidate) -> None:
         """A candidate from elsewhere is proposed: what behaves like it need not be."""
         self._smallest_of[self._behaviour(candidate.proposal)] = candidate.term.size

@@ -187,10 +187,15 @@ class Surrogate(Learner):
                 continue
             chosen.append(row)
             self._in_a_row = 0 if row < pooled else self._in_a_row + 1
-            shape = self.variants.shape(term) if row < pooled else variants[row - pooled].opened.shape
-            shut[pooled:] |= np.array([one.opened.shape == shape for one in variants], bool)
+            chosen_one = None if row < pooled else variants[row - pooled]
+            shut[pooled:] |= np.array([self._repeats(one, term, chosen_one) for one in variants], bool)
             prospects.take(row)
         return self._taken(chosen, failing, variants, count)
+
+    def _repeats(self, variant: Variant, term: Term, chosen: Variant | None) -> bool:
+        """Whether a variant says little beside a term that is chosen with it: it has its shape, or behaves alike."""
+        alike = chosen is not None and self.pool.are_alike(variant.candidate, chosen.candidate)
+        return alike or variant.opened.shape == self.variants.shape(term)
 
     def _fails(self, term: Term) -> bool:
         """Whether a constraint is foreseen to fail."""
