@@ -16,7 +16,7 @@ algorithm 2.1 and sections 4.2.2 and 5.4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -44,6 +44,12 @@ def squared_exponentials(one: Numbers, other: Numbers, length: float) -> Numbers
     return found
 
 
+def parts(points: Numbers, symbols: int) -> tuple[Numbers, Numbers]:
+    """The features of maps and the counts of symbols, so many columns at the end, of points (n, d)."""
+    maps = points.shape[1] - symbols
+    return points[:, :maps], points[:, maps:]
+
+
 @dataclass(frozen=True)
 class Kernel:
     """The prior covariance of the values at points.
@@ -60,24 +66,24 @@ class Kernel:
     shares: tuple[float, float]
     squares: tuple[float, float]
 
-    def parts(self, points: Numbers) -> tuple[Numbers, Numbers]:
-        """The features of maps and the counts of symbols of points (n, d)."""
-        maps = points.shape[1] - self.symbols
-        return points[:, :maps], points[:, maps:]
-
     def __call__(self, one: Numbers, other: Numbers) -> Numbers:
         """Of some points (n, d) with others (m, d): (n, m)."""
-        ours, theirs = self.parts(one), self.parts(other)
-        found = (1 - sum(self.shares)) * squared_exponentials(ours[0], theirs[0], self.length)
-        for share, square, mine, its in zip(self.shares, self.squares, ours, theirs, strict=True):
+        ours, theirs = parts(one, self.symbols), parts(other, self.symbols)
+        linear = (mine @ its.T if share else 0.0 for share, mine, its in zip(self.shares, ours, theirs, strict=True))
+        return self.mixed(squared_exponentials(ours[0], theirs[0], self.length), linear)
+
+    def mixed(self, near: Numbers, linear: Iterable[Numbers | float]) -> Numbers:
+        """The covariance (n, m) made of the squared exponentials, and of the products of maps and of symbols."""
+        found = (1 - sum(self.shares)) * near
+        for share, square, one in zip(self.shares, self.squares, linear, strict=True):
             if share:
-                found += share / square * (mine @ its.T)
+                found += share / square * one
         return found
 
     def own(self, points: Numbers) -> Numbers:
         """Of each of some points (n, d) with itself: (n,)."""
         found: Numbers = np.full(len(points), 1 - sum(self.shares))
-        for share, square, part in zip(self.shares, self.squares, self.parts(points), strict=True):
+        for share, square, part in zip(self.shares, self.squares, parts(points, self.symbols), strict=True):
             found += share / square * (part**2).sum(1)
         return found
 
@@ -119,14 +125,16 @@ class Process:
         standard = (values - centre) / scale
         origin: Numbers = points.mean(0, dtype=np.float64)
         centred = points - origin
-        maps, counts = Kernel(symbols, 1.0, (0.0, 0.0), (1.0, 1.0)).parts(centred)
+        maps, counts = parts(centred, symbols)
         distances = pdist(maps)
         typical = float(np.median(distances)) if len(distances) and np.median(distances) > 0 else 1.0
         of_maps, of_counts = (float((part**2).sum(1).mean()) or 1.0 for part in (maps, counts))
         best, most = None, -np.inf
+        linear = [maps @ maps.T, counts @ counts.T]
+        near = {factor: squared_exponentials(maps, maps, factor * typical) for factor in LENGTHS}
         for factor, shares in product(LENGTHS, SHARES if symbols else SHARES[:2]):
             kernel = Kernel(symbols, factor * typical, shares, (of_maps, of_counts))
-            prior = kernel(centred, centred)
+            prior = kernel.mixed(near[factor], linear)
             for nugget in NUGGETS:
                 variances = noise / scale**2 + nugget
                 lower, _ = cho_factor(prior + np.diag(variances), lower=True)

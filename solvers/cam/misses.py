@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from sygus.language.terms import OracleFunction, Term
 from sygus.language.text import measured, number_text, term_text
 from sygus.oracles.cam import Scores
@@ -60,20 +58,16 @@ class Misses:
             scores: of the pictures, (N,) by metric; NaN where it did not come to a picture.
         """
         for constraint in self.constraints:
-            read = self.objectives.reads(constraint)
-            if not all(symbol in scores for symbol in read):
+            known = self.objectives.seen(constraint, scores)
+            if known is None:
                 continue
-            rows = [scores[symbol] for symbol in read]
-            seen = np.flatnonzero(~np.isnan(rows).any(axis=0)) if rows else np.arange(0)
-            if rows and not seen.size:
-                continue
-            means = {symbol: float(scores[symbol][seen].mean(dtype=np.float64)) for symbol in read}
+            means, seen = known
             self._judged[constraint] += 1
             if self.objectives.value(constraint, term, means, seen):
                 self._met[constraint] += 1
             elif constraint.head.name in _COMPARISONS and len(constraint.arguments) == 2:
                 left, right = (self.objectives.value(side, term, means, seen) for side in constraint.arguments)
-                near, rival = _Near(term, (left, right), len(seen)), self._nearest.get(constraint)
+                near, rival = _Near(term, (left, right), len(seen) if means else 0), self._nearest.get(constraint)
                 if rival is None or near.rank < rival.rank:
                     self._nearest[constraint] = near
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -160,10 +160,9 @@ class Pool:
         """What is known of the constraints of terms whose maps are finite, as ``space.foresee`` says it; () nothing."""
         if self.space.foresee is None:
             return [()] * len(terms)
-        lacking = [term for term in terms if term not in self._foreseen]
-        for start in range(0, len(lacking), TOGETHER):
-            some = lacking[start : start + TOGETHER]
-            self._foreseen.update(zip(some, self.space.foresee(self.space.heat_maps(some)), strict=True))
+        for drawn in self._drawn([Proposal(term) for term in terms if term not in self._foreseen]):
+            margins = self.space.foresee([heat for _, heat in drawn])
+            self._foreseen.update(zip((one.term for one, _ in drawn), margins, strict=True))
         return [self._foreseen[term] for term in terms]
 
     def fresh(self, terms: Collection[Term]) -> list[Candidate]:
@@ -175,7 +174,7 @@ class Pool:
                 proposal = Proposal(term, signature)
                 screened.setdefault(self._behaviour(proposal), proposal)
         new = [proposal for behaviour, proposal in screened.items() if behaviour not in self._smallest_of]
-        return [one for one in self._candidates(new) if one.key not in self._keys]
+        return [one for one in self._candidates(new) if self.is_new(one)]
 
     def candidates(self, terms: Sequence[Term]) -> list[Candidate]:
         """Terms that were fresh before."""
@@ -184,13 +183,17 @@ class Pool:
     def _candidates(self, proposals: Sequence[Proposal]) -> list[Candidate]:
         """Those whose maps are finite."""
         found: list[Candidate] = []
+        for drawn in self._drawn(proposals):
+            finite = [(one, heat) for one, heat in drawn if heat.finite]
+            points = self._points(finite)
+            found += [Candidate(one, point, heat.key) for (one, heat), point in zip(finite, points, strict=True)]
+        return found
+
+    def _drawn(self, proposals: Sequence[Proposal]) -> Iterator[list[tuple[Proposal, HeatMaps]]]:
+        """Terms with their maps, some at a time."""
         for start in range(0, len(proposals), TOGETHER):
             some = proposals[start : start + TOGETHER]
-            drawn = list(zip(some, self.space.heat_maps([one.term for one in some]), strict=True))
-            drawn = [(one, heat) for one, heat in drawn if heat.finite]
-            points = self._points(drawn)
-            found += [Candidate(one, point, heat.key) for (one, heat), point in zip(drawn, points, strict=True)]
-        return found
+            yield list(zip(some, self.space.heat_maps([one.term for one in some]), strict=True))
 
     def is_new(self, candidate: Candidate) -> bool:
         """Whether nothing that behaves like a candidate from elsewhere has come since."""
@@ -235,11 +238,8 @@ class Pool:
 
     def points_of(self, terms: Sequence[Term]) -> Points:
         """(terms, features) of terms whose maps are finite."""
-        found = [np.empty((0, FEATURES + self.symbols), np.float32)]
-        for start in range(0, len(terms), TOGETHER):
-            some = terms[start : start + TOGETHER]
-            found.append(self._points(list(zip(map(Proposal, some), self.space.heat_maps(some), strict=True))))
-        return np.concatenate(found)
+        found = [self._points(drawn) for drawn in self._drawn([Proposal(term) for term in terms])]
+        return np.concatenate([np.empty((0, FEATURES + self.symbols), np.float32), *found])
 
     def status(self) -> Mapping[str, int]:
         """How many behaviours were made, and which were held back."""

@@ -415,17 +415,30 @@ class Objectives:
         return tuple(self._known_margin(constraint, candidate, scores) for constraint in self._read)
 
     def _known_margin(self, constraint: Term, candidate: Term, scores: Mapping[OracleFunction, Scores]) -> float:
+        known = self.seen(constraint, scores)
+        return np.nan if known is None else self._margin(constraint, candidate, *known)
+
+    def seen(self, constraint: Term, scores: Mapping[OracleFunction, Scores]) -> tuple[Means, NDArray[np.int64]] | None:
+        """What a constraint of the problem can be judged by; None where it reads a metric that has no scores.
+
+        Args:
+            constraint: it.
+            scores: of the pictures, (N,) by metric, NaN where a picture was not seen.
+
+        Returns:
+            The candidate's means by the metrics that it reads, and the pictures that they are over: all of them where
+            it reads none.
+        """
         read = self._read[constraint]
         if not read.keys() <= scores.keys():
-            return np.nan
+            return None
         rows = [scores[symbol] for symbol in read]
         if not rows:
-            return self._margin(constraint, candidate, {}, _EVERYTHING)
-        seen = np.flatnonzero(~np.isnan(rows).any(axis=0))
-        if not len(seen):
-            return np.nan
-        means = {symbol: float(scores[symbol][seen].mean(dtype=np.float64)) for symbol in read}
-        return self._margin(constraint, candidate, means, seen)
+            return {}, np.arange(sum(len(oracle.subject.images) for oracle in self.oracles))
+        pictures = np.flatnonzero(~np.isnan(rows).any(axis=0))
+        if not len(pictures):
+            return None
+        return {symbol: float(scores[symbol][pictures].mean(dtype=np.float64)) for symbol in read}, pictures
 
     def _margin(self, root: Term, candidate: Term, means: Means, seen: Seen) -> float:
         name, parts = root.head.name if isinstance(root.head, Function) else "", root.arguments

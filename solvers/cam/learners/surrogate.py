@@ -171,7 +171,7 @@ class Surrogate(Learner):
             self.pool.set_aside(np.argsort(-promise, kind="stable")[POOL // 2 :].tolist())
         self.variants.look(self._centres(model, ranking), model, self.pool, self._chance)
         variants = list(self.variants.kept.values())
-        prospects = model.prospects(np.stack([*self.pool.points, *(one.candidate.point for one in variants)]))
+        prospects = model.prospects(np.vstack([self.pool.points, *(one.candidate.point for one in variants)]))
         chosen: list[int] = []
         failing: list[int] = []
         pooled, shut = len(self.pool), np.zeros(len(self.pool) + len(variants), bool)
@@ -234,7 +234,7 @@ class Surrogate(Learner):
         others = [(one.term, one.features) for one in self._known if not one.valued]
         others += [(one.candidate.term, one.candidate.point) for one in self.variants.kept.values()]
         terms = [self.pool.term(row) for row in range(len(self.pool))] + [term for term, _ in others]
-        prospects = model.prospects(np.stack([*self.pool.points, *(point for _, point in others)]))
+        prospects = model.prospects(np.vstack([self.pool.points, *(point for _, point in others)]))
         yield map(terms.__getitem__, _downwards(prospects.promise())), PROMISING
         yield map(terms.__getitem__, _downwards(prospects.improvement())), HINDERED
         yield map(terms.__getitem__, self._chance.permutation(len(terms))[:LOOKED].tolist()), ANY
